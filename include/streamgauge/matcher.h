@@ -1,0 +1,115 @@
+/* matcher.h - label matchers (= != =~ !~) and the RE2 regexes behind them.
+ *
+ * Regexes are RE2 syntax, anchored at both ends, and a dot matches a newline too. A label that is
+ * absent has the value "". Look-around, back-references, possessive quantifiers, recursion and
+ * everything else outside RE2 is refused when the regex is made. Matching has a bounded cost: where
+ * backtracking would run away a breadth-first matcher takes over, and where even that would cost
+ * too much the answer is "no match" and sg_regex_errors grows, so that the caller can report it.
+ *
+ *     struct sg_matcher m;
+ *     if (sg_matcher_init(&m, SG_MATCH_RE, SG_STR("job"), SG_STR("api|web"), &err) < 0)
+ *         return err.code;
+ *     bool hit = sg_matcher_matches(&m, SG_STR("web"));
+ *     sg_matcher_deinit(&m);
+ *
+ * Threads: making and freeing belongs to one thread at a time; matching and capturing may happen on
+ * any number of threads at once; ref and unref are atomic.
+ */
+#ifndef STREAMGAUGE_MATCHER_H
+#define STREAMGAUGE_MATCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <streamgauge/compiler.h>
+#include <streamgauge/error.h>
+#include <streamgauge/str.h>
+
+/* Longest pattern, and longest value a regex is run against; longer values do not match and count
+ * as errors. Bytes. */
+#define SG_REGEX_MAX_PATTERN 65536
+#define SG_REGEX_MAX_SUBJECT (1 << 20)
+/* Largest repeat count, alone and multiplied over nested repeats, as in RE2. */
+#define SG_REGEX_MAX_REPEAT 1000
+/* Most capture groups that sg_regex_capture reports, the whole match included. */
+#define SG_REGEX_MAX_GROUPS 100
+
+struct sg_regex;
+
+/* Compiles a pattern. SG_ESYNTAX (pos and end are offsets in the pattern), SG_EUNSUPPORTED for
+ * syntax outside RE2, SG_ELIMIT for a pattern that is too large. Returns owned through *ret_re:
+ * drop with sg_regex_unref. */
+SG_API SG_NODISCARD int sg_regex_new(struct sg_str pattern, struct sg_regex **ret_re,
+                                     struct sg_error *reterr);
+SG_API struct sg_regex *sg_regex_ref(struct sg_regex *re);
+SG_API void sg_regex_unref(struct sg_regex *re); /* accepts NULL */
+
+/* Whether the whole of s matches. */
+SG_API bool sg_regex_match(const struct sg_regex *re, struct sg_str s);
+
+/* Fills ret_groups[0 .. n-1] with the groups of a match of the whole of s: index 0 is s itself, a
+ * group that took no part has p == NULL. The slices borrow s. Returns n (at most max and at most
+ * SG_REGEX_MAX_GROUPS), 0 for no match, or SG_ELIMIT when the match was given up as too expensive.
+ */
+SG_API int sg_regex_capture(const struct sg_regex *re, struct sg_str s, struct sg_str *ret_groups,
+                            size_t max);
+/* Number of capture groups, the whole match included: at least 1. */
+SG_API size_t sg_regex_group_count(const struct sg_regex *re);
+/* Index of the group (?P<name>…) or (?<name>…), or SG_ENOTFOUND. */
+SG_API int sg_regex_group_index(const struct sg_regex *re, struct sg_str name);
+
+/* Matches that were given up since the regex was made (limit reached, value too long or not UTF-8).
+ */
+SG_API uint64_t sg_regex_errors(const struct sg_regex *re);
+
+/* What an index can use instead of trying every value. */
+enum sg_regex_shape {
+    SG_REGEX_GENERAL,  /* a prefix may be known, see sg_regex_prefix; the regex decides */
+    SG_REGEX_LITERALS, /* matches exactly the strings of sg_regex_literals, sorted, without
+                          duplicates */
+    SG_REGEX_PREFIX,   /* matches exactly what starts with sg_regex_prefix ("lit.*") */
+    SG_REGEX_ANY,      /* ".*": matches everything */
+    SG_REGEX_NONEMPTY, /* ".+": matches everything but "" */
+};
+SG_API enum sg_regex_shape sg_regex_shape(const struct sg_regex *re);
+/* The literals of SG_REGEX_LITERALS, else 0. *ret borrowed until the regex goes. O(1). */
+SG_API size_t sg_regex_literals(const struct sg_regex *re, const struct sg_str **ret);
+/* A string every match starts with; may be "". Borrowed until the regex goes. O(1). */
+SG_API struct sg_str sg_regex_prefix(const struct sg_regex *re);
+
+enum sg_match_type {
+    SG_MATCH_EQ,  /* =  */
+    SG_MATCH_NE,  /* != */
+    SG_MATCH_RE,  /* =~ */
+    SG_MATCH_NRE, /* !~ */
+};
+
+struct sg_matcher {
+    enum sg_match_type type;
+    bool matches_empty;     /* it matches a series that does not have the label */
+    struct sg_str name;     /* owned, NUL-terminated */
+    struct sg_str value;    /* owned, NUL-terminated; the pattern as written for =~ and !~ */
+    struct sg_regex *regex; /* a reference for =~ and !~, else NULL */
+};
+
+/* Copies name and value. Errors as sg_regex_new for =~ and !~; SG_ENOMEM. On error *m is empty
+ * (deinit is harmless). */
+SG_API SG_NODISCARD int sg_matcher_init(struct sg_matcher *m, enum sg_match_type type,
+                                        struct sg_str name, struct sg_str value,
+                                        struct sg_error *reterr);
+/* Copies src; the regex is shared, not compiled again. SG_ENOMEM. */
+SG_API SG_NODISCARD int sg_matcher_copy(struct sg_matcher *m, const struct sg_matcher *src);
+SG_API void sg_matcher_deinit(struct sg_matcher *m);
+/* `value` is the label's value, "" when the series has no such label. */
+SG_API bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value);
+static inline bool sg_matcher_matches_empty(const struct sg_matcher *m)
+{
+    return m->matches_empty;
+}
+/* "=", "!=", "=~", "!~". Static text. */
+SG_API const char *sg_match_type_text(enum sg_match_type type);
+/* Order by name, type, value: the canonical order of matchers. Same type, name and value gives 0.
+ */
+SG_API int sg_matcher_cmp(const struct sg_matcher *a, const struct sg_matcher *b);
+
+#endif
