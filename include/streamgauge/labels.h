@@ -58,8 +58,8 @@ SG_API int sg_labels_cmp(const struct sg_labels *a, const struct sg_labels *b);
 /* Heap bytes one set takes. */
 SG_API size_t sg_labels_size(const struct sg_labels *l);
 
-/* `{a="b",…}` after the metric name, values escaped as Go's %q does; `{}` for the empty set; names that are not
- * [a-zA-Z_][a-zA-Z0-9_]* are quoted as in PromQL 3.x. */
+/* `up{a="b", c="d"}`: values escaped as Go's %q does; `up` when there is only a metric name, `{}` for the empty set; names that are
+ * not [a-zA-Z_][a-zA-Z0-9_]* are quoted as in PromQL 3.x: `{"my.metric", "a.b"="c"}`. */
 SG_API void sg_labels_print(const struct sg_labels *l, struct sg_buf *out);
 /* {"__name__":"up","job":"x"}: a JSON object. */
 SG_API void sg_labels_print_json(const struct sg_labels *l, struct sg_buf *out);

@@ -65,6 +65,11 @@ struct sg_samples {
 
 SG_API void sg_samples_init(struct sg_samples *s);
 SG_API void sg_samples_deinit(struct sg_samples *s);
+/* Room for n entries in every column there is; new object entries are NULL. */
 SG_API void sg_samples_reserve(struct sg_samples *s, size_t n);
+/* Empties; keeps the memory of times and values, drops the object column. */
+SG_API void sg_samples_reset(struct sg_samples *s);
+/* Makes the object column exist, NULL in all entries so far. */
+SG_API void sg_samples_want_objects(struct sg_samples *s, enum sg_value_kind kind);
 
 #endif
