@@ -24,6 +24,7 @@
 #include <streamgauge/compiler.h>
 #include <streamgauge/error.h>
 #include <streamgauge/http1.h>
+#include <streamgauge/rights.h>
 #include <streamgauge/str.h>
 
 struct sg_net;
@@ -31,15 +32,6 @@ struct sg_frame;
 struct sg_batch;
 struct sg_source;
 struct sg_ingest_gate;
-
-/* Rights of a token; a mask. */
-enum sg_right {
-    SG_RIGHT_NONE = 0, /* open to everybody: health */
-    SG_RIGHT_INGEST = 1,
-    SG_RIGHT_READ = 2,
-    SG_RIGHT_ADMIN = 4,
-    SG_RIGHT_ALL = 7
-};
 
 struct sg_net_token {
     const char *name; /* for logs and metrics; never the token */

@@ -1,0 +1,13 @@
+/* rights.h - what a caller may do. A token has a mask of these; every endpoint and action asks for one. */
+#ifndef STREAMGAUGE_RIGHTS_H
+#define STREAMGAUGE_RIGHTS_H
+
+enum sg_right {
+    SG_RIGHT_NONE = 0,   /* open to everybody: health */
+    SG_RIGHT_INGEST = 1, /* send samples */
+    SG_RIGHT_READ = 2,   /* subscribe and query */
+    SG_RIGHT_ADMIN = 4,  /* acknowledge, configure, see other sessions */
+    SG_RIGHT_ALL = 7,
+};
+
+#endif
