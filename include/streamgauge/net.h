@@ -1,17 +1,18 @@
-/* net.h - the edge threads: sockets, TLS, HTTP, WebSocket and SSE over the codecs of wire and the sessions of hub.
+/* net.h - the edge threads: sockets, TLS, HTTP, WebSocket and SSE over the codecs of wire and the
+ * sessions of hub.
  *
  *     struct sg_net_config cfg;
  *     sg_net_config_default(&cfg);
  *     cfg.listen = …; cfg.routes = …; cfg.hooks = …;
  *     struct sg_net *net;
- *     if (sg_net_start(&cfg, &net, &err) < 0) …        all sockets are bound and all threads run, or nothing does
- *     engine, per tick: sg_net_publish(net, edge, frame) for every frame and edge, then sg_net_tick(net)
- *     sg_net_drain(net, 8000);                         blocks until every client is gone or the time is over
- *     sg_net_free(net);
+ *     if (sg_net_start(&cfg, &net, &err) < 0) …        all sockets are bound and all threads run,
+ * or nothing does engine, per tick: sg_net_publish(net, edge, frame) for every frame and edge, then
+ * sg_net_tick(net) sg_net_drain(net, 8000);                         blocks until every client is
+ * gone or the time is over sg_net_free(net);
  *
- * Each edge is one thread with one uv loop and its own SO_REUSEPORT listeners. What is given in the configuration is
- * borrowed until sg_net_free unless said otherwise. Functions here may be called from any one thread besides the edges,
- * those marked "any thread" from all.
+ * Each edge is one thread with one uv loop and its own SO_REUSEPORT listeners. What is given in the
+ * configuration is borrowed until sg_net_free unless said otherwise. Functions here may be called
+ * from any one thread besides the edges, those marked "any thread" from all.
  */
 #ifndef STREAMGAUGE_NET_H
 #define STREAMGAUGE_NET_H
@@ -56,7 +57,8 @@ struct sg_net_asset {
 
 /* --- further routes, from app --- */
 
-/* A request whose body is complete, and the answer to it. Handlers fill status, type, body and may add header lines. */
+/* A request whose body is complete, and the answer to it. Handlers fill status, type, body and may
+ * add header lines. */
 struct sg_net_exchange {
     enum sg_http1_method method;
     struct sg_str path;         /* decoded */
@@ -64,24 +66,25 @@ struct sg_net_exchange {
     struct sg_str query;        /* still encoded; .p NULL when there was none */
     struct sg_str content_type; /* empty when absent */
     struct sg_str accept;
-    struct sg_str body;         /* decoded from gzip or deflate */
-    unsigned rights;            /* what the caller has */
-    atomic_bool canceled;       /* the client has gone: long work may stop */
-    uint16_t status;            /* answer; 200 when the handler starts */
-    const char *type;           /* "application/json" when the handler starts; static text */
-    struct sg_buf out;          /* body of the answer */
-    struct sg_buf headers;      /* whole lines "Name: value\r\n" */
+    struct sg_str body;    /* decoded from gzip or deflate */
+    unsigned rights;       /* what the caller has */
+    atomic_bool canceled;  /* the client has gone: long work may stop */
+    uint16_t status;       /* answer; 200 when the handler starts */
+    const char *type;      /* "application/json" when the handler starts; static text */
+    struct sg_buf out;     /* body of the answer */
+    struct sg_buf headers; /* whole lines "Name: value\r\n" */
 };
 typedef void sg_net_handler(void *ctx, struct sg_net_exchange *x);
 
 #define SG_NET_METHOD(m) (1u << SG_HTTP1_##m)
 
 struct sg_net_route {
-    const char *path;  /* exact, or with a final '*' a prefix; the longest match wins */
-    unsigned methods;  /* mask of SG_NET_METHOD; HEAD comes with GET */
-    unsigned right;    /* one enum sg_right */
-    size_t max_body;   /* bytes after inflating; 0: no body is taken (413) */
-    bool pooled;       /* the handler runs on libuv's pool and may take its time; else on the edge loop: below 1 ms */
+    const char *path; /* exact, or with a final '*' a prefix; the longest match wins */
+    unsigned methods; /* mask of SG_NET_METHOD; HEAD comes with GET */
+    unsigned right;   /* one enum sg_right */
+    size_t max_body;  /* bytes after inflating; 0: no body is taken (413) */
+    bool pooled; /* the handler runs on libuv's pool and may take its time; else on the edge loop:
+                    below 1 ms */
     sg_net_handler *handle;
     void *ctx;
 };
@@ -94,7 +97,8 @@ SG_API void sg_net_exchange_error(struct sg_net_exchange *x, uint16_t status, co
 
 struct sg_net_hooks {
     void *ctx;
-    /* Passes a parsed batch to the engine. Returns 0 and takes it, or SG_EBUSY and leaves it. Any edge thread. */
+    /* Passes a parsed batch to the engine. Returns 0 and takes it, or SG_EBUSY and leaves it. Any
+     * edge thread. */
     int (*ingest)(void *ctx, struct sg_batch *batch);
     /* Appends the text of /metrics that does not come from net. Any edge thread. */
     void (*metrics)(void *ctx, struct sg_buf *out);
@@ -103,37 +107,38 @@ struct sg_net_hooks {
 };
 
 struct sg_net_limits {
-    uint32_t max_connections;       /* all, sessions included; 0: no limit */
-    uint32_t max_sessions;          /* ws and SSE */
-    uint32_t max_per_address;       /* connections per IPv4 address or IPv6 /64; 0: no limit */
-    uint32_t max_unestablished;     /* per edge: TLS handshake or first head not yet complete */
-    uint32_t accepts_per_turn;      /* per listener and loop turn */
-    size_t max_body;                /* ingest body as sent, bytes */
-    size_t max_inflated;            /* ingest body inflated, bytes */
-    size_t max_message;             /* incoming WebSocket message, bytes */
-    uint32_t max_pool_jobs;         /* per edge: pooled requests running or waiting; beyond: 503 */
-    int64_t head_ms;                /* from the first byte (or accept) to a complete head */
-    int64_t keep_alive_ms;          /* idle between requests */
-    int64_t body_grace_ms;          /* a body may take that long, plus what body_min_rate allows */
-    uint32_t body_min_rate;         /* bytes per second */
-    int64_t write_stall_ms;         /* a client that takes nothing for that long is closed */
-    int64_t ping_ms;                /* between WebSocket pings; two unanswered end it */
-    int64_t comment_ms;             /* between SSE comments */
-    int64_t close_ms;               /* wait for the peer's Close, or for its end after ours */
+    uint32_t max_connections;   /* all, sessions included; 0: no limit */
+    uint32_t max_sessions;      /* ws and SSE */
+    uint32_t max_per_address;   /* connections per IPv4 address or IPv6 /64; 0: no limit */
+    uint32_t max_unestablished; /* per edge: TLS handshake or first head not yet complete */
+    uint32_t accepts_per_turn;  /* per listener and loop turn */
+    size_t max_body;            /* ingest body as sent, bytes */
+    size_t max_inflated;        /* ingest body inflated, bytes */
+    size_t max_message;         /* incoming WebSocket message, bytes */
+    uint32_t max_pool_jobs;     /* per edge: pooled requests running or waiting; beyond: 503 */
+    int64_t head_ms;            /* from the first byte (or accept) to a complete head */
+    int64_t keep_alive_ms;      /* idle between requests */
+    int64_t body_grace_ms;      /* a body may take that long, plus what body_min_rate allows */
+    uint32_t body_min_rate;     /* bytes per second */
+    int64_t write_stall_ms;     /* a client that takes nothing for that long is closed */
+    int64_t ping_ms;            /* between WebSocket pings; two unanswered end it */
+    int64_t comment_ms;         /* between SSE comments */
+    int64_t close_ms;           /* wait for the peer's Close, or for its end after ours */
 };
 
 struct sg_net_config {
     const struct sg_net_listen *listen;
     size_t listen_count;
-    unsigned edges; /* 1 .. 64 */
+    unsigned edges;                 /* 1 .. 64 */
     const char *tls_cert, *tls_key; /* PEM files; needed when a listen has tls */
     const struct sg_net_token *tokens;
     size_t token_count;
-    bool anonymous;              /* without a token everybody may read and ingest */
-    const char *const *origins;  /* allowed beside the same origin: "https://ops.example"; "*" allows all */
+    bool anonymous; /* without a token everybody may read and ingest */
+    const char *const
+        *origins; /* allowed beside the same origin: "https://ops.example"; "*" allows all */
     size_t origin_count;
-    bool require_origin;         /* WebSocket and POSTs to /events without Origin are refused */
-    bool deflate;                /* offer permessage-deflate */
+    bool require_origin; /* WebSocket and POSTs to /events without Origin are refused */
+    bool deflate;        /* offer permessage-deflate */
     struct sg_net_limits limits;
     const struct sg_net_asset *assets;
     size_t asset_count;
@@ -151,21 +156,23 @@ SG_API bool sg_net_is_loopback(const char *address);
 /* "sha256:<hex>" of a token; dst has 72 bytes. */
 SG_API void sg_net_token_hash(struct sg_str token, char *dst);
 
-/* Binds, loads certificates and starts the threads; returns when all serve. Errors: SG_EIO (address in use …), SG_EINVALID
- * (address, token hash, certificate; public address without tokens and without `anonymous`). */
+/* Binds, loads certificates and starts the threads; returns when all serve. Errors: SG_EIO (address
+ * in use …), SG_EINVALID (address, token hash, certificate; public address without tokens and
+ * without `anonymous`). */
 SG_API SG_NODISCARD int sg_net_start(const struct sg_net_config *cfg, struct sg_net **ret,
                                      struct sg_error *reterr);
 SG_API unsigned sg_net_edges(const struct sg_net *net);
 /* The port the i-th listen of the configuration got. */
 SG_API uint16_t sg_net_port(const struct sg_net *net, size_t i);
-/* Reads the certificate and key again; they are checked first and the old pair stays when they do not fit. */
+/* Reads the certificate and key again; they are checked first and the old pair stays when they do
+ * not fit. */
 SG_API SG_NODISCARD int sg_net_reload_tls(struct sg_net *net, struct sg_error *reterr);
 
 /* Appends the exposition text of net's own counters. Any thread. */
 SG_API void sg_net_metrics(struct sg_net *net, struct sg_buf *out);
 
-/* Stops listening, ends every session (ws Close 1001 with {"retryAfter":…}, SSE end), answers what is in flight, and waits up
- * to timeout_ms for the clients to go. */
+/* Stops listening, ends every session (ws Close 1001 with {"retryAfter":…}, SSE end), answers what
+ * is in flight, and waits up to timeout_ms for the clients to go. */
 SG_API void sg_net_drain(struct sg_net *net, int64_t timeout_ms);
 /* Ends the threads, cutting what is left, and frees. Accepts NULL. */
 SG_API void sg_net_free(struct sg_net *net);

@@ -1,0 +1,218 @@
+#include "auth.h"
+
+#include <arpa/inet.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <streamgauge/mem.h>
+#include <string.h>
+
+static void sha256(struct sg_str s, uint8_t ret[32])
+{
+    SHA256((const unsigned char *)s.p, s.n, ret);
+}
+
+void sg_net_token_hash(struct sg_str token, char *dst)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint8_t h[32];
+    sha256(token, h);
+    memcpy(dst, "sha256:", 7);
+    for (int i = 0; i < 32; i++) {
+        dst[7 + 2 * i] = hex[h[i] >> 4];
+        dst[8 + 2 * i] = hex[h[i] & 15];
+    }
+    dst[71] = 0;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool parse_hash(const char *text, uint8_t ret[32])
+{
+    if (!text || strncmp(text, "sha256:", 7) != 0 || strlen(text) != 71)
+        return false;
+    for (int i = 0; i < 32; i++) {
+        int a = hex_digit(text[7 + 2 * i]), b = hex_digit(text[8 + 2 * i]);
+        if (a < 0 || b < 0)
+            return false;
+        ret[i] = (uint8_t)(a << 4 | b);
+    }
+    return true;
+}
+
+int sg__auth_init(struct sg__auth *a, const struct sg_net_config *cfg, struct sg_error *reterr)
+{
+    *a = (struct sg__auth){.token_count = cfg->token_count,
+                           .anonymous = cfg->anonymous,
+                           .origins = cfg->origins,
+                           .origin_count = cfg->origin_count,
+                           .require_origin = cfg->require_origin};
+    a->tokens = sg_calloc(cfg->token_count + 1, sizeof(*a->tokens));
+    for (size_t i = 0; i < cfg->token_count; i++) {
+        const struct sg_net_token *t = &cfg->tokens[i];
+        a->tokens[i].rights = t->rights;
+        if (parse_hash(t->hash, a->tokens[i].hash))
+            continue;
+        sg__auth_deinit(a);
+        return sg_error_set(reterr, SG_EINVALID,
+                            "hash of token '%s' must be 'sha256:' and 64 hex digits", t->name);
+    }
+    for (size_t i = 0; i < cfg->origin_count; i++)
+        a->any_origin |= strcmp(cfg->origins[i], "*") == 0;
+    return 0;
+}
+
+void sg__auth_deinit(struct sg__auth *a)
+{
+    if (a->tokens)
+        OPENSSL_cleanse(a->tokens, a->token_count * sizeof(*a->tokens));
+    sg_free(a->tokens);
+    a->tokens = NULL;
+    a->token_count = 0;
+}
+
+bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret_rights)
+{
+    if (token.n == 0 || token.n > SG__TOKEN_MAX)
+        return false;
+    uint8_t h[32];
+    sha256(token, h);
+    bool found = false;
+    unsigned rights = 0;
+    for (size_t i = 0; i < a->token_count; i++) {
+        bool same = CRYPTO_memcmp(h, a->tokens[i].hash, sizeof(h)) == 0;
+        found |= same;
+        rights |= same ? a->tokens[i].rights : 0;
+    }
+    if (found)
+        *ret_rights = rights;
+    return found;
+}
+
+unsigned sg__auth_default(const struct sg__auth *a, bool from_loopback)
+{
+    if (a->token_count == 0 && from_loopback)
+        return SG_RIGHT_ALL;
+    return a->anonymous ? SG_RIGHT_READ | SG_RIGHT_INGEST : SG_RIGHT_NONE;
+}
+
+enum sg__credential sg__auth_request(const struct sg__auth *a, const struct sg_http1_headers *h,
+                                     unsigned *ret_rights)
+{
+    struct sg_str token = {NULL, 0};
+    struct sg_str value = sg_http1_header(h, SG_HTTP1_H_AUTHORIZATION);
+    if (h->lines[SG_HTTP1_H_AUTHORIZATION] > 1)
+        return SG__CRED_BAD;
+    if (value.p) {
+        struct sg_str rest = value, scheme = sg_str_split(&rest, ' ');
+        /* Influx clients say "Token"; other schemes are not ours to judge and count as wrong. */
+        bool known = sg_str_ieq(scheme, SG_STR("bearer")) || sg_str_ieq(scheme, SG_STR("token"));
+        if (!known || !rest.p)
+            return SG__CRED_BAD;
+        token = sg_str_trim(rest);
+    } else {
+        token = sg_http1_cookie(h, SG_STR("streamgauge_token"));
+    }
+    if (!token.p || (a->token_count == 0 && value.p == NULL))
+        return SG__CRED_NONE;
+    if (a->token_count ==
+        0) /* nothing to check against: a client's left-over setting does no harm */
+        return SG__CRED_NONE;
+    return sg__auth_token(a, token, ret_rights) ? SG__CRED_OK : SG__CRED_BAD;
+}
+
+/* Host part of host[:port]; brackets of IPv6 kept out. */
+static struct sg_str host_of(struct sg_str authority)
+{
+    if (authority.n && authority.p[0] == '[') {
+        const char *end = memchr(authority.p, ']', authority.n);
+        return end ? sg_str_make(authority.p + 1, (size_t)(end - authority.p) - 1) : SG_STR("");
+    }
+    const char *colon = memchr(authority.p, ':', authority.n);
+    return colon ? sg_str_make(authority.p, (size_t)(colon - authority.p)) : authority;
+}
+
+static bool ends_with(struct sg_str s, struct sg_str tail)
+{
+    return s.n >= tail.n && sg_str_ieq(sg_str_make(s.p + s.n - tail.n, tail.n), tail);
+}
+
+static bool is_numeric(struct sg_str host)
+{
+    char text[64];
+    unsigned char addr[16];
+    if (host.n == 0 || host.n >= sizeof(text))
+        return false;
+    memcpy(text, host.p, host.n);
+    text[host.n] = 0;
+    return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1;
+}
+
+/* "https://host:port" → scheme and authority. */
+static bool split_origin(struct sg_str origin, struct sg_str *ret_scheme, struct sg_str *ret_auth)
+{
+    for (size_t i = 0; i + 2 < origin.n; i++) {
+        if (memcmp(origin.p + i, "://", 3) != 0)
+            continue;
+        *ret_scheme = sg_str_make(origin.p, i);
+        *ret_auth = sg_str_make(origin.p + i + 3, origin.n - i - 3);
+        return i > 0 && ret_auth->n > 0 && !memchr(ret_auth->p, '/', ret_auth->n) &&
+               !memchr(ret_auth->p, '@', ret_auth->n);
+    }
+    return false;
+}
+
+bool sg__host_trusted(const struct sg__auth *a, struct sg_str authority)
+{
+    struct sg_str host = host_of(authority);
+    if (authority.n == 0 || sg_str_ieq(host, SG_STR("localhost")) ||
+        ends_with(host, SG_STR(".localhost")) || is_numeric(host))
+        return true;
+    for (size_t i = 0; i < a->origin_count; i++) {
+        struct sg_str scheme, auth;
+        if (split_origin(sg_str_from(a->origins[i]), &scheme, &auth) &&
+            sg_str_ieq(host_of(auth), host))
+            return true;
+    }
+    return false;
+}
+
+static struct sg_str without_port(struct sg_str authority, const char *port)
+{
+    size_t n = strlen(port);
+    if (authority.n > n && memcmp(authority.p + authority.n - n, port, n) == 0)
+        authority.n -= n;
+    return authority;
+}
+
+bool sg__origin_allowed(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
+                        bool tls, bool require)
+{
+    if (!origin.p)
+        return !require;
+    if (a->any_origin)
+        return true;
+    for (size_t i = 0; i < a->origin_count; i++)
+        if (sg_str_ieq(origin, sg_str_from(a->origins[i])))
+            return true;
+    struct sg_str scheme, auth;
+    if (!split_origin(origin, &scheme, &auth)) /* "null" and nonsense */
+        return false;
+    bool https = sg_str_ieq(scheme, SG_STR("https"));
+    if (!https && !sg_str_ieq(scheme, SG_STR("http")))
+        return false;
+    /* Behind a proxy that ends TLS the page is https while we speak plain: the name decides. The
+     * other way round (plain page, TLS here) would be another origin. */
+    if (tls && !https)
+        return false;
+    const char *port = https ? ":443" : ":80";
+    return authority.n && sg_str_ieq(without_port(auth, port), without_port(authority, port));
+}

@@ -1,0 +1,51 @@
+/* auth.h - who may do what: static bearer tokens, the loopback default, origins and hosts.
+ * Immutable after init; any thread. */
+#ifndef SG_NET_AUTH_H
+#define SG_NET_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <streamgauge/error.h>
+#include <streamgauge/http1.h>
+#include <streamgauge/net.h>
+
+#define SG__TOKEN_MAX 512 /* bytes of a presented token; longer ones are wrong */
+
+struct sg__token {
+    uint8_t hash[32];
+    unsigned rights;
+};
+
+struct sg__auth {
+    struct sg__token *tokens;
+    size_t token_count;
+    bool anonymous;
+    const char *const *origins; /* borrowed */
+    size_t origin_count;
+    bool any_origin, require_origin;
+};
+
+int sg__auth_init(struct sg__auth *a, const struct sg_net_config *cfg, struct sg_error *reterr);
+void sg__auth_deinit(struct sg__auth *a);
+
+/* Rights of a presented token. False when it is unknown. Compares with every token, in constant
+ * time each. */
+bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret_rights);
+/* Rights of someone without a token. */
+unsigned sg__auth_default(const struct sg__auth *a, bool from_loopback);
+
+enum sg__credential { SG__CRED_NONE, SG__CRED_OK, SG__CRED_BAD };
+/* Looks at Authorization (Bearer), then at the cookie "streamgauge_token". */
+enum sg__credential sg__auth_request(const struct sg__auth *a, const struct sg_http1_headers *h,
+                                     unsigned *ret_rights);
+
+/* Origin against the host the request was for. An absent Origin is allowed unless `require`. */
+bool sg__origin_allowed(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
+                        bool tls, bool require);
+/* A name in Host that a foreign page could have made point here (DNS rebinding): everything but
+ * localhost, numeric addresses, and the hosts of allowed origins. Matters only where being on
+ * loopback is the credential. */
+bool sg__host_trusted(const struct sg__auth *a, struct sg_str authority);
+
+#endif
