@@ -4,6 +4,7 @@
 #define SG_NET_TLS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <streamgauge/error.h>
 
