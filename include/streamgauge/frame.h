@@ -126,7 +126,8 @@ struct sg_frame {
     struct sg_str severity; /* NOTIFICATION: "info", "warning", "critical"; owned, for filters */
     const struct sg_labels
         *labels; /* NOTIFICATION: the alert's labels, for filters; one reference or NULL */
-    struct sg_error *error; /* ERROR; owned */
+    struct sg_error
+        *error; /* ERROR; FULL: set while the topic fails, its values are then old; owned */
 
     size_t bytes; /* heap bytes without encodings */
     _Atomic(struct sg_block *) encoded[SG_ENC_COUNT];
