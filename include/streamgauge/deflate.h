@@ -19,11 +19,6 @@
 
 struct z_stream_s;
 
-/* Extension offers looked at per handshake, and parameters per offer; beyond: the offer is
- * declined. */
-#define SG_DEFLATE_MAX_OFFERS 16
-#define SG_DEFLATE_MAX_PARAMS 16
-
 /* What the server wants. {0} is valid: windows of 15 bits, client context takeover refused. */
 struct sg_deflate_config {
     uint8_t server_bits;     /* window we compress with, 9..15; 0 = 15 */

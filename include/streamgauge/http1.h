@@ -263,14 +263,14 @@ SG_API SG_NODISCARD int sg_http1_write_head(struct sg_buf *out, const struct sg_
  * nothing. */
 SG_API SG_NODISCARD int sg_http1_write_header(struct sg_buf *out, struct sg_str name,
                                               struct sg_str value);
-SG_API SG_NODISCARD int sg_http1_write_end(struct sg_buf *out);
+SG_API int sg_http1_write_end(struct sg_buf *out);
 /* A whole small response. body may be empty. */
 SG_API SG_NODISCARD int
 sg_http1_write_response(struct sg_buf *out, const struct sg_http1_head *head, struct sg_str body);
 /* "<hex>\r\n" data "\r\n"; an empty chunk is not written (it would end the body). */
-SG_API SG_NODISCARD int sg_http1_write_chunk(struct sg_buf *out, struct sg_str data);
+SG_API int sg_http1_write_chunk(struct sg_buf *out, struct sg_str data);
 /* "0\r\n\r\n" */
-SG_API SG_NODISCARD int sg_http1_write_last_chunk(struct sg_buf *out);
+SG_API int sg_http1_write_last_chunk(struct sg_buf *out);
 /* "HTTP/1.1 100 Continue\r\n\r\n" */
 extern SG_API const struct sg_str sg_http1_continue;
 /* "Sun, 06 Nov 1994 08:49:37 GMT" of a wall time in ms; dst has 30 bytes, NUL-terminated.

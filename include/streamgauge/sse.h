@@ -24,14 +24,14 @@ struct sg_sse_event {
 };
 
 /* Appends one event with its closing empty line. Returns 0 or SG_ELIMIT. */
-SG_API SG_NODISCARD int sg_sse_write(struct sg_buf *out, const struct sg_sse_event *ev);
+SG_API int sg_sse_write(struct sg_buf *out, const struct sg_sse_event *ev);
 /* ": text\n\n" (keep-alive); line ends in text make further comment lines. */
-SG_API SG_NODISCARD int sg_sse_write_comment(struct sg_buf *out, struct sg_str text);
+SG_API int sg_sse_write_comment(struct sg_buf *out, struct sg_str text);
 /* "retry: ms\n\n" */
-SG_API SG_NODISCARD int sg_sse_write_retry(struct sg_buf *out, uint32_t ms);
+SG_API int sg_sse_write_retry(struct sg_buf *out, uint32_t ms);
 
 /* One JSON text as one line: raw CR and LF (legal only as white space in JSON) become spaces. */
-SG_API SG_NODISCARD int sg_ndjson_write(struct sg_buf *out, struct sg_str json);
+SG_API int sg_ndjson_write(struct sg_buf *out, struct sg_str json);
 
 /* Client side. Feed bytes, get events; line ends LF, CR, CRLF; a leading BOM is dropped. */
 struct sg_sse_parser {

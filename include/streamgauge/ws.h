@@ -40,8 +40,7 @@ struct sg_ws_handshake {
     char accept[29]; /* Sec-WebSocket-Accept, NUL-terminated */
     int protocol;    /* index into config's protocols, -1 = none agreed */
     struct sg_deflate_params deflate;
-    uint16_t
-        status; /* on failure: 400, 405 or 426 (the answer then needs Sec-WebSocket-Version: 13) */
+    uint16_t status; /* on failure: 400 or 426 (the answer then needs Sec-WebSocket-Version: 13) */
 };
 
 /* True when the request asks for a WebSocket: Upgrade lists "websocket". Everything else is
@@ -124,11 +123,16 @@ struct sg_ws {
     uint8_t control[SG_WS_MAX_CONTROL];
 };
 
+/* msg must allow max_message bytes; what fits no more ends in 1009. inflater comes with
+ * sg_inflater_init. */
 SG_API void sg_ws_init(struct sg_ws *ws, const struct sg_ws_config *config, struct sg_buf *msg,
                        struct sg_inflater *inflater);
 /* Consumes bytes up to and including the first event. n > 0. Returns bytes consumed, 1..n, never
  * negative; the bytes may be changed (unmasked) in place. */
 SG_API ssize_t sg_ws_feed(struct sg_ws *ws, char *p, size_t n, struct sg_ws_event *ret);
+/* Gives back memory of a message that has been handled; the next feed does it otherwise. Worth a
+ * call before the session goes idle. */
+SG_API void sg_ws_release(struct sg_ws *ws);
 /* True when Close was received or the connection failed: nothing more will come. */
 SG_API bool sg_ws_closed(const struct sg_ws *ws);
 
@@ -148,11 +152,11 @@ static inline size_t sg_ws_frame_header_len(uint64_t len)
     return len < 126 ? 2 : len < 65536 ? 4 : 10;
 }
 /* Appends a whole server's frame, fin set. */
-SG_API SG_NODISCARD int sg_ws_write_frame(struct sg_buf *out, enum sg_ws_opcode opcode, bool rsv1,
-                                          struct sg_str payload);
+SG_API int sg_ws_write_frame(struct sg_buf *out, enum sg_ws_opcode opcode, bool rsv1,
+                             struct sg_str payload);
 /* Appends a whole client's frame masked with that key. */
-SG_API SG_NODISCARD int sg_ws_write_masked(struct sg_buf *out, enum sg_ws_opcode opcode,
-                                           const uint8_t key[4], struct sg_str payload);
+SG_API int sg_ws_write_masked(struct sg_buf *out, enum sg_ws_opcode opcode, const uint8_t key[4],
+                              struct sg_str payload);
 /* Builds a server's Close frame; the reason is cut at a character boundary to 123 bytes. code 0 (or
  * 1005): an empty Close. dst has 127 bytes. Returns the length. */
 SG_API size_t sg_ws_close_frame(char *dst, uint16_t code, struct sg_str reason);
