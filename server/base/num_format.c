@@ -10,6 +10,7 @@
 
 #include <streamgauge/num.h>
 
+#include "num_digits.h"
 #include "pow10.h"
 
 /* value = digits * 10^exponent */
@@ -63,6 +64,22 @@ static struct shortest schubfach(uint64_t c, int q, bool lower_closer)
     return (struct shortest){s + up, k};
 }
 
+static void strip_zeros(struct shortest *r)
+{
+    if (r->digits % 100000000 == 0) {
+        r->digits /= 100000000;
+        r->exponent += 8;
+    }
+    if (r->digits % 10000 == 0) {
+        r->digits /= 10000;
+        r->exponent += 4;
+    }
+    while (r->digits % 10 == 0) {
+        r->digits /= 10;
+        r->exponent++;
+    }
+}
+
 static struct shortest find_shortest(double v)
 {
     uint64_t bits;
@@ -74,50 +91,110 @@ static struct shortest find_shortest(double v)
         r = schubfach(fraction | UINT64_C(1) << 52, biased - 1075, fraction == 0 && biased > 1);
     else
         r = schubfach(fraction, -1074, false);
-    while (r.digits % 10 == 0) {
-        r.digits /= 10;
-        r.exponent++;
-    }
+    if (r.digits % 10 == 0)
+        strip_zeros(&r);
     return r;
 }
 
-/* Writes n digits with the point behind the `point`-th; point may be outside [0, n]. */
-static size_t put_fixed(char *dst, const char *digits, int n, int point)
+static const uint64_t integer_pow10[] = {
+    UINT64_C(1),
+    UINT64_C(10),
+    UINT64_C(100),
+    UINT64_C(1000),
+    UINT64_C(10000),
+    UINT64_C(100000),
+    UINT64_C(1000000),
+    UINT64_C(10000000),
+    UINT64_C(100000000),
+    UINT64_C(1000000000),
+    UINT64_C(10000000000),
+    UINT64_C(100000000000),
+    UINT64_C(1000000000000),
+    UINT64_C(10000000000000),
+    UINT64_C(100000000000000),
+    UINT64_C(1000000000000000),
+    UINT64_C(10000000000000000),
+    UINT64_C(100000000000000000),
+};
+
+/* Decimal digits of v, 0 < v < 10^17. */
+static int count_digits(uint64_t v)
 {
-    if (point >= n) {
-        memcpy(dst, digits, (size_t)n);
-        memset(dst + n, '0', (size_t)(point - n));
-        return (size_t)point;
-    }
-    if (point > 0) {
-        memcpy(dst, digits, (size_t)point);
-        dst[point] = '.';
-        memcpy(dst + point + 1, digits + point, (size_t)(n - point));
-        return (size_t)n + 1;
-    }
-    dst[0] = '0';
-    dst[1] = '.';
-    memset(dst + 2, '0', (size_t)-point);
-    memcpy(dst + 2 - point, digits, (size_t)n);
-    return (size_t)(2 - point + n);
+    int n = (64 - __builtin_clzll(v)) * 1233 >> 12; /* by log10(2), perhaps one too low */
+    return n + (v >= integer_pow10[n]);
 }
 
-static size_t put_exponent_form(char *dst, const char *digits, int n, int exponent)
+/* Digits on both sides of the point. `whole` is the value truncated; it equals that of the shortest
+ * digits, because an integer between the two would be a shorter text of the same value. Never
+ * writes past 26 bytes. */
+static size_t put_split(char *dst, uint64_t whole, struct shortest r)
 {
-    size_t len = 0;
-    dst[len++] = digits[0];
-    if (n > 1) {
-        dst[len++] = '.';
-        memcpy(dst + len, digits + 1, (size_t)n - 1);
-        len += (size_t)n - 1;
-    }
+    int decimals = -r.exponent; /* 1 to 16, as there is a digit before the point */
+    uint64_t fraction = (r.digits - whole * integer_pow10[decimals]) * integer_pow10[16 - decimals];
+    size_t n = sg_u64_format(whole, dst);
+    dst[n++] = '.';
+    sg__put_8_digits(fraction / 100000000, dst + n);
+    if (decimals > 8)
+        sg__put_8_digits(fraction % 100000000, dst + n + 8);
+    return n + (size_t)decimals;
+}
+
+/* 0 < value < 1, with the first digit `zeros` places behind the point. */
+static size_t put_small(char *dst, uint64_t digits, int zeros)
+{
+    memcpy(dst, "0.000000", 8);
+    if (zeros > 6)
+        memset(dst + 8, '0', (size_t)zeros - 6);
+    return (size_t)(2 + zeros) + sg_u64_format(digits, dst + 2 + zeros);
+}
+
+static size_t put_big(char *dst, struct shortest r)
+{
+    size_t n = sg_u64_format(r.digits, dst);
+    memset(dst + n, '0', (size_t)r.exponent);
+    return n + (size_t)r.exponent;
+}
+
+/* `exponent` is that of the first digit. */
+static size_t put_exponent_form(char *dst, uint64_t digits, int exponent)
+{
+    size_t len = 1 + sg_u64_format(digits, dst + 1);
+    dst[0] = dst[1];
+    dst[1] = '.';
+    if (len == 2)
+        len = 1;
     dst[len++] = 'e';
     dst[len++] = exponent < 0 ? '-' : '+';
     if (exponent < 0)
         exponent = -exponent;
-    if (exponent < 10)
-        dst[len++] = '0';
-    return len + sg_u64_format((uint64_t)exponent, dst + len);
+    if (exponent >= 100)
+        dst[len++] = (char)('0' + exponent / 100);
+    dst[len++] = (char)('0' + exponent / 10 % 10);
+    dst[len++] = (char)('0' + exponent % 10);
+    return len;
+}
+
+/* Values with few decimals, as most metrics have, without the search: v * 10^k is an integer below
+ * 10^15, and divided again (one correctly rounded operation on exact operands) it gives v. Two
+ * decimals of at most 15 digits are never the same double, so this is the shortest. `whole` is v
+ * truncated; v is not an integer. Below 10^-6 the form
+ * depends. Returns 0 when v is no such value. */
+static size_t put_few_decimals(double v, uint64_t whole, char *dst)
+{
+    static const struct tier {
+        double scale;
+        uint64_t unit, pad; /* unit * pad = 10^8 */
+    } tiers[] = {{1e8, 100000000, 1}, {1e6, 1000000, 100}, {1e3, 1000, 100000}};
+    if (v >= 1e12 || v < 1e-6)
+        return 0;
+    const struct tier *t = &tiers[(v >= 1e7) + (v >= 1e9)];
+    double scaled = v * t->scale;
+    uint64_t m = (uint64_t)scaled;
+    if ((double)m != scaled || scaled / t->scale != v)
+        return 0;
+    size_t n = sg_u64_format(whole, dst);
+    dst[n++] = '.';
+    return n + sg__put_fraction((m - whole * t->unit) * t->pad, dst + n);
 }
 
 static size_t put_constant(char *dst, const char *text)
@@ -133,28 +210,37 @@ struct fixed_range {
     int min, max;
 };
 
+static size_t format_shortest(double v, char *dst, struct fixed_range fixed)
+{
+    struct shortest r = find_shortest(v);
+    int point = count_digits(r.digits) + r.exponent; /* digits before it */
+    if (point < fixed.min || point > fixed.max)
+        return put_exponent_form(dst, r.digits, point - 1);
+    if (r.exponent >= 0)
+        return put_big(dst, r);
+    return point > 0 ? put_split(dst, (uint64_t)v, r) : put_small(dst, r.digits, -point);
+}
+
 static size_t format(double v, char *dst, struct fixed_range fixed)
 {
-    size_t len = 0;
+    size_t sign = 0, n;
     if (SG_UNLIKELY(isnan(v)))
         return put_constant(dst, "NaN");
     if (signbit(v)) {
         v = -v;
-        dst[len++] = '-';
+        dst[sign++] = '-';
     }
     if (v < 9007199254740992.0) {
         uint64_t whole = (uint64_t)v;
         if ((double)whole == v)
-            return len + sg_u64_format(whole, dst + len);
+            return sign + sg_u64_format(whole, dst + sign);
+        n = put_few_decimals(v, whole, dst + sign);
+        if (n)
+            return sign + n;
     } else if (SG_UNLIKELY(isinf(v))) {
-        return put_constant(dst, len ? "-Inf" : "+Inf");
+        return put_constant(dst, sign ? "-Inf" : "+Inf");
     }
-    struct shortest r = find_shortest(v);
-    char digits[20];
-    int n = (int)sg_u64_format(r.digits, digits), point = n + r.exponent;
-    if (point >= fixed.min && point <= fixed.max)
-        return len + put_fixed(dst + len, digits, n, point);
-    return len + put_exponent_form(dst + len, digits, n, point - 1);
+    return sign + format_shortest(v, dst + sign, fixed);
 }
 
 size_t sg_double_format(double v, char *dst)

@@ -153,7 +153,8 @@ struct sg_civil sg_civil_from_ms(int64_t ms)
 {
     struct sg_civil c = {0};
     int64_t days = floor_div(ms, SG_MS_PER_DAY);
-    int in_day = (int)(ms % SG_MS_PER_DAY); /* not ms - days * …, which overflows on the first day */
+    int in_day =
+        (int)(ms % SG_MS_PER_DAY); /* not ms - days * …, which overflows on the first day */
     if (in_day < 0)
         in_day += (int)SG_MS_PER_DAY;
     civil_from_days(days, &c);
