@@ -108,7 +108,7 @@ struct sg_frame {
     uint64_t epoch;
     uint64_t offset; /* > 0; a FULL made on demand has that of the topic's newest frame; HEARTBEAT:
                         newest of all, may be 0 */
-    uint64_t prev;   /* offset of the topic's frame before; 0: first. FULL: 0 */
+    uint64_t prev;   /* offset of the topic's frame before; 0: first, or a FULL made on demand */
     int64_t time_ms; /* tick */
 
     uint32_t
