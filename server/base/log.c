@@ -127,6 +127,22 @@ static void emit(struct line *l)
     }
 }
 
+/* "ts=… level=… part=… msg="…"". */
+static void put_head(struct line *l, const char *level, const char *part, const char *msg)
+{
+    char ts[40];
+    sg_rfc3339_format(sg_wall_now_ms(), ts);
+    put_cstr(l, "ts=");
+    put_cstr(l, ts);
+    put_cstr(l, " level=");
+    put_cstr(l, level);
+    put_cstr(l, " part=");
+    put_cstr(l, part);
+    put_cstr(l, " msg=\"");
+    put_escaped(l, msg, true);
+    put_cstr(l, "\"");
+}
+
 void sg_log_write(struct sg_log_site *site, enum sg_log_level level, const char *part,
                   const char *msg, const char *fmt, ...)
 {
@@ -136,30 +152,21 @@ void sg_log_write(struct sg_log_site *site, enum sg_log_level level, const char 
         return;
     int saved_errno = errno;
     struct line l = {.len = 0};
-    char scratch[LINE_BYTES];
-    sg_rfc3339_format(sg_wall_now_ms(), scratch);
-    put_cstr(&l, "ts=");
-    put_cstr(&l, scratch);
-    put_cstr(&l, " level=");
-    put_cstr(&l, level_names[level]);
-    put_cstr(&l, " part=");
-    put_cstr(&l, part);
-    put_cstr(&l, " msg=\"");
-    put_escaped(&l, msg, true);
-    put_cstr(&l, "\"");
+    char args_text[LINE_BYTES];
+    put_head(&l, level_names[level], part, msg);
     if (missed) {
-        snprintf(scratch, sizeof(scratch), " suppressed=%u", missed);
-        put_cstr(&l, scratch);
+        snprintf(args_text, sizeof(args_text), " suppressed=%u", missed);
+        put_cstr(&l, args_text);
     }
     errno = saved_errno; /* for %m */
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(scratch, sizeof(scratch), fmt, args);
+    int n = vsnprintf(args_text, sizeof(args_text), fmt, args);
     va_end(args);
     if (n > 0) {
         put_cstr(&l, " ");
-        put_escaped(&l, scratch, false);
-        l.cut = l.cut || (size_t)n >= sizeof(scratch);
+        put_escaped(&l, args_text, false);
+        l.cut = l.cut || (size_t)n >= sizeof(args_text);
     }
     emit(&l);
     errno = saved_errno;

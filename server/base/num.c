@@ -1,5 +1,4 @@
 /* num.c - integers and text. Floats: num_parse.c and num_format.c. */
-#include <endian.h>
 #include <string.h>
 
 #include <streamgauge/error.h>
@@ -7,7 +6,6 @@
 
 #include "num_digits.h"
 
-#define ASCII_ZEROS UINT64_C(0x3030303030303030)
 #define E8 UINT64_C(100000000)
 
 /* [+-] digits, all of it. Sets *ret_negative and the magnitude. */
@@ -56,42 +54,13 @@ int sg_u64_parse(const char *p, size_t n, uint64_t *ret)
     return 0;
 }
 
-/* The eight digits of v < 10^8, one per byte, first digit in the lowest byte: halves are split side
- * by side. */
-static uint64_t spread_digits(uint64_t v)
-{
-    uint64_t fours = v / 10000 | v % 10000 << 32;
-    uint64_t hundreds = (fours * 10486) >> 20 & UINT64_C(0x0000007f0000007f);
-    uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
-    uint64_t tens = (twos * 103) >> 10 & UINT64_C(0x000f000f000f000f);
-    return tens | (twos - 10 * tens) << 8;
-}
-
-static void put_spread(char *dst, uint64_t digits)
-{
-    digits = htole64(digits | ASCII_ZEROS);
-    memcpy(dst, &digits, sizeof(digits));
-}
-
 /* v < 10^8 without leading zeros; writes eight bytes whatever the length. */
 static size_t put_first(char *dst, uint64_t v)
 {
-    uint64_t digits = spread_digits(v);
+    uint64_t digits = sg__spread_digits(v);
     unsigned skip = v ? (unsigned)__builtin_ctzll(digits) / 8 : 7;
-    put_spread(dst, digits >> 8 * skip);
+    sg__put_spread(dst, digits >> 8 * skip);
     return 8 - skip;
-}
-
-size_t sg__put_fraction(uint64_t v, char *dst)
-{
-    uint64_t digits = spread_digits(v);
-    put_spread(dst, digits);
-    return 8 - (size_t)__builtin_clzll(digits) / 8;
-}
-
-void sg__put_8_digits(uint64_t v, char *dst)
-{
-    put_spread(dst, spread_digits(v));
 }
 
 size_t sg_u64_format(uint64_t v, char *dst)
@@ -104,10 +73,10 @@ size_t sg_u64_format(uint64_t v, char *dst)
         n = put_first(dst, high);
     } else {
         n = put_first(dst, high / E8);
-        put_spread(dst + n, spread_digits(high % E8));
+        sg__put_spread(dst + n, sg__spread_digits(high % E8));
         n += 8;
     }
-    put_spread(dst + n, spread_digits(low));
+    sg__put_spread(dst + n, sg__spread_digits(low));
     return n + 8;
 }
 

@@ -58,6 +58,18 @@ static int too_long(struct sg_str text, struct sg_error *reterr)
                        text.n < 80 ? (int)text.n : 80, text.p);
 }
 
+/* The digits at *pos; false when their value does not fit. */
+static bool take_count(struct sg_str s, size_t *pos, int64_t *ret)
+{
+    bool fits = true;
+    *ret = 0;
+    for (; *pos < s.n && is_digit(s.p[*pos]); (*pos)++) {
+        fits = fits && !__builtin_mul_overflow(*ret, 10, ret) &&
+               !__builtin_add_overflow(*ret, s.p[*pos] - '0', ret);
+    }
+    return fits;
+}
+
 int sg_duration_parse(struct sg_str text, int64_t *ret_ms, struct sg_error *reterr)
 {
     int64_t total = 0;
@@ -68,12 +80,8 @@ int sg_duration_parse(struct sg_str text, int64_t *ret_ms, struct sg_error *rete
         i = 1;
     while (i < text.n) {
         size_t start = i, len;
-        int64_t count = 0;
-        bool fits = true;
-        for (; i < text.n && is_digit(text.p[i]); i++) {
-            fits = fits && !__builtin_mul_overflow(count, 10, &count) &&
-                   !__builtin_add_overflow(count, text.p[i] - '0', &count);
-        }
+        int64_t count;
+        bool fits = take_count(text, &i, &count);
         if (i == start)
             return bad_duration(text, i, i + 1, reterr);
         size_t unit = find_unit(sg_str_make(text.p + i, text.n - i), &len);
