@@ -1,7 +1,8 @@
 /* num.h - numbers and text, free of locale.
  *
  * Parsing is exact (correctly rounded, as strtod); printing gives the shortest decimal that reads back to the same double.
- * Both take and give pointer + length, touch no globals, and allocate nothing.
+ * Both take and give pointer + length, touch no globals, and allocate nothing. The format functions may write anything into
+ * dst behind the returned length, up to the stated size.
  */
 #ifndef STREAMGAUGE_NUM_H
 #define STREAMGAUGE_NUM_H

@@ -6,8 +6,12 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <streamgauge/error.h>
 
@@ -149,6 +153,30 @@ static void test_errc_name__names_every_code(void **state)
     assert_string_equal(sg_errc_name(1), "unknown");
 }
 
+static void test_assert__aborts_and_names_the_place(void **state)
+{
+    (void)state;
+    int fds[2], status;
+    char text[600] = "";
+    assert_int_equal(pipe(fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit no_core = {0, 0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGABRT, SIG_DFL);
+        dup2(fds[1], STDERR_FILENO);
+        SG_ASSERT(1 + 1 == 3);
+        _exit(0);
+    }
+    close(fds[1]);
+    assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+    close(fds[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(text, "1 + 1 == 3"));
+    assert_non_null(strstr(text, "test_error.c:"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_error_locate__counts_lines_and_columns),
         cmocka_unit_test(test_error_format__prints_what_is_known),
         cmocka_unit_test(test_errc_name__names_every_code),
+        cmocka_unit_test(test_assert__aborts_and_names_the_place),
     };
     return cmocka_run_group_tests_name("base/error", tests, NULL, NULL);
 }
