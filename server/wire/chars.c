@@ -1,7 +1,7 @@
 #include "chars.h"
 
 /* Written out rather than computed at start, so that it is constant data;
- * tests/unit/wire/test_http1.c derives each class anew from the RFCs' lists and compares. */
+ * tests/unit/wire/test_chars.c derives each class anew from the RFCs' lists and compares. */
 /* clang-format off */
 const uint8_t sg__char_class[256] = {
      0,  0,  0,  0,  0,  0,  0,  0,  0,  2,  0,  0,  0,  0,  0,  0,  /* 0x00 */

@@ -45,6 +45,15 @@ static int deflater_start(struct sg_deflater *d)
     return 0;
 }
 
+/* Makes room for `want` bytes, or for as many as out may still take. False when there is none. */
+static bool make_room(struct sg_buf *out, size_t want)
+{
+    if (out->failed || out->len >= out->max)
+        return false;
+    size_t left = out->max - out->len;
+    return sg_buf_reserve(out, want < left ? want : left) == 0;
+}
+
 /* Runs the whole input through and flushes. Returns 0 or SG_ELIMIT. */
 static int deflate_all(z_stream *z, const void *p, size_t n, struct sg_buf *out)
 {
@@ -54,7 +63,7 @@ static int deflate_all(z_stream *z, const void *p, size_t n, struct sg_buf *out)
         n -= z->avail_in;
         do {
             size_t bound = n ? STEP : deflateBound(z, z->avail_in) + TAIL_LEN + 2;
-            if (sg_buf_reserve(out, bound) < 0 && sg_buf_reserve(out, STEP) < 0)
+            if (!make_room(out, bound))
                 return SG_ELIMIT;
             size_t room = out->cap - out->len;
             z->next_out = (Bytef *)out->data + out->len;

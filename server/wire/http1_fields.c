@@ -15,7 +15,7 @@ static const struct name names[SG_HTTP1_H_COUNT] = {
 };
 
 #define H(id) SG_HTTP1_H_##id
-/* Known names by length; 0 ends a row. test_http1.c checks that every name finds itself. */
+/* Known names by length; 0 ends a row. test_http1_head.c checks that every name finds itself. */
 static const uint8_t by_length[31][5] = {
     [4] = {H(HOST)},
     [5] = {H(RANGE)},

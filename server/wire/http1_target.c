@@ -38,7 +38,9 @@ static size_t host_len(struct sg_str s)
     }
     size_t i = 0;
     while (i < s.n) {
-        if (sg__is(s.p[i], SG__C_HOST))
+        /* A comma is legal in a name, but what shows up here is two Host lines that some proxy
+         * joined. */
+        if (sg__is(s.p[i], SG__C_HOST) && s.p[i] != ',')
             i++;
         else if (s.p[i] == '%' && s.n - i >= 3 && sg__is(s.p[i + 1], SG__C_HEX) &&
                  sg__is(s.p[i + 2], SG__C_HEX))
