@@ -139,12 +139,29 @@ static uint64_t json_special(uint64_t word)
     return (word | (word - ones * 0x20) | (quote - ones) | (backslash - ones)) & high;
 }
 
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
+
+/* The same question for sixteen bytes; the compiler makes vector instructions of it where there are
+ * any. */
+static bool all_plain16(const char *p)
+{
+    bytes16 v;
+    uint64_t halves[2];
+    memcpy(&v, p, sizeof(v));
+    /* Controls wrap to the top, so one comparison finds them and what is not ASCII. */
+    bytes16 special = (bytes16)(v - 0x20 > 0x5f) | (bytes16)(v == '"') | (bytes16)(v == '\\');
+    memcpy(halves, &special, sizeof(halves));
+    return (halves[0] | halves[1]) == 0;
+}
+
 /* Bytes from p that can stand in a JSON string as they are. */
 static size_t plain_run(const char *p, size_t n)
 {
     size_t i = 0;
     while (i < n) {
         uint64_t word;
+        while (n - i >= sizeof(bytes16) && all_plain16(p + i))
+            i += sizeof(bytes16);
         while (n - i >= sizeof(word)) {
             memcpy(&word, p + i, sizeof(word));
             if (json_special(word))
