@@ -1,0 +1,195 @@
+/* engine_thread.c - ticks on wall-clock multiples of the base tick.
+ *
+ * Between ticks the thread sleeps on an eventfd, which senders write when a stream is opened or
+ * much is queued. The sleep is computed anew from the wall clock each time and never longer than
+ * one tick, so a clock that jumps costs at most one tick. Frames are collected per edge and handed
+ * over once per tick, one queue node and one wake-up per edge. An edge whose queue is full loses
+ * its frames of that tick; as soon as it has room it gets a full frame of every topic.
+ */
+#include "engine_thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <streamgauge/log.h>
+#include <streamgauge/mem.h>
+#include <streamgauge/net.h>
+#include <streamgauge/time.h>
+
+struct edge_outbox {
+    struct sg_frame_batch *pending; /* NULL: nothing yet this round */
+    bool lost;                      /* frames were dropped; needs a resync */
+};
+
+struct sg_engine_thread {
+    struct sg_engine *engine;
+    struct sg_net *net;
+    int64_t tick_ms;
+    int wake_fd;
+    bool started;
+    atomic_bool stop;
+    pthread_t thread;
+    unsigned n_edges;
+    struct edge_outbox edges[SG_EDGES_MAX];
+};
+
+static void wake(void *ctx)
+{
+    struct sg_engine_thread *t = ctx;
+    uint64_t one = 1;
+    /* Fails only when the counter is full, and then the thread is about to wake anyway. */
+    ssize_t n = write(t->wake_fd, &one, sizeof(one));
+    (void)n;
+}
+
+static uint64_t clock_ns(void *ctx)
+{
+    (void)ctx;
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+static void collect(struct sg_engine_thread *t, unsigned edge, const struct sg_frame *f)
+{
+    struct edge_outbox *o = &t->edges[edge];
+    if (o->lost) /* what comes now would not fit what the edge has; the resync replaces it */
+        return;
+    if (!o->pending)
+        o->pending = sg_frame_batch_new();
+    sg_frame_batch_add(o->pending, f);
+}
+
+static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
+{
+    struct sg_engine_thread *t = ctx;
+    if (edge != SG_ALL_EDGES) {
+        if (edge < t->n_edges)
+            collect(t, edge, f);
+        return;
+    }
+    for (unsigned i = 0; i < t->n_edges; i++)
+        collect(t, i, f);
+}
+
+static void send_pending(struct sg_engine_thread *t)
+{
+    for (unsigned i = 0; i < t->n_edges; i++) {
+        struct edge_outbox *o = &t->edges[i];
+        if (o->lost && sg_net_edge_has_room(t->net, i)) {
+            o->lost = false;
+            sg_live_resync(sg_engine_get_live(t->engine), i);
+        }
+        if (!o->pending)
+            continue;
+        struct sg_frame_batch *batch = o->pending;
+        o->pending = NULL;
+        if (sg_net_publish_take(t->net, i, batch) < 0) {
+            o->lost = true;
+            SG_LOG(WARN, "engine", "an edge is too slow, its frames are dropped and replaced later",
+                   "edge=%u", i);
+        }
+    }
+}
+
+/* Waits until the wall clock reaches next_ms, or somebody wakes us. */
+static void sleep_until(struct sg_engine_thread *t, int64_t next_ms)
+{
+    int64_t wait_ms = next_ms - sg_wall_now_ms();
+    if (wait_ms <= 0)
+        return;
+    if (wait_ms > t->tick_ms)
+        wait_ms = t->tick_ms;
+    struct timespec timeout = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    struct pollfd p = {.fd = t->wake_fd, .events = POLLIN};
+    if (ppoll(&p, 1, &timeout, NULL) > 0) {
+        uint64_t count;
+        ssize_t n = read(t->wake_fd, &count, sizeof(count));
+        (void)n;
+    }
+}
+
+static void *run(void *arg)
+{
+    struct sg_engine_thread *t = arg;
+    int64_t last = sg_time_align(sg_wall_now_ms(), t->tick_ms);
+    while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
+        sleep_until(t, last + t->tick_ms);
+        int64_t now = sg_wall_now_ms(), tick = sg_time_align(now, t->tick_ms);
+        if (tick != last) { /* forward as usual, or backward when the clock was set */
+            sg_engine_tick(t->engine, tick, now);
+            last = tick;
+        } else {
+            sg_engine_drain(t->engine, now);
+        }
+        send_pending(t);
+    }
+    return NULL;
+}
+
+int sg_engine_thread_new(const struct sg_engine_options *options, struct sg_engine_thread **ret,
+                         struct sg_error *reterr)
+{
+    struct sg_engine_thread *t = sg_calloc(1, sizeof(*t));
+    struct sg_engine_options o = *options;
+    t->tick_ms = o.live.tick_ms;
+    t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (t->wake_fd < 0) {
+        sg_free(t);
+        return sg_error_set(reterr, SG_EIO, "cannot make an eventfd: %s", strerror(errno));
+    }
+    o.live.hooks = (struct sg_live_hooks){.publish = publish, .clock_ns = clock_ns, .ctx = t};
+    o.wake = wake;
+    o.wake_ctx = t;
+    int rc = sg_engine_new(&o, &t->engine, reterr);
+    if (rc < 0) {
+        sg_engine_thread_free(t);
+        return rc;
+    }
+    *ret = t;
+    return 0;
+}
+
+struct sg_engine *sg_engine_thread_engine(struct sg_engine_thread *t)
+{
+    return t->engine;
+}
+
+int sg_engine_thread_start(struct sg_engine_thread *t, struct sg_net *net, struct sg_error *reterr)
+{
+    t->net = net;
+    t->n_edges = sg_net_edges(net);
+    int rc = pthread_create(&t->thread, NULL, run, t);
+    if (rc != 0)
+        return sg_error_set(reterr, SG_EIO, "cannot start the engine thread: %s", strerror(rc));
+    pthread_setname_np(t->thread, "engine");
+    t->started = true;
+    return 0;
+}
+
+void sg_engine_thread_stop(struct sg_engine_thread *t)
+{
+    if (!t->started)
+        return;
+    atomic_store(&t->stop, true);
+    wake(t);
+    pthread_join(t->thread, NULL);
+    t->started = false;
+}
+
+void sg_engine_thread_free(struct sg_engine_thread *t)
+{
+    if (!t)
+        return;
+    sg_engine_thread_stop(t);
+    for (unsigned i = 0; i < t->n_edges; i++)
+        sg_frame_batch_free(t->edges[i].pending);
+    sg_engine_free(t->engine);
+    close(t->wake_fd);
+    sg_free(t);
+}
