@@ -350,6 +350,7 @@ struct sg_matching {
 struct sg_binary {
     enum sg_binary_op op;
     bool return_bool;            /* `bool`: 0 or 1 instead of filtering */
+    uint32_t op_pos, op_end;     /* bytes of the operator and its modifiers in the text */
     struct sg_expr *lhs, *rhs;   /* scalars or instant vectors */
     struct sg_matching matching; /* means something only when both sides are vectors; else zero */
 };

@@ -1,0 +1,115 @@
+/* signatures.c - the tables of functions, aggregations and operators, and finding a name in them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <streamgauge/promql_ast.h>
+
+#include "check.h"
+
+/* In the order of the ids, which is nearly but not quite the order of the names ("day_of_…" and
+ * "days_…" differ). */
+static const struct sg_function functions[] = {
+#define FUNCTION(id, name, ret, count, variadic, a, b, c, d, e)                                    \
+    {SG_FN_##id,    name,  {SG_TYPE_##a, SG_TYPE_##b, SG_TYPE_##c, SG_TYPE_##d, SG_TYPE_##e},      \
+     SG_TYPE_##ret, count, variadic},
+    SG_FUNCTION_MAP(FUNCTION)
+#undef FUNCTION
+};
+
+static const struct {
+    const char *name;
+    enum sg_expr_type param;
+} aggregations[] = {
+#define AGGREGATION(id, name, param) {name, SG_TYPE_##param},
+    SG_AGGREGATION_MAP(AGGREGATION)
+#undef AGGREGATION
+};
+
+static const struct {
+    const char *text;
+    int priority;
+    enum sg_binary_class class;
+} operators[] = {
+#define OPERATOR(id, text, priority, class) {text, priority, SG_BINARY_##class},
+    SG_BINARY_MAP(OPERATOR)
+#undef OPERATOR
+};
+
+static int cmp_function(const void *key, const void *entry)
+{
+    const struct sg_function *f = entry;
+    return sg_str_cmp(*(const struct sg_str *)key, sg_str_from(f->name));
+}
+
+const struct sg_function *sg_function_find(struct sg_str name)
+{
+    return bsearch(&name, functions, SG_ARRAY_LEN(functions), sizeof(functions[0]), cmp_function);
+}
+
+const struct sg_function *sg_function_get(enum sg_function_id id)
+{
+    SG_ASSERT((size_t)id < SG_ARRAY_LEN(functions));
+    return &functions[id];
+}
+
+const char *sg_aggregation_text(enum sg_aggregation_op op)
+{
+    return aggregations[op].name;
+}
+
+enum sg_expr_type sg_aggregation_param_type(enum sg_aggregation_op op)
+{
+    return aggregations[op].param;
+}
+
+const char *sg_binary_text(enum sg_binary_op op)
+{
+    return operators[op].text;
+}
+
+enum sg_binary_class sg_binary_class(enum sg_binary_op op)
+{
+    return operators[op].class;
+}
+
+int sg_binary_priority(enum sg_binary_op op)
+{
+    return operators[op].priority;
+}
+
+const char *sg_expr_type_text(enum sg_expr_type type)
+{
+    static const char *const text[] = {"none", "scalar", "string", "instant vector",
+                                       "range vector"};
+    return text[type];
+}
+
+/* ---- did you mean ---- */
+
+struct best {
+    const char *name;
+    size_t distance;
+};
+
+/* A name that differs only in case is as close as can be. Ties go to the first. */
+static void consider(struct best *b, struct sg_str name, const char *candidate)
+{
+    struct sg_str c = sg_str_from(candidate);
+    size_t d = sg_str_ieq(name, c) ? 0 : sg_str_distance(name, c, b->distance) + (c.n < 3);
+    if (d < b->distance) {
+        b->distance = d;
+        b->name = candidate;
+    }
+}
+
+void sg__suggest(struct sg_str name, char *dst, size_t size)
+{
+    /* One slip in three letters, at most three: what is further away is another word. */
+    struct best b = {NULL, name.n / 3 + 1 < 3 ? name.n / 3 + 2 : 4};
+    for (size_t i = 0; i < SG_ARRAY_LEN(functions); i++)
+        consider(&b, name, functions[i].name);
+    for (size_t i = 0; i < SG_ARRAY_LEN(aggregations); i++)
+        consider(&b, name, aggregations[i].name);
+    if (b.name)
+        snprintf(dst, size, ", did you mean '%s'?", b.name);
+}
