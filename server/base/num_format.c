@@ -130,6 +130,7 @@ static int count_digits(uint64_t v)
 static size_t put_split(char *dst, uint64_t whole, struct shortest r)
 {
     int decimals = -r.exponent; /* 1 to 16, as there is a digit before the point */
+    SG_DCHECK(decimals >= 1 && decimals <= 16);
     uint64_t fraction = (r.digits - whole * integer_pow10[decimals]) * integer_pow10[16 - decimals];
     size_t n = sg_u64_format(whole, dst);
     dst[n++] = '.';
