@@ -1,18 +1,22 @@
-/* ingest.h - sample parsers: StatsD, Prometheus text, OpenMetrics, Influx lines, JSON samples; and the parsing side of batches.
+/* ingest.h - sample parsers: StatsD, Prometheus text, OpenMetrics, Influx lines, JSON samples; and
+ * the parsing side of batches.
  *
- * A batcher belongs to one parsing thread: it remembers the ids of series (keyed by a hash of their raw bytes), fills
- * batches and hands them to `submit`. HTTP bodies: one parser per request, many parsers share the thread's batcher.
+ * A batcher belongs to one parsing thread: it remembers the ids of series (keyed by a hash of their
+ * raw bytes), fills batches and hands them to `submit`. HTTP bodies: one parser per request, many
+ * parsers share the thread's batcher.
  *
  *     struct sg_ingest_parser *p = sg_ingest_parser_new(batcher, &(struct sg_ingest_options){
  *         .format = SG_INGEST_PROM_TEXT, .source = &http, .now_ms = now});
  *     per piece of body:  if (sg_ingest_feed(p, data, n) < 0) → answer early (429)
  *     at its end:         sg_ingest_finish(p);
- *     r = sg_ingest_parser_result(p);  reply sg_ingest_http_status(r), unless 204 with sg_ingest_result_print(r, &body)
+ *     r = sg_ingest_parser_result(p);  reply sg_ingest_http_status(r), unless 204 with
+ * sg_ingest_result_print(r, &body)
  *
  * UDP: sg_statsd_parse per datagram, sg_batcher_flush after each burst.
  *
- * Good lines are kept, bad ones are named: line, column, reason. No allocation per sample once a series is known.
- * Everything here is used by one thread at a time; a batcher and its parsers by the same one.
+ * Good lines are kept, bad ones are named: line, column, reason. No allocation per sample once a
+ * series is known. Everything here is used by one thread at a time; a batcher and its parsers by
+ * the same one.
  */
 #ifndef STREAMGAUGE_INGEST_H
 #define STREAMGAUGE_INGEST_H
@@ -33,8 +37,9 @@ enum sg_ingest_format {
     SG_INGEST_PROM_TEXT,   /* Prometheus text 0.0.4, with quoted UTF-8 names */
     SG_INGEST_OPENMETRICS, /* OpenMetrics 1.0: timestamps in seconds, "# EOF" required */
     SG_INGEST_INFLUX,      /* Influx line protocol */
-    SG_INGEST_JSON,        /* {"metric","labels","value","timestamp"}: one, an array, or one after the other */
-    SG_INGEST_STATSD,      /* StatsD lines in a body; a datagram goes to sg_statsd_parse instead */
+    SG_INGEST_JSON,   /* {"metric","labels","value","timestamp"}: one, an array, or one after the
+                         other */
+    SG_INGEST_STATSD, /* StatsD lines in a body; a datagram goes to sg_statsd_parse instead */
 };
 
 /* Unit of Influx timestamps. */
@@ -53,18 +58,21 @@ struct sg_ingest_limits {
     uint32_t max_labels;   /* labels of a series, the name included; 64 */
     uint32_t max_name;     /* bytes of a metric or label name; 512 */
     uint32_t max_value;    /* bytes of a label value or a help text; 4096 */
-    int64_t max_future_ms; /* timestamps later than now + this are refused; 600000. Negative: any up to year 9999 */
+    int64_t max_future_ms; /* timestamps later than now + this are refused; 600000. Negative: any up
+                              to year 9999 */
 };
 
 struct sg_batcher_config {
-    /* Takes the batch and returns 0, or returns SG_EBUSY and leaves it. A batch that is not taken is freed and its
-     * samples are counted as dropped. */
+    /* Takes the batch and returns 0, or returns SG_EBUSY and leaves it. A batch that is not taken
+     * is freed and its samples are counted as dropped. */
     int (*submit)(void *ctx, struct sg_batch *batch);
     void *ctx;
-    struct sg_source *source;    /* for StatsD and sg_batcher_put, and for parsers that name no other; borrowed */
+    struct sg_source
+        *source; /* for StatsD and sg_batcher_put, and for parsers that name no other; borrowed */
     struct sg_ingest_gate *gate; /* borrowed */
     struct sg_ingest_limits limits;
-    uint32_t cache_max;    /* series to remember, 64 B each; 0: 262144. Beyond, those not used for longest are forgotten */
+    uint32_t cache_max;    /* series to remember, 64 B each; 0: 262144. Beyond, those not used for
+                              longest are forgotten */
     uint32_t batch_points; /* most points of one batch; 0: 2048 */
 };
 
@@ -73,13 +81,16 @@ struct sg_batcher;
 SG_API struct sg_batcher *sg_batcher_new(const struct sg_batcher_config *config);
 /* Drops what is not flushed. All parsers of this batcher are freed before. Accepts NULL. */
 SG_API void sg_batcher_free(struct sg_batcher *b);
-/* Submits what is there and publishes counters to the source. 0 or SG_EBUSY (samples dropped and counted). */
+/* Submits what is there and publishes counters to the source. 0 or SG_EBUSY (samples dropped and
+ * counted). */
 SG_API int sg_batcher_flush(struct sg_batcher *b);
-/* One point of a series whose labels the caller has at hand (host metrics, own metrics). received_ms only dates the
- * batch. Not flushed. 0, SG_ELIMIT (series limit) or SG_EBUSY (this point is in; earlier ones were dropped). */
+/* One point of a series whose labels the caller has at hand (host metrics, own metrics).
+ * received_ms only dates the batch. Not flushed. 0, SG_ELIMIT (series limit) or SG_EBUSY (this
+ * point is in; earlier ones were dropped). */
 SG_API int sg_batcher_put(struct sg_batcher *b, const struct sg_labels *labels,
                           const struct sg_point *point, int64_t received_ms);
-/* Describes a family to the engine, once until it changes. NULL strings are allowed for help and unit. */
+/* Describes a family to the engine, once until it changes. NULL strings are allowed for help and
+ * unit. */
 SG_API void sg_batcher_describe(struct sg_batcher *b, struct sg_str metric,
                                 enum sg_metric_type type, struct sg_str help, struct sg_str unit);
 
@@ -102,15 +113,17 @@ struct sg_ingest_result {
 
 /* 204, 400 (something was rejected) or 429 (queue or series limit; add Retry-After). */
 SG_API int sg_ingest_http_status(const struct sg_ingest_result *r);
-/* {"error":…,"line":…,"column":…,"accepted":n,"rejected":n,"dropped":n,"errors":[{"line","column","error"}…]} */
+/* {"error":…,"line":…,"column":…,"accepted":n,"rejected":n,"dropped":n,"errors":[{"line","column","error"}…]}
+ */
 SG_API void sg_ingest_result_print(const struct sg_ingest_result *r, struct sg_buf *out);
 
 struct sg_ingest_options {
     enum sg_ingest_format format;
     enum sg_ingest_precision precision; /* Influx */
     struct sg_source *source;           /* NULL: that of the batcher; borrowed */
-    const struct sg_labels *extra;      /* NULL or labels set on every series, they win over its own; shared */
-    int64_t now_ms;                     /* time of samples without timestamp */
+    const struct sg_labels
+        *extra;     /* NULL or labels set on every series, they win over its own; shared */
+    int64_t now_ms; /* time of samples without timestamp */
 };
 
 struct sg_ingest_parser;
@@ -118,25 +131,29 @@ struct sg_ingest_parser;
 SG_API struct sg_ingest_parser *sg_ingest_parser_new(struct sg_batcher *b,
                                                      const struct sg_ingest_options *o);
 SG_API void sg_ingest_parser_free(struct sg_ingest_parser *p); /* accepts NULL */
-/* Takes the next bytes, cut anywhere, and flushes the batcher. 0, or SG_EBUSY: the queue is full, the rest of the body
- * is not looked at any more (later calls return SG_EBUSY too). Bad lines are no failure: see the result. */
+/* Takes the next bytes, cut anywhere, and flushes the batcher. 0, or SG_EBUSY: the queue is full,
+ * the rest of the body is not looked at any more (later calls return SG_EBUSY too). Bad lines are
+ * no failure: see the result. */
 SG_API int sg_ingest_feed(struct sg_ingest_parser *p, const char *data, size_t n);
 /* End of the body: the last line needs no newline. Once. 0 or SG_EBUSY. */
 SG_API int sg_ingest_finish(struct sg_ingest_parser *p);
 /* Borrowed while the parser lives. */
 SG_API const struct sg_ingest_result *sg_ingest_parser_result(const struct sg_ingest_parser *p);
 
-/* One datagram, complete in itself. Adds to *result, which must stay valid until sg_batcher_flush (accepted and dropped
- * are known only then). When the queue is full the batch is dropped, counted, and parsing goes on.
+/* One datagram, complete in itself. Adds to *result, which must stay valid until sg_batcher_flush
+ * (accepted and dropped are known only then). When the queue is full the batch is dropped, counted,
+ * and parsing goes on.
  *
- * name:value[:value…]|type[|@rate][|#tag:value,…][|Tseconds][|other…]; types c g ms h d s. Names and tag keys as
- * statsd_exporter makes them: every character outside [a-zA-Z0-9_] becomes '_', a leading digit gets '_' in front.
- * Tags without value are ignored (counted). Influx (name,k=v), Librato (name#k=v) and SignalFx (name[k=v]) tags too. */
+ * name:value[:value…]|type[|@rate][|#tag:value,…][|Tseconds][|other…]; types c g ms h d s. Names
+ * and tag keys as statsd_exporter makes them: every character outside [a-zA-Z0-9_] becomes '_', a
+ * leading digit gets '_' in front. Tags without value are ignored (counted). Influx (name,k=v),
+ * Librato (name#k=v) and SignalFx (name[k=v]) tags too. */
 SG_API void sg_statsd_parse(struct sg_batcher *b, const char *p, size_t n, int64_t now_ms,
                             struct sg_ingest_result *result);
 
-/* Format of a body from its Content-Type; `fallback` is what the endpoint speaks, used for absent, form and plain text
- * types. SG_EUNSUPPORTED (answer 415) names a type or charset we do not read. */
+/* Format of a body from its Content-Type; `fallback` is what the endpoint speaks, used for absent,
+ * form and plain text types. SG_EUNSUPPORTED (answer 415) names a type or charset we do not read.
+ */
 SG_API SG_NODISCARD int sg_ingest_detect(struct sg_str content_type, enum sg_ingest_format fallback,
                                          enum sg_ingest_format *ret, struct sg_error *reterr);
 /* n ns u us µ ms s m h; empty is ns. SG_EINVALID for others. */

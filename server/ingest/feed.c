@@ -1,0 +1,175 @@
+/* feed.c - faults, checks and first sight of a series. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "feed.h"
+
+/* Years 1 to 9999: what a date library of a client can show. */
+#define TIME_MIN INT64_C(-62135596800000)
+#define TIME_MAX INT64_C(253402300799999)
+
+void sg__feed_init(struct sg__feed *f, struct sg_batcher *b, const struct sg_labels *extra,
+                   uint64_t format)
+{
+    *f = (struct sg__feed){.b = b, .extra = extra};
+    f->salt = (struct sg_hash128){sg_hash_mix(format), sg_hash_mix(~format)};
+    if (extra && extra->count) {
+        size_t n = 2 * (size_t)extra->count * sizeof(extra->ends[0]) + extra->bytes;
+        f->salt = sg__key_join(f->salt, sg_hash128(extra->ends, n));
+    }
+}
+
+int sg__fault_set(struct sg__feed *f, enum sg_errc code, const char *at, const char *fmt, ...)
+{
+    if (f->fault.code != SG_OK)
+        return f->fault.code;
+    f->fault.code = code;
+    f->fault.at = at;
+    f->fault.text[0] = '\0';
+    if (f->fault.mute)
+        return code;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(f->fault.text, sizeof(f->fault.text), fmt, args);
+    va_end(args);
+    return code;
+}
+
+void sg__feed_reject_at(struct sg__feed *f, uint32_t line, uint32_t column)
+{
+    struct sg_ingest_result *r = f->result;
+    SG_DCHECK(f->fault.code != SG_OK);
+    r->rejected++;
+    f->b->rejected++;
+    r->series_full |= f->fault.code == SG_ELIMIT;
+    if (r->n_errors < SG_INGEST_MAX_ERRORS) {
+        struct sg_ingest_line_error *e = &r->errors[r->n_errors++];
+        *e = (struct sg_ingest_line_error){f->fault.code, line, column, ""};
+        memcpy(e->text, f->fault.text, sizeof(e->text));
+        /* One line, whatever the peer sent: it may end up in a log. */
+        for (char *c = e->text; *c; c++) {
+            if ((unsigned char)*c < 0x20 || *c == 0x7f)
+                *c = '?';
+        }
+    }
+    f->fault.code = SG_OK;
+    f->fault.mute = r->n_errors >= SG_INGEST_MAX_ERRORS;
+}
+
+void sg__feed_reject(struct sg__feed *f, uint32_t line, const char *line_start)
+{
+    const char *at = f->fault.at;
+    sg__feed_reject_at(f, line, at > line_start ? (uint32_t)(at - line_start) + 1 : 1);
+}
+
+int sg__feed_time(struct sg__feed *f, int64_t time_ms, struct sg_str text)
+{
+    if (time_ms < TIME_MIN || time_ms > TIME_MAX)
+        return sg__fault_set(f, SG_EINVALID, text.p,
+                             "timestamp '%.*s' is outside the years 1 to 9999: wrong unit?",
+                             SG__TOKEN(text.p, text.n));
+    int64_t max = f->b->config.limits.max_future_ms;
+    if (max >= 0 && time_ms - f->now_ms > max)
+        return sg__fault_set(f, SG_EINVALID, text.p,
+                             "timestamp '%.*s' is %lld s in the future, at most %lld s are allowed",
+                             SG__TOKEN(text.p, text.n), (long long)((time_ms - f->now_ms) / 1000),
+                             (long long)(max / 1000));
+    return 0;
+}
+
+int sg__feed_utf8(struct sg__feed *f, const char *p, size_t n)
+{
+    size_t good = sg_utf8_valid_prefix(p, n);
+    if (good == n)
+        return 0;
+    return sg__fault_set(f, SG_EINVALID, p + good, "invalid utf-8, byte 0x%02x",
+                         (unsigned char)p[good]);
+}
+
+int sg__feed_label(struct sg__feed *f, struct sg_str name, struct sg_str value, const char *at)
+{
+    const struct sg_ingest_limits *l = &f->b->config.limits;
+    bool is_metric = sg_str_eq(name, SG_METRIC_NAME);
+    if (name.n == 0 || (is_metric && value.n == 0))
+        return sg__fault_set(f, SG_EINVALID, at, "empty %s name", is_metric ? "metric" : "label");
+    if (name.n > l->max_name || (is_metric && value.n > l->max_name))
+        return sg__fault_set(f, SG_EINVALID, at,
+                             "name '%.*s...' is %zu bytes long, limit max_name is %u",
+                             SG__TOKEN(is_metric ? value.p : name.p, is_metric ? value.n : name.n),
+                             is_metric ? value.n : name.n, l->max_name);
+    if (value.n > l->max_value)
+        return sg__fault_set(f, SG_EINVALID, at,
+                             "value of label '%.*s' is %zu bytes long, limit max_value is %u",
+                             SG__TOKEN(name.p, name.n), value.n, l->max_value);
+    if (f->b->builder.count > l->max_labels)
+        return sg__fault_set(f, SG_EINVALID, at, "more than %u labels, limit max_labels",
+                             l->max_labels);
+    sg_labels_builder_add(&f->b->builder, name, value);
+    return 0;
+}
+
+int sg__feed_series_full(struct sg__feed *f, const char *at)
+{
+    return sg__fault_set(f, SG_ELIMIT, at, "new series refused, limit series is reached");
+}
+
+int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bool last_wins,
+                   uint32_t *ret_series)
+{
+    struct sg_batcher *b = f->b;
+    struct sg_error err = {0};
+    const struct sg_labels *labels = last_wins ? sg_labels_builder_build(&b->builder)
+                                               : sg_labels_builder_build_checked(&b->builder, &err);
+    if (!labels)
+        return sg__fault_set(f, SG_EINVALID, at, "%s", err.text);
+    if (f->extra && f->extra->count) {
+        sg_labels_builder_load(&b->builder, labels);
+        sg_labels_unref(labels);
+        for (uint32_t i = 0; i < f->extra->count; i++) {
+            struct sg_label l = sg_labels_at(f->extra, i);
+            sg_labels_builder_set(&b->builder, l.name, l.value);
+        }
+        labels = sg_labels_builder_build(&b->builder);
+    }
+    int r = 0;
+    if (!sg_labels_get(labels, SG_METRIC_NAME).n)
+        r = sg__fault_set(f, SG_EINVALID, at, "expected a metric name");
+    else if (labels->count > b->config.limits.max_labels)
+        r = sg__fault_set(f, SG_EINVALID, at, "%u labels, limit max_labels is %u", labels->count,
+                          b->config.limits.max_labels);
+    if (r < 0) {
+        sg_labels_unref(labels);
+        return r;
+    }
+    *ret_series = sg__batcher_birth(b, key, labels);
+    return 0;
+}
+
+static bool is_name_char(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+size_t sg__sanitize(const char *p, size_t n, bool dashes, char *dst)
+{
+    size_t out = 0;
+    bool dash = false; /* the last '_' stands for '-' */
+    if (n && *p >= '0' && *p <= '9')
+        dst[out++] = '_';
+    for (size_t i = 0; i < n;) {
+        unsigned char c = (unsigned char)p[i];
+        if (is_name_char(c)) {
+            dst[out++] = (char)c;
+            dash = false;
+            i++;
+            continue;
+        }
+        size_t len = sg_utf8_len(p + i, n - i);
+        i += len ? len : 1; /* one '_' per character, not per byte */
+        if (c == '-' && dash && dashes)
+            continue;
+        dst[out++] = '_';
+        dash = c == '-';
+    }
+    return out;
+}
