@@ -123,8 +123,8 @@ struct sg_ws {
     uint8_t control[SG_WS_MAX_CONTROL];
 };
 
-/* msg must allow max_message bytes; what fits no more ends in 1009. inflater comes with
- * sg_inflater_init. */
+/* msg (emptied here) is this session's alone and must allow max_message bytes; what fits no more
+ * ends in 1009. inflater comes with sg_inflater_init. */
 SG_API void sg_ws_init(struct sg_ws *ws, const struct sg_ws_config *config, struct sg_buf *msg,
                        struct sg_inflater *inflater);
 /* Consumes bytes up to and including the first event. n > 0. Returns bytes consumed, 1..n, never

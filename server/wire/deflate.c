@@ -208,6 +208,9 @@ int sg_inflater_feed(struct sg_inflater *s, const char *p, size_t n, struct sg_b
 int sg_inflater_finish(struct sg_inflater *s, struct sg_buf *out, size_t max_bytes)
 {
     static const char tail[TAIL_LEN] = {0, 0, (char)0xff, (char)0xff};
+    /* RFC 7692 7.2.3.6 sends an empty message as one byte; none at all is taken for the same. */
+    if (s->in_bytes == 0 && !s->ended)
+        return 0;
     int r = inflater_start(s);
     if (r == 0 && !s->ended) {
         r = inflate_piece(s, tail, TAIL_LEN, out, max_bytes);

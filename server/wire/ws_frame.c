@@ -20,6 +20,7 @@ void sg_ws_init(struct sg_ws *ws, const struct sg_ws_config *config, struct sg_b
                 struct sg_inflater *inflater)
 {
     *ws = (struct sg_ws){.config = config, .msg = msg, .inflater = inflater};
+    sg_buf_reset(msg);
 }
 
 bool sg_ws_closed(const struct sg_ws *ws)
