@@ -71,4 +71,12 @@ SG_API void sg_store_metadata_each(struct sg_store *s,
                                    void (*each)(void *ctx, const struct sg_metadata *m),
                                    void *ctx);
 
+/* Listings for the HTTP API; any thread. Order is arbitrary, each text once; borrowed for the call. */
+SG_API void sg_store_label_names(struct sg_store *s, void (*each)(void *ctx, struct sg_str name),
+                                 void *ctx);
+SG_API void sg_store_label_values(struct sg_store *s, struct sg_str name,
+                                  void (*each)(void *ctx, struct sg_str value), void *ctx);
+/* Live series that have this label value; with SG_METRIC_NAME: of a metric. O(1). */
+SG_API uint32_t sg_store_count(struct sg_store *s, struct sg_str name, struct sg_str value);
+
 #endif

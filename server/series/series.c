@@ -290,18 +290,18 @@ void sg__series_clear(struct sg__keeper *k, struct sg__slot *s)
     block_retire(k, b, true);
     retire_chain(k, older);
     s->cut_ms = INT64_MAX;
-    s->marked = 0;
+    s->flags &= (uint8_t)~SG__MARKED;
 }
 
 void sg__series_unmark(struct sg__keeper *k, struct sg__slot *s)
 {
     struct sg__block *b = block_of(s);
     uint32_t n = count_of(b);
-    SG_ASSERT(s->marked && n > 1);
+    SG_ASSERT((s->flags & SG__MARKED) && n > 1);
     struct sg__block *copy = block_new(k, b->cap, b->kind, older_of(b));
     block_copy(copy, 0, b, 0, n - 1);
     s->last_ms = b->points[n - 2].time_ms;
-    s->marked = 0;
+    s->flags &= (uint8_t)~SG__MARKED;
     block_publish(k, s, copy, n - 1);
 }
 

@@ -63,6 +63,12 @@ enum sg__state {
     SG__RESTING, /* expired, out of the index; id and labels kept for a while */
 };
 
+enum sg__flag {
+    SG__MARKED = 1,     /* the newest sample is a staleness marker of ours */
+    SG__QUIET = 2,      /* it is known to be silent: nothing to mark until the next point */
+    SG__LISTED_DUE = 4, /* it is in the list of those that may expire */
+};
+
 #define SG__KIND_NONE 0xff /* no sample yet */
 
 struct sg__accum;
@@ -79,8 +85,7 @@ struct sg__slot {
     uint32_t id;
     _Atomic uint8_t state; /* enum sg__state */
     uint8_t kind;          /* enum sg_value_kind or SG__KIND_NONE */
-    uint8_t marked;        /* the newest sample is a staleness marker of ours */
-    uint8_t quiet;         /* the source knows: nothing to mark until the next sample */
+    uint8_t flags;         /* enum sg__flag */
 };
 _Static_assert(sizeof(struct sg__slot) == 64, "a slot is one cache line");
 
