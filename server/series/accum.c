@@ -6,7 +6,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
-#include "series/impl.h"
+#include "impl.h"
 
 struct sg__accum *sg__accum_of(struct sg_store *s, struct sg__slot *slot)
 {

@@ -3,7 +3,7 @@
 
 #include <streamgauge/mem.h>
 
-#include "series/impl.h"
+#include "impl.h"
 
 /* Points ahead whose slots are fetched early: ids of a batch lie anywhere. */
 enum { PREFETCH = 12 };

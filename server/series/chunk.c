@@ -1,9 +1,9 @@
 /* chunk.c - see chunk.h. */
-#include "series/chunk.h"
+#include "chunk.h"
 
 #include <streamgauge/mem.h>
 
-#include "series/bits.h"
+#include "bits.h"
 
 static struct sg__point *chunk_points(const struct sg__chunk *c)
 {

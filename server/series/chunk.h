@@ -2,7 +2,7 @@
 #ifndef SERIES_CHUNK_H
 #define SERIES_CHUNK_H
 
-#include "series/series.h"
+#include "series.h"
 
 /* A column of samples to seal, or unpacked: obj is NULL for floats. */
 struct sg__column {

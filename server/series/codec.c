@@ -1,12 +1,12 @@
 /* codec.c - see codec.h. */
-#include "series/codec.h"
+#include "codec.h"
 
 #include <math.h>
 
 #include <streamgauge/error.h>
 #include <streamgauge/value.h>
 
-#include "series/bits.h"
+#include "bits.h"
 
 enum value_mode { MODE_XOR, MODE_DELTA, MODE_DELTA2, MODE_UNKNOWN };
 enum { PLACES_MAX = 9, WIDTH_BITS = 7 };

@@ -1,5 +1,5 @@
 /* epoch.c - see epoch.h. */
-#include "series/epoch.h"
+#include "epoch.h"
 
 #include <streamgauge/mem.h>
 

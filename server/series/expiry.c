@@ -1,7 +1,7 @@
 /* expiry.c - the amortised scan: staleness markers, retention, idle series. A tick looks at a
  * sixteenth of the slots, so a series is visited about every second and a half at the base tick,
  * and never more than 65 536 of them at once. */
-#include "series/impl.h"
+#include "impl.h"
 
 enum { SCAN_MIN = 2048, SCAN_MAX = 65536, SCAN_PARTS = 16, RELEASE_MAX = 4096 };
 

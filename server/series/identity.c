@@ -1,7 +1,7 @@
 /* identity.c - which series there are: label sets to ids, births, expiry, quarantine, revival. */
 #include <streamgauge/mem.h>
 
-#include "series/impl.h"
+#include "impl.h"
 
 enum { SETS_MIN = 1024, RING_MIN = 1024 };
 

@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <streamgauge/store.h>
 
-#include "series/index.h"
-#include "series/series.h"
+#include "index.h"
+#include "series.h"
 
 enum {
     SG__PAGE_BITS = 10, /* slots of a page: 1024 */

@@ -1,5 +1,5 @@
 /* index.c - see index.h. */
-#include "series/index.h"
+#include "index.h"
 
 #include <streamgauge/mem.h>
 

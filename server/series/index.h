@@ -10,8 +10,8 @@
 #include <streamgauge/labels.h>
 #include <streamgauge/matcher.h>
 
-#include "series/series.h"
-#include "series/table.h"
+#include "series.h"
+#include "table.h"
 
 struct sg__index {
     _Atomic(struct sg__table *) names;

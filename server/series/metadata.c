@@ -3,7 +3,7 @@
 #include <streamgauge/hash.h>
 #include <streamgauge/mem.h>
 
-#include "series/impl.h"
+#include "impl.h"
 
 static void free_entry(void *p)
 {

@@ -2,7 +2,7 @@
 #include <streamgauge/hash.h>
 #include <streamgauge/mem.h>
 
-#include "series/impl.h"
+#include "impl.h"
 
 enum { MEMO_SIZE = 1024 };
 

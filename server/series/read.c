@@ -1,7 +1,7 @@
 /* read.c - the readers' half of a series; any thread within an epoch. */
 #include <streamgauge/mem.h>
 
-#include "series/chunk.h"
+#include "chunk.h"
 
 /* Chunks of one read that need no allocation; an hour at one sample a second is 23. */
 enum { NEAR_CHUNKS = 64 };

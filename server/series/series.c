@@ -1,9 +1,9 @@
 /* series.c - the writer's half of a series: appending, sealing, late samples, cutting. */
-#include "series/series.h"
+#include "series.h"
 
 #include <streamgauge/mem.h>
 
-#include "series/chunk.h"
+#include "chunk.h"
 
 static struct sg__block *block_of(const struct sg__slot *s)
 {

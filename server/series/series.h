@@ -21,8 +21,8 @@
 #include <streamgauge/store.h>
 #include <streamgauge/value.h>
 
-#include "series/codec.h"
-#include "series/epoch.h"
+#include "codec.h"
+#include "epoch.h"
 
 enum {
     SG__BLOCK_MIN = 4,    /* samples of a new block */

@@ -2,7 +2,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
-#include "series/impl.h"
+#include "impl.h"
 
 void sg_store_options_default(struct sg_store_options *opt)
 {

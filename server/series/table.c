@@ -1,5 +1,5 @@
 /* table.c - see table.h. */
-#include "series/table.h"
+#include "table.h"
 
 #include <string.h>
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <streamgauge/str.h>
 
-#include "series/epoch.h"
+#include "epoch.h"
 
 /* Ids of the series that have a label value, in no order. Appending publishes n; anything else
  * makes a new list. */
