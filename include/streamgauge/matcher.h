@@ -28,7 +28,7 @@
 /* Longest pattern, and longest value a regex is run against; longer values do not match and count
  * as errors. Bytes. */
 #define SG_REGEX_MAX_PATTERN 65536
-#define SG_REGEX_MAX_SUBJECT (1 << 20)
+#define SG_REGEX_MAX_SUBJECT 131072
 /* Largest repeat count, alone and multiplied over nested repeats, as in RE2. */
 #define SG_REGEX_MAX_REPEAT 1000
 /* Most capture groups that sg_regex_capture reports, the whole match included. */

@@ -17,9 +17,9 @@
 
 #include "regex_syntax.h"
 
-#define MATCH_LIMIT 20000   /* backtracking points */
-#define HEAP_LIMIT_KIB 1024 /* for the interpreter's frames */
-#define DFA_BUDGET 40000000 /* value bytes times (states alive) squared */
+#define MATCH_LIMIT 20000    /* backtracking points */
+#define HEAP_LIMIT_KIB 1024  /* for the interpreter's frames */
+#define DFA_BUDGET 200000000 /* value bytes times (states alive) squared */
 #define DFA_MIN_STATES 24
 #define DFA_MAX_STATES 1000
 #define DFA_INTS_PER_STATE 6 /* two lists of three ints, see pcre2_dfa_match */
@@ -36,7 +36,8 @@ struct sg_regex {
     uint32_t name_count;
     struct sg__regex_name *names; /* name bytes owned by `name_text` */
     char *name_text;
-    pcre2_code *code; /* NULL for plain shapes */
+    pcre2_code *code;     /* NULL for plain shapes */
+    pcre2_code *dfa_code; /* the other spelling for the breadth-first matcher, or NULL */
     pcre2_match_context *context;
     _Atomic(pcre2_match_data *)
         spare; /* one set of match data, taken and put back around a match */
@@ -57,10 +58,9 @@ static void pcre_free(void *p, void *data)
 
 /* ---- making ---- */
 
-static int compile_error(int code, PCRE2_SIZE offset, struct sg_error *reterr)
+static void compile_error(int code, struct sg_error *reterr)
 {
     PCRE2_UCHAR text[128];
-    (void)offset; /* in the rewritten pattern: of no use to the author */
     if (pcre2_get_error_message(code, text, sizeof(text)) < 0)
         text[0] = '\0';
     enum sg_errc errc = SG_ESYNTAX;
@@ -68,38 +68,63 @@ static int compile_error(int code, PCRE2_SIZE offset, struct sg_error *reterr)
         errc = SG_ELIMIT;
     if (code == PCRE2_ERROR_HEAP_FAILED || code == PCRE2_ERROR_NOMEMORY)
         errc = SG_ENOMEM;
-    return sg_error_set(reterr, errc, "error parsing regexp: %s", (const char *)text);
+    /* The offset in the rewritten pattern is of no use to the author. */
+    sg_error_set(reterr, errc, "error parsing regexp: %s", (const char *)text);
 }
 
-/* Compiles the rewritten pattern so that it matches whole values only. */
-static int compile(struct sg_regex *re, const struct sg__regex_info *info, struct sg_error *reterr)
+/* Compiles a rewritten pattern so that it matches whole values only. NULL and an error when it
+ * cannot be. */
+static pcre2_code *compile_text(struct sg_str text, struct sg_error *reterr)
 {
-    static const uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_ANCHORED | PCRE2_ENDANCHORED |
+    static const uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_ANCHORED |
                                     PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX |
                                     PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
-    int rc = SG_ENOMEM, code_error = PCRE2_ERROR_HEAP_FAILED;
+    int code_error = PCRE2_ERROR_HEAP_FAILED;
     PCRE2_SIZE offset = 0;
+    pcre2_code *code = NULL;
+    struct sg_buf whole;
+    sg_buf_init(&whole, text.n + 8);
+    sg_buf_printf(&whole, "(?:");
+    sg_buf_put_str(&whole, text);
+    sg_buf_puts(&whole, ")\\z"); /* PCRE2_ENDANCHORED means nothing to pcre2_dfa_match */
     pcre2_general_context *general = pcre2_general_context_create(pcre_alloc, pcre_free, NULL);
-    pcre2_compile_context *compiling = general ? pcre2_compile_context_create(general) : NULL;
-    re->context = general ? pcre2_match_context_create(general) : NULL;
-    if (compiling && re->context) {
-        struct sg_str text = sg_buf_str(&info->out);
-        pcre2_set_newline(compiling, PCRE2_NEWLINE_LF);
-        re->code =
-            pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &code_error, &offset, compiling);
+    pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
+    if (context && !whole.failed) {
+        pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+        code = pcre2_compile((PCRE2_SPTR)whole.data, whole.len, options, &code_error, &offset,
+                             context);
     }
-    if (re->code) {
-        pcre2_set_match_limit(re->context, MATCH_LIMIT);
-        pcre2_set_heap_limit(re->context, HEAP_LIMIT_KIB);
-        /* Without a just-in-time compiler the interpreter does it: slower, the same answers. */
-        (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
-        rc = 0;
-    } else {
-        rc = compile_error(code_error, offset, reterr);
-    }
-    pcre2_compile_context_free(compiling);
+    pcre2_compile_context_free(context);
     pcre2_general_context_free(general);
-    return rc;
+    sg_buf_deinit(&whole);
+    if (!code)
+        compile_error(code_error, reterr);
+    return code;
+}
+
+/* Everything the engine needs. `info` holds the ordinary spelling and is used again for the other.
+ */
+static int compile(struct sg_regex *re, struct sg_str pattern, struct sg__regex_info *info,
+                   struct sg_error *reterr)
+{
+    struct sg_error err = {.code = SG_OK};
+    re->code = compile_text(sg_buf_str(&info->out), &err);
+    if (re->code && info->has_plus) {
+        sg_buf_reset(&info->out);
+        info->spell_plus = true;
+        if (sg__regex_translate(pattern, info, &err) == 0)
+            re->dfa_code = compile_text(sg_buf_str(&info->out), &err);
+    }
+    re->context = pcre2_match_context_create(NULL);
+    if (!re->context)
+        sg_error_set(&err, SG_ENOMEM, "error parsing regexp: out of memory");
+    if (err.code != SG_OK)
+        return sg_error_set(reterr, err.code, "%s", err.text);
+    pcre2_set_match_limit(re->context, MATCH_LIMIT);
+    pcre2_set_heap_limit(re->context, HEAP_LIMIT_KIB);
+    /* Without a just-in-time compiler the interpreter does it: slower, the same answers. */
+    (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
+    return 0;
 }
 
 static int cmp_str(const void *a, const void *b)
@@ -167,7 +192,7 @@ int sg_regex_new(struct sg_str pattern, struct sg_regex **ret_re, struct sg_erro
         keep_names(re, info);
         sg__regex_shape_deinit(&shape);
         if (re->shape == SG_REGEX_GENERAL)
-            rc = compile(re, info, reterr);
+            rc = compile(re, pattern, info, reterr);
         if (rc < 0)
             sg_regex_unref(re);
         else
@@ -191,6 +216,7 @@ void sg_regex_unref(struct sg_regex *re)
     pcre2_match_data_free(atomic_load_explicit(&re->spare, memory_order_relaxed));
     pcre2_match_context_free(re->context);
     pcre2_code_free(re->code);
+    pcre2_code_free(re->dfa_code);
     sg_free(re->literals);
     sg_free(re->text);
     sg_free(re->names);
@@ -223,13 +249,13 @@ static size_t dfa_states(size_t len)
 
 static int dfa_match(const struct sg_regex *re, struct sg_str s, pcre2_match_data *data)
 {
+    const pcre2_code *code = re->dfa_code ? re->dfa_code : re->code;
     size_t ints = dfa_states(s.n) * DFA_INTS_PER_STATE + 32;
     int *workspace = sg_try_alloc(ints * sizeof(int));
     if (!workspace)
         return PCRE2_ERROR_NOMEMORY;
-    int rc =
-        pcre2_dfa_match(re->code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST,
-                        data, re->context, workspace, ints);
+    int rc = pcre2_dfa_match(code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST,
+                             data, re->context, workspace, ints);
     sg_free(workspace);
     return rc;
 }

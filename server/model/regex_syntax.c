@@ -28,6 +28,8 @@ struct reader {
     enum last_item last;
     size_t last_pos;      /* where the last repetition operator began */
     uint32_t last_repeat; /* product of repeat counts in the last item */
+    size_t last_out; /* where the last item begins in the output, if it is one character or class */
+    bool last_is_group; /* it is a group or an assertion */
     size_t depth;
     struct frame frames[SG__REGEX_MAX_DEPTH + 1];
 };
@@ -103,10 +105,13 @@ static uint32_t take_char(struct reader *r)
     return c;
 }
 
-static void set_atom(struct reader *r)
+/* One character or class is about to be written. */
+static void begin_atom(struct reader *r)
 {
     r->last = LAST_ATOM;
     r->last_repeat = 1;
+    r->last_out = r->info->out.len;
+    r->last_is_group = false;
 }
 
 /* hex := 'x' HEX HEX | 'x{' HEX+ '}' ; i stands after the x */
@@ -248,16 +253,17 @@ static void put_quoted(struct reader *r)
             r->i += 2;
             return;
         }
+        begin_atom(r);
         put_code_point(r, take_char(r));
-        set_atom(r);
     }
 }
 
 /* A zero-width assertion; PCRE2 does not repeat a bare one, RE2 does. */
 static void put_assertion(struct reader *r, const char *text)
 {
+    begin_atom(r);
+    r->last_is_group = true;
     sg_buf_printf(&r->info->out, "(?:%s)", text);
-    set_atom(r);
 }
 
 /* escape := '\' … outside of a class; i stands on the backslash */
@@ -279,7 +285,7 @@ static int read_escape(struct reader *r)
     }
     if (c == 'C')
         return refuse(r, start, r->i + 1, "\\C is");
-    set_atom(r);
+    begin_atom(r);
     if (c == 'p' || c == 'P')
         return put_property(r);
     if (put_perl_class(r, c, false))
@@ -366,6 +372,7 @@ static int read_class_item(struct reader *r, size_t class_start)
 static int read_class(struct reader *r)
 {
     size_t start = r->i++;
+    begin_atom(r);
     sg_buf_putc(&r->info->out, '[');
     if (peek(r, 0) == '^') {
         sg_buf_putc(&r->info->out, '^');
@@ -380,7 +387,6 @@ static int read_class(struct reader *r)
     }
     r->i++;
     sg_buf_putc(&r->info->out, ']');
-    set_atom(r);
     return 0;
 }
 
@@ -496,6 +502,7 @@ static int close_group(struct reader *r)
     r->i++;
     r->last = LAST_ATOM;
     r->last_repeat = inner;
+    r->last_is_group = true;
     note_repeat(r);
     sg_buf_putc(&r->info->out, ')');
     return 0;
@@ -526,6 +533,25 @@ static size_t scan_count(const struct reader *r, uint32_t *ret_min, uint32_t *re
     return i + 1 - r->i;
 }
 
+/* Writes the operator that was read from `start`, and the '?' behind it. */
+static void put_repeat(struct reader *r, size_t start, size_t len)
+{
+    struct sg_buf *out = &r->info->out;
+    struct sg_str op = {r->s.p + start, len};
+    bool plus = !r->last_is_group && (sg_str_eq_c(op, "+") || sg_str_eq_c(op, "{1,}"));
+    r->info->has_plus = r->info->has_plus || plus;
+    if (plus && r->info->spell_plus && sg_buf_reserve(out, out->len - r->last_out) == 0) {
+        sg_buf_append(out, out->data + r->last_out, out->len - r->last_out);
+        sg_buf_putc(out, '*');
+    } else {
+        sg_buf_put_str(out, op);
+    }
+    if (peek(r, 0) == '?') {
+        r->i++;
+        sg_buf_putc(out, '?');
+    }
+}
+
 /* repeat := ('*' | '+' | '?' | count) '?'? */
 static int read_repeat(struct reader *r, size_t len, uint32_t min, uint32_t max)
 {
@@ -545,9 +571,7 @@ static int read_repeat(struct reader *r, size_t len, uint32_t min, uint32_t max)
         return fail(r, start, start + len, "invalid repeat count, nested repeats multiply");
     note_repeat(r);
     r->i += len;
-    if (peek(r, 0) == '?')
-        r->i++;
-    sg_buf_append(&r->info->out, r->s.p + start, r->i - start);
+    put_repeat(r, start, len);
     r->last = LAST_REPEATED;
     r->last_pos = start;
     return 0;
@@ -588,14 +612,14 @@ static int read_item(struct reader *r)
         return 0;
     case '.':
         r->i++;
-        set_atom(r);
+        begin_atom(r);
         sg_buf_putc(&r->info->out, '.');
         return 0;
     default:
         break;
     }
+    begin_atom(r);
     put_code_point(r, take_char(r));
-    set_atom(r);
     return 0;
 }
 
@@ -604,7 +628,7 @@ int sg__regex_translate(struct sg_str pattern, struct sg__regex_info *ret, struc
     struct reader r = {.s = pattern, .info = ret, .err = reterr};
     ret->group_count = 1;
     ret->name_count = 0;
-    ret->top_alternation = false;
+    ret->top_alternation = ret->has_plus = false;
     if (pattern.n > SG_REGEX_MAX_PATTERN)
         return sg_error_set(reterr, SG_ELIMIT,
                             "error parsing regexp: pattern has %zu bytes, the limit is %d",

@@ -26,10 +26,12 @@ struct sg__regex_info {
     uint32_t name_count;
     struct sg__regex_name names[SG__REGEX_MAX_NAMES];
     bool top_alternation; /* there is a '|' outside of all groups */
+    bool has_plus;        /* one character or class is repeated with '+' */
+    bool spell_plus;      /* in: write such an "x+" as "xx*", see regex.c */
 };
 
-/* Checks that the pattern is RE2 and writes it for PCRE2. `out` is initialised by the caller.
- * SG_ESYNTAX, SG_EUNSUPPORTED or SG_ELIMIT with the byte range in the pattern. */
+/* Checks that the pattern is RE2 and writes it for PCRE2. `out` is initialised and `spell_plus` set
+ * by the caller. SG_ESYNTAX, SG_EUNSUPPORTED or SG_ELIMIT with the byte range in the pattern. */
 int sg__regex_translate(struct sg_str pattern, struct sg__regex_info *ret, struct sg_error *reterr);
 
 struct sg__regex_shape {

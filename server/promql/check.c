@@ -8,28 +8,32 @@
 
 /* ---- selectors ---- */
 
-static void name_given_twice(struct sg__check *c, const struct sg_expr *e)
+/* The name before the braces is one matcher on __name__; any other one contradicts or repeats it.
+ */
+static void name_given_twice(struct sg__check *c, const struct sg_expr *e, struct sg_str name)
 {
-    const struct sg_matcher *first = NULL;
+    const struct sg_matcher *other = NULL;
+    bool seen = false;
     for (uint32_t i = 0; i < e->u.selector.matcher_count; i++) {
         const struct sg_matcher *m = e->u.selector.matchers[i];
         if (!sg_str_eq_c(m->name, "__name__"))
             continue;
-        if (first) {
-            ERROR(c, e->pos, e->end, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
-                  (int)(first->value.n > 60 ? 60 : first->value.n), first->value.p,
-                  (int)(m->value.n > 60 ? 60 : m->value.n), m->value.p);
-            return;
-        }
-        first = m;
+        if (!seen && m->type == SG_MATCH_EQ && sg_str_eq(m->value, name))
+            seen = true;
+        else
+            other = other ? other : m;
     }
+    if (other)
+        ERROR(c, e->pos, e->end, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
+              (int)(name.n > 60 ? 60 : name.n), name.p,
+              (int)(other->value.n > 60 ? 60 : other->value.n), other->value.p);
 }
 
-void sg__check_selector(struct sg__check *c, struct sg_expr *e, bool named)
+void sg__check_selector(struct sg__check *c, struct sg_expr *e, const struct sg_str *name)
 {
-    if (named) {
+    if (name) {
         c->named_selector = e;
-        name_given_twice(c, e);
+        name_given_twice(c, e, *name);
         return;
     }
     for (uint32_t i = 0; i < e->u.selector.matcher_count; i++)

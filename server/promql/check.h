@@ -18,7 +18,8 @@ struct sg__check {
 };
 
 /* Each may record an error in c->err and finishes the node: its type and what the rules imply. */
-void sg__check_selector(struct sg__check *c, struct sg_expr *e, bool named);
+/* `name` is what stood before the braces, NULL without. */
+void sg__check_selector(struct sg__check *c, struct sg_expr *e, const struct sg_str *name);
 void sg__check_subquery(struct sg__check *c, struct sg_expr *e);
 void sg__check_call(struct sg__check *c, struct sg_expr *e);
 void sg__check_aggregate(struct sg__check *c, struct sg_expr *e);

@@ -117,7 +117,9 @@ static int fold(struct sg__parser *p, struct sg_duration_expr *d)
 {
     struct sg_error err = {.code = SG_OK};
     double v;
-    if ((d->lhs && d->lhs->op != SG_DUR_NUMBER) || d->rhs->op != SG_DUR_NUMBER) {
+    bool variable = (d->lhs && d->lhs->op != SG_DUR_NUMBER) || d->rhs->op != SG_DUR_NUMBER;
+    bool divides = d->op == SG_DUR_DIV || d->op == SG_DUR_MOD;
+    if (variable && !(divides && d->rhs->op == SG_DUR_NUMBER && d->rhs->number == 0)) {
         if (++p->duration_ops > SG_PROMQL_MAX_HEIGHT)
             return sg_error_at(p->err, SG_ELIMIT, d->pos, d->end,
                                "expression has more than %d operators in durations",
@@ -194,9 +196,9 @@ static int parse_operand(struct sg__parser *p, struct sg_duration_expr **ret)
     bool literal = type == TOK_NUMBER || type == TOK_DURATION;
     bool function =
         type == TOK_STEP || type == TOK_RANGE || type == TOK_MIN_OF || type == TOK_MAX_OF;
+    bool in_brackets = p->lexer.in_brackets || type == TOK_RBRACKET;
     if (!literal && !function && type != TOK_LPAREN)
-        return sg__parser_unexpected(p,
-                                     p->lexer.in_brackets ? "subquery or range selector" : "offset",
+        return sg__parser_unexpected(p, in_brackets ? "subquery or range selector" : "offset",
                                      "number, duration, step(), or range()");
     int rc = sg__parser_enter(p, &p->tok);
     if (rc == 0 && type == TOK_LPAREN) {

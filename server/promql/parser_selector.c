@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <streamgauge/mem.h>
+#include <streamgauge/num.h>
 #include <string.h>
 
 #include "parser.h"
@@ -172,7 +173,7 @@ int sg__parse_selector(struct sg__parser *p, const struct sg__token *name, struc
     if (rc < 0)
         return rc;
     e->end = p->last_end;
-    sg__check_selector(&p->check, e, name != NULL);
+    sg__check_selector(&p->check, e, name ? &name->text : NULL);
     *ret = e;
     return 0;
 }
@@ -314,9 +315,12 @@ static int parse_at_time(struct sg__parser *p, const struct sg_expr *e, struct s
     if (p->tok.type != TOK_NUMBER && p->tok.type != TOK_DURATION)
         return sg__parser_unexpected(p, "@", "timestamp");
     double ms = round(sign * p->tok.number * 1000.0);
-    if (!(fabs(ms) < AT_LIMIT_MS))
-        return sg__parser_error(p, e->pos, p->tok.end, "timestamp out of bounds for @ modifier: %g",
-                                sign * p->tok.number);
+    if (!(fabs(ms) < AT_LIMIT_MS)) {
+        char shown[SG_DOUBLE_MAX];
+        int n = (int)sg_double_format(sign * p->tok.number, shown);
+        return sg__parser_error(p, e->pos, p->tok.end,
+                                "timestamp out of bounds for @ modifier: %.*s", n, shown);
+    }
     ret->at = SG_AT_TIME;
     ret->at_ms = (int64_t)ms;
     return sg__parser_advance(p);

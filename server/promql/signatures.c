@@ -89,23 +89,32 @@ const char *sg_expr_type_text(enum sg_expr_type type)
 struct best {
     const char *name;
     size_t distance;
+    size_t prefix; /* letters in common at the start */
 };
 
-/* A name that differs only in case is as close as can be. Ties go to the first. */
+static size_t common_prefix(struct sg_str a, struct sg_str b)
+{
+    size_t n = 0;
+    while (n < a.n && n < b.n && a.p[n] == b.p[n])
+        n++;
+    return n;
+}
+
+/* A name that differs only in case is as close as can be. Among equals the one that begins alike is
+ * meant: "rat" is rate rather than rad. */
 static void consider(struct best *b, struct sg_str name, const char *candidate)
 {
     struct sg_str c = sg_str_from(candidate);
     size_t d = sg_str_ieq(name, c) ? 0 : sg_str_distance(name, c, b->distance) + (c.n < 3);
-    if (d < b->distance) {
-        b->distance = d;
-        b->name = candidate;
-    }
+    size_t prefix = common_prefix(name, c);
+    if (d < b->distance || (d == b->distance && b->name && prefix > b->prefix))
+        *b = (struct best){candidate, d, prefix};
 }
 
 void sg__suggest(struct sg_str name, char *dst, size_t size)
 {
     /* One slip in three letters, at most three: what is further away is another word. */
-    struct best b = {NULL, name.n / 3 + 1 < 3 ? name.n / 3 + 2 : 4};
+    struct best b = {NULL, name.n / 3 + 1 < 3 ? name.n / 3 + 2 : 4, 0};
     for (size_t i = 0; i < SG_ARRAY_LEN(functions); i++)
         consider(&b, name, functions[i].name);
     for (size_t i = 0; i < SG_ARRAY_LEN(aggregations); i++)
