@@ -12,7 +12,6 @@
     X(SESSIONS_WS, "streamgauge_net_sessions", "kind=\"ws\"", "gauge")                             \
     X(SESSIONS_SSE, "streamgauge_net_sessions", "kind=\"sse\"", "gauge")                           \
     X(SESSIONS_NDJSON, "streamgauge_net_sessions", "kind=\"ndjson\"", "gauge")                     \
-    X(BEHIND, "streamgauge_net_sessions_behind", "", "gauge")                                      \
     X(ACCEPTED, "streamgauge_net_connections_total", "", "counter")                                \
     X(OPENED_WS, "streamgauge_net_sessions_total", "kind=\"ws\"", "counter")                       \
     X(OPENED_SSE, "streamgauge_net_sessions_total", "kind=\"sse\"", "counter")                     \

@@ -1,0 +1,165 @@
+/* ingest_http.c - bodies of samples into the parsers of ingest, as they come in. */
+#include "http.h"
+
+#include <streamgauge/labels.h>
+#include <string.h>
+
+static int base64_value(char ch)
+{
+    if (ch >= 'A' && ch <= 'Z')
+        return ch - 'A';
+    if (ch >= 'a' && ch <= 'z')
+        return ch - 'a' + 26;
+    if (ch >= '0' && ch <= '9')
+        return ch - '0' + 52;
+    if (ch == '-' || ch == '+')
+        return 62;
+    return ch == '_' || ch == '/' ? 63 : -1;
+}
+
+/* Both alphabets, padding optional. Returns the length or SG_ESYNTAX. dst holds 3/4 of src. */
+static ssize_t base64_decode(struct sg_str src, char *dst)
+{
+    while (src.n && src.p[src.n - 1] == '=')
+        src.n--;
+    uint32_t bits = 0;
+    unsigned have = 0;
+    char *at = dst;
+    for (size_t i = 0; i < src.n; i++) {
+        int v = base64_value(src.p[i]);
+        if (v < 0)
+            return SG_ESYNTAX;
+        bits = bits << 6 | (uint32_t)v;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            *at++ = (char)(bits >> have & 0xff);
+        }
+    }
+    return at - dst;
+}
+
+/* One "name/value" or "name@base64/value" of a push gateway's path, still percent-encoded. */
+static int add_grouping(struct sg_labels_builder *b, struct sg_str name, struct sg_str value)
+{
+    char key[512], text[4096];
+    ssize_t kn = sg_http1_percent_decode(name, false, key, sizeof(key));
+    if (kn <= 0)
+        return SG_ESYNTAX;
+    struct sg_str k = sg_str_make(key, (size_t)kn);
+    bool coded = k.n > 7 && memcmp(k.p + k.n - 7, "@base64", 7) == 0;
+    if (coded)
+        k.n -= 7;
+    ssize_t vn = sg_http1_percent_decode(value, false, text, sizeof(text));
+    if (vn >= 0 && coded)
+        vn = base64_decode(sg_str_make(text, (size_t)vn), text);
+    if (vn < 0 || !sg_label_name_valid(k) || !sg_utf8_valid(text, (size_t)vn))
+        return SG_ESYNTAX;
+    sg_labels_builder_add(b, k, sg_str_make(text, (size_t)vn));
+    return 0;
+}
+
+/* "/metrics/job/<job>{/<label>/<value>}" to labels. NULL: malformed. */
+static const struct sg_labels *grouping(struct sg_str path)
+{
+    struct sg_labels_builder b;
+    sg_labels_builder_init(&b);
+    struct sg_str rest = sg_str_make(path.p + strlen("/metrics/"), path.n - strlen("/metrics/"));
+    int rc = 0;
+    while (rc == 0 && rest.p) {
+        struct sg_str name = sg_str_split(&rest, '/');
+        if (!rest.p) {
+            rc = name.n || b.count == 0 ? SG_ESYNTAX : 0; /* one slash at the end is all right */
+            break;
+        }
+        rc = add_grouping(&b, name, sg_str_split(&rest, '/'));
+    }
+    const struct sg_labels *l = rc == 0 && sg_labels_builder_get(&b, SG_STR("job")).n
+                                    ? sg_labels_builder_build_checked(&b, NULL)
+                                    : NULL;
+    sg_labels_builder_deinit(&b);
+    return l;
+}
+
+static int choose_format(struct sg__conn *c, struct sg_ingest_options *o)
+{
+    struct sg__edge *e = c->edge;
+    const struct sg__route *route = c->request->route;
+    struct sg_error err = {0};
+    char text[16];
+    struct sg_str type = sg_http1_header(&e->rq.headers, SG_HTTP1_H_CONTENT_TYPE);
+    if (!type.p)
+        type = SG_STR("");
+    if (sg_ingest_detect(type, (enum sg_ingest_format)route->arg, &o->format, &err) < 0) {
+        sg__reply_error(c, 415, true, "%s", err.text);
+        return -1;
+    }
+    if (o->format != SG_INGEST_INFLUX || !e->rq.query.p)
+        return 0;
+    ssize_t n = sg_http1_arg(e->rq.query, SG_STR("precision"), text, sizeof(text));
+    if (n == SG_ENOTFOUND)
+        return 0;
+    if (n < 0 || sg_ingest_precision_parse(sg_str_make(text, (size_t)n), &o->precision, &err) < 0) {
+        sg__reply_error(c, 400, true, "%s", err.code ? err.text : "bad precision argument");
+        return -1;
+    }
+    return 0;
+}
+
+void sg__ingest_begin(struct sg__conn *c)
+{
+    struct sg__edge *e = c->edge;
+    struct sg__request *q = c->request;
+    struct sg_ingest_options o = {.source = e->net->source, .now_ms = e->wall_ms};
+    if (choose_format(c, &o) < 0)
+        return;
+    if (q->route->kind == SG__ROUTE_PUSHGATEWAY) {
+        o.extra = grouping(e->rq.path);
+        if (!o.extra) {
+            sg__reply_error(c, 400, true,
+                            "path must be /metrics/job/<job>{/<label>/<value>}, values with '/' by "
+                            "<label>@base64");
+            return;
+        }
+    }
+    q->parser = sg_ingest_parser_new(e->batcher, &o);
+    sg_labels_unref(o.extra);
+    sg__http_begin_body(c, SG__SINK_INGEST, e->net->cfg.limits.max_body);
+}
+
+static void answer(struct sg__conn *c)
+{
+    struct sg__edge *e = c->edge;
+    struct sg__request *q = c->request;
+    const struct sg_ingest_result *r = sg_ingest_parser_result(q->parser);
+    int status = sg_ingest_http_status(r);
+    if (r->dropped)
+        sg__count(&e->counters, SG__C_REFUSED_QUEUE, 1);
+    if (r->series_full)
+        sg__count(&e->counters, SG__C_REFUSED_SERIES, 1);
+    struct sg__reply reply = {.status = (uint16_t)status};
+    if (status != 204) {
+        sg_ingest_result_print(r, &q->owned);
+        reply.type = "application/json";
+        reply.body = sg_buf_str(&q->owned);
+        if (status == 429)
+            reply.headers = SG_STR("Retry-After: 1\r\n");
+    }
+    sg__reply(c, &reply);
+}
+
+bool sg__ingest_data(struct sg__conn *c, const char *p, size_t n)
+{
+    struct sg__request *q = c->request;
+    atomic_fetch_add_explicit(&c->edge->net->source->bytes, n, memory_order_relaxed);
+    if (sg_ingest_feed(q->parser, p, n) == 0)
+        return true;
+    answer(c); /* the queue is full: no use in taking the rest */
+    return false;
+}
+
+void sg__ingest_done(struct sg__conn *c)
+{
+    (void)sg_ingest_finish(c->request->parser);
+    answer(c);
+}

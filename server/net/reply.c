@@ -1,0 +1,158 @@
+/* reply.c - answers: heads with their fixed headers, bodies, errors. */
+#include "http.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <streamgauge/mem.h>
+#include <string.h>
+
+#define API_HEADERS                                                                                \
+    "X-Content-Type-Options: nosniff\r\n"                                                          \
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+#define PAGE_HEADERS                                                                               \
+    "X-Content-Type-Options: nosniff\r\n"                                                          \
+    "X-Frame-Options: DENY\r\n"                                                                    \
+    "Referrer-Policy: no-referrer\r\n"                                                             \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                  \
+    "Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none'; "       \
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n"
+
+struct sg_str sg__date(struct sg__edge *e)
+{
+    int64_t s = e->wall_ms / 1000;
+    if (s != e->date_s) {
+        e->date_s = s;
+        sg_http1_date_format(e->wall_ms, e->date);
+    }
+    return sg_str_from(e->date);
+}
+
+void sg__reply_count(struct sg__edge *e, unsigned status)
+{
+    static const enum sg__counter by_class[] = {SG__C_HTTP_1XX, SG__C_HTTP_2XX, SG__C_HTTP_3XX,
+                                                SG__C_HTTP_4XX, SG__C_HTTP_5XX};
+    if (status >= 100 && status < 600)
+        sg__count(&e->counters, by_class[status / 100 - 1], 1);
+}
+
+void sg__reply_cors(const struct sg__request *q, struct sg_buf *out)
+{
+    if (q->origin.len == 0)
+        return;
+    sg_buf_puts(out, "Access-Control-Allow-Origin: ");
+    sg_buf_put_str(out, sg_buf_str(&q->origin));
+    sg_buf_puts(out, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
+}
+
+static void write_head(struct sg__conn *c, const struct sg__reply *r)
+{
+    struct sg__edge *e = c->edge;
+    struct sg__request *q = c->request;
+    bool bodyless = r->status == 204 || r->status == 304 || r->status < 200;
+    struct sg_http1_head head = {
+        .status = r->status,
+        .framing = bodyless ? SG_HTTP1_NO_BODY : SG_HTTP1_LENGTH,
+        .body_bytes = r->body.n,
+        .keep_alive = q->keep_alive,
+        .minor = q->minor,
+        .date = sg__date(e),
+        .type = r->type ? sg_str_from(r->type) : SG_STR(""),
+    };
+    sg_buf_reset(&e->out);
+    int rc = sg_http1_write_head(&e->out, &head, &q->keep_alive);
+    sg_buf_puts(&e->out, r->page ? PAGE_HEADERS : API_HEADERS);
+    if (!r->page)
+        sg_buf_puts(&e->out, "Cache-Control: no-store\r\n");
+    sg_buf_put_str(&e->out, r->headers);
+    sg__reply_cors(q, &e->out);
+    if (sg_http1_write_end(&e->out) < 0 || rc < 0 || e->out.failed)
+        sg__conn_doom(c, SG__C_CLOSED_WRITE); /* a route's own headers are too large: its mistake */
+}
+
+void sg__reply(struct sg__conn *c, const struct sg__reply *r)
+{
+    struct sg__edge *e = c->edge;
+    struct sg__request *q = c->request;
+    if (e->draining || (c->state == SG__CONN_BODY && !q->body.done))
+        q->keep_alive = false;
+    write_head(c, r);
+    sg__reply_count(e, r->status);
+    if (c->doomed)
+        return;
+    q->rest = r->body;
+    if (q->head_only || r->status == 204 || r->status == 304)
+        q->rest.n = 0;
+    if (q->rest.n && e->out.len + q->rest.n <= SG__OUT_MAX) {
+        sg_buf_put_str(&e->out, q->rest);
+        q->rest.n = 0;
+    }
+    bool later = c->state == SG__CONN_BUSY;
+    c->state = SG__CONN_SENDING;
+    c->since_ms = e->now_ms;
+    int rc = c->partial ? SG_EIO : sg__conn_send(c, e->out.data, e->out.len);
+    if (rc == SG_EIO) {
+        sg__conn_doom(c, SG__C_CLOSED_WRITE);
+        return;
+    }
+    if (rc == 0 && q->rest.n == 0 && q->keep_alive && !later) {
+        c->state = SG__CONN_HEAD; /* the caller's loop goes on with the bytes behind this request */
+        c->progress = 0;
+        sg__http_free(c);
+        sg__conn_arm(c, e->net->cfg.limits.keep_alive_ms);
+        return;
+    }
+    sg__conn_arm(c, 5000);
+    if (rc == 0)
+        sg__http_writeable(c);
+}
+
+static void reply_error_text(struct sg__conn *c, unsigned status, const char *headers,
+                             const char *text)
+{
+    struct sg_buf out;
+    sg_buf_init(&out, 4096);
+    sg_buf_puts(&out, "{\"error\":");
+    sg_buf_put_json_str(&out, sg_str_from(text));
+    sg_buf_puts(&out, "}\n");
+    struct sg_str body = sg_buf_str(&out);
+    struct sg__reply r = {.status = (uint16_t)status,
+                          .type = "application/json",
+                          .body = body,
+                          .headers = sg_str_from(headers)};
+    sg__reply(c, &r); /* small: sent or copied at once */
+    sg_buf_deinit(&out);
+}
+
+void sg__reply_error_with(struct sg__conn *c, unsigned status, const char *headers,
+                          const char *text)
+{
+    reply_error_text(c, status, headers, text);
+}
+
+void sg__reply_error(struct sg__conn *c, unsigned status, bool close, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    struct sg__request *q = sg__request_of(c);
+    if (close)
+        q->keep_alive = false;
+    reply_error_text(c, status, status == 503 || status == 429 ? "Retry-After: 1\r\n" : "", text);
+}
+
+void sg_net_exchange_error(struct sg_net_exchange *x, uint16_t status, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    x->status = status;
+    x->type = "application/json";
+    sg_buf_reset(&x->out);
+    sg_buf_puts(&x->out, "{\"error\":");
+    sg_buf_put_json_str(&x->out, sg_str_from(text));
+    sg_buf_puts(&x->out, "}\n");
+}
