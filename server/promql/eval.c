@@ -1,0 +1,189 @@
+/* eval.c - running a plan: steps in blocks, limits, errors with their place. */
+#include "plan.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <streamgauge/buf.h>
+
+int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc code, const char *fmt,
+             ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (p->err && p->err->code == SG_OK) {
+        sg_error_at(p->err, code, e->pos, e->end, "%s", text);
+        sg_error_locate(p->err, p->query->text.p, p->query->text.n);
+    }
+    return code;
+}
+
+int sg__check_stop(struct sg_promql_plan *p)
+{
+    if (!p->opt.stop || ++p->stop_count % 256)
+        return 0;
+    int rc = p->opt.stop(p->opt.stop_ctx);
+    if (rc == 0)
+        return 0;
+    return sg_error_set(p->err, rc, "query %s in expression evaluation",
+                        rc == SG_ETIMEOUT ? "timed out" : "was canceled");
+}
+
+const struct sg_histogram *sg__keep_take(struct sg_promql_plan *p, const struct sg_histogram *h)
+{
+    if (!h)
+        return NULL;
+    p->kept = sg_grow(p->kept, &p->cap_kept, p->n_kept + 1, sizeof(*p->kept));
+    p->kept[p->n_kept++] = h;
+    p->cells += 1 + sg_histogram_size(h) / 16;
+    return h;
+}
+
+const struct sg_histogram *sg__keep(struct sg_promql_plan *p, const struct sg_histogram *h)
+{
+    return sg__keep_take(p, sg_histogram_ref(h));
+}
+
+static void drop_kept(struct sg_promql_plan *p)
+{
+    for (size_t i = 0; i < p->n_kept; i++)
+        sg_histogram_unref(p->kept[i]);
+    p->n_kept = 0;
+}
+
+size_t sg__grid_steps(const struct sg_promql_grid *g)
+{
+    return g->step_ms <= 0 ? 1 : (size_t)((g->end_ms - g->start_ms) / g->step_ms) + 1;
+}
+
+int sg__compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
+{
+    int rc = 0;
+    if (p->opt.stop && (p->stop_count = 255, rc = sg__check_stop(p)) < 0)
+        return rc;
+    rc = n->op->compute(p, n, s);
+    if (rc == 0)
+        p->samples += n->out.n * n->out.k;
+    return rc;
+}
+
+static int begin(struct sg_promql_plan *p, struct sg_querier *q, struct sg_promql_grid grid)
+{
+    drop_kept(p);
+    p->q = q;
+    p->grid = grid;
+    p->cells = p->samples = 0;
+    p->stop_count = 0;
+    for (size_t i = 0; i < p->n_nodes; i++)
+        p->nodes[i]->charged = 0;
+    if (grid.end_ms < grid.start_ms || (grid.end_ms > grid.start_ms && grid.step_ms <= 0))
+        return sg_error_set(p->err, SG_EINVALID,
+                            "end must not be before start and step must be positive");
+    if (sg__grid_steps(&grid) > p->opt.max_steps)
+        return sg_error_set(p->err, SG_ELIMIT, "query has more than %llu steps (max_steps)",
+                            (unsigned long long)p->opt.max_steps);
+    return 0;
+}
+
+static int run_blocks(struct sg_promql_plan *p, struct sg_promql_result *ret)
+{
+    struct sg__collect c = {0};
+    size_t total = sg__grid_steps(&p->grid), block = p->single_block ? total : SG__BLOCK;
+    int rc = 0;
+    c.direct = total <= block;
+    for (size_t first = 0; rc == 0 && first < total; first += block) {
+        struct sg__span s = {p->grid.start_ms, p->grid.step_ms, total, first,
+                             total - first < block ? total - first : block};
+        rc = sg__compute(p, p->root, &s);
+        if (rc == 0)
+            rc = sg__collect_block(p, &c, &s);
+    }
+    if (rc == 0)
+        rc = sg__collect_finish(p, &c, ret);
+    sg__collect_deinit(&c);
+    return rc;
+}
+
+/* A range selector or subquery as the whole expression: its raw samples. */
+static int run_raw(struct sg_promql_plan *p, struct sg_promql_result *ret)
+{
+    struct sg__source *src = p->source;
+    struct sg__span s = {p->grid.start_ms, 1, 1, 0, 1};
+    if (p->grid.start_ms != p->grid.end_ms)
+        return sg__fail(p, src->expr, SG_EINVALID,
+                        "invalid expression type \"range vector\" for range query, must be scalar "
+                        "or instant vector");
+    int rc = sg__source_open(p, src, &s);
+    if (rc == 0)
+        rc = sg__result_reserve(p, ret, src->rows->n);
+    int64_t until = sg__source_end(src, p->grid.start_ms), after = until - src->range_ms;
+    for (size_t i = 0; rc == 0 && i < src->rows->n; i++) {
+        rc = sg__source_load(p, src, i, &s);
+        if (rc == 0)
+            rc = sg__result_add_raw(p, ret, src, i, after, until);
+    }
+    if (rc == 0)
+        sg__result_sort(ret);
+    return rc;
+}
+
+static int run_string(struct sg_promql_plan *p, struct sg_promql_result *ret)
+{
+    struct sg_str text = p->query->root->u.string;
+    char *copy = sg_arena_strndup(&ret->arena, text.p, text.n);
+    if (!copy)
+        return sg_error_set(p->err, SG_ELIMIT, "result is too large");
+    ret->kind = SG_RESULT_STRING;
+    ret->string = sg_str_make(copy, text.n);
+    return 0;
+}
+
+int sg_promql_eval(struct sg_promql_plan *p, struct sg_querier *q, struct sg_promql_grid grid,
+                   struct sg_promql_result *ret, struct sg_error *reterr)
+{
+    struct sg_error local = {0};
+    *ret = (struct sg_promql_result){.range = grid.step_ms > 0, .time_ms = grid.end_ms};
+    sg_arena_init(&ret->arena, SIZE_MAX / 2);
+    p->err = reterr ? reterr : &local;
+    p->result = ret;
+    int rc = begin(p, q, grid);
+    if (rc == 0)
+        rc = p->root ? run_blocks(p, ret) : p->source ? run_raw(p, ret) : run_string(p, ret);
+    ret->samples = p->samples;
+    drop_kept(p);
+    p->result = NULL;
+    p->err = NULL;
+    return rc;
+}
+
+int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_querier *q, int64_t time_ms,
+                        struct sg_promql_view *ret, struct sg_error *reterr)
+{
+    struct sg_error local = {0};
+    p->err = reterr ? reterr : &local;
+    p->result = NULL;
+    struct sg__span s = {time_ms, 0, 1, 0, 1};
+    int rc = begin(p, q, SG_PROMQL_AT(time_ms));
+    if (rc == 0 && !p->root)
+        rc = sg__fail(p, p->query->root, SG_EINVALID,
+                      "expression is a %s, expected a scalar or an instant vector",
+                      sg_expr_type_text(p->query->root->type));
+    if (rc == 0 && p->opt.delayed_names)
+        rc = sg_error_set(p->err, SG_EUNSUPPORTED, "live evaluation with delayed name removal");
+    if (rc == 0)
+        rc = sg__compute(p, p->root, &s);
+    if (rc == 0) {
+        const struct sg__node *n = p->root;
+        SG_DCHECK(n->out.k == 1 && n->out.stride == 1 && n->out.words == 1);
+        *ret = (struct sg_promql_view){n->out.n, n->rows->version, n->rows->labels,
+                                       n->out.v, n->out.present,   n->out.h};
+    }
+    p->err = NULL;
+    return rc;
+}
+
+uint64_t sg_promql_plan_samples(const struct sg_promql_plan *p)
+{
+    return p->samples;
+}

@@ -1,0 +1,22 @@
+/* histogram_math.h - numbers out of histograms. Classic ones are buckets with cumulative counts,
+ * sorted by bound. */
+#ifndef SG_PROMQL_HISTOGRAM_MATH_H
+#define SG_PROMQL_HISTOGRAM_MATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <streamgauge/histogram.h>
+
+struct sg__le {
+    double bound, count;
+};
+/* *n > 0; buckets are merged and evened out, *n shrinks with them. *ret_forced: counts had to be
+ * made monotonic. */
+double sg__bucket_quantile(double q, struct sg__le *b, size_t *n, bool *ret_forced);
+double sg__bucket_fraction(double lower, double upper, struct sg__le *b, size_t n);
+/* Share of observations in (lower, upper], estimated within buckets. */
+double sg__histogram_fraction(double lower, double upper, const struct sg_histogram *h);
+/* Sum of all buckets: the count without NaN observations. */
+double sg__histogram_observed(const struct sg_histogram *h);
+
+#endif

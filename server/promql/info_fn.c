@@ -1,0 +1,307 @@
+/* info_fn.c - info(v, {…}): data labels of info series (target_info by default) with the same
+ * instance and job.
+ *
+ * Which info series is the current one may change from step to step, so rows hang on values: output
+ * rows are found by labels as they come, in two passes like count_values.
+ */
+#include "plan.h"
+
+struct state {
+    struct sg__intern set;
+    struct sg__selector sel;
+    struct sg_selector desc;        /* matchers of the info series */
+    struct sg_matcher *name;        /* owned: target_info when no name is asked for */
+    const struct sg_selector *data; /* second argument, or NULL */
+    uint64_t in_version, info_version;
+    const struct sg_labels **in_sig, **info_sig; /* instance and job, per row */
+    size_t cap_in, n_in, cap_info, n_info;
+    bool *plain; /* input rows that are info series themselves */
+    size_t cap_plain;
+};
+
+static const struct sg_str identifying[] = {{"instance", 8}, {"job", 3}};
+
+static void drop_sigs(struct state *st)
+{
+    for (size_t i = 0; i < st->n_in; i++)
+        sg_labels_unref(st->in_sig[i]);
+    for (size_t i = 0; i < st->n_info; i++)
+        sg_labels_unref(st->info_sig[i]);
+    st->n_in = st->n_info = 0;
+}
+
+static void deinit(struct sg__node *n)
+{
+    struct state *st = n->state;
+    sg__intern_deinit(&st->set);
+    sg__selector_deinit(&st->sel);
+    drop_sigs(st);
+    sg_free(st->in_sig);
+    sg_free(st->info_sig);
+    sg_free(st->plain);
+    if (st->name)
+        sg_matcher_deinit(st->name);
+}
+
+/* Whether l is one of the series that inform, by its name. */
+static bool is_info(const struct state *st, const struct sg_labels *l)
+{
+    bool asked = false;
+    for (uint32_t i = 0; i < st->desc.matcher_count; i++) {
+        const struct sg_matcher *m = st->desc.matchers[i];
+        if (!sg_str_eq(m->name, SG_METRIC_NAME))
+            continue;
+        asked = true;
+        if (!sg_matcher_matches(m, sg__metric_name(l)))
+            return false;
+    }
+    return asked;
+}
+
+static void update(struct sg_promql_plan *p, struct sg__node *n)
+{
+    struct state *st = n->state;
+    const struct sg__rows *in = n->child[0]->rows, *info = &st->sel.rows;
+    if (st->in_version == in->version && st->info_version == info->version && st->set.slot)
+        return;
+    st->in_version = in->version;
+    st->info_version = info->version;
+    drop_sigs(st);
+    st->in_sig = sg_grow(st->in_sig, &st->cap_in, in->n + 1, sizeof(*st->in_sig));
+    st->info_sig = sg_grow(st->info_sig, &st->cap_info, info->n + 1, sizeof(*st->info_sig));
+    st->plain = sg_grow(st->plain, &st->cap_plain, in->n + 1, sizeof(*st->plain));
+    for (; st->n_in < in->n; st->n_in++) {
+        st->in_sig[st->n_in] = sg_labels_project(in->labels[st->n_in], identifying, 2, true);
+        st->plain[st->n_in] = is_info(st, in->labels[st->n_in]);
+    }
+    for (; st->n_info < info->n; st->n_info++)
+        st->info_sig[st->n_info] =
+            sg_labels_project(info->labels[st->n_info], identifying, 2, true);
+    (void)p;
+    sg__rows_clear(&n->own_rows);
+    sg__intern_deinit(&st->set);
+    sg__intern_init(&st->set, in->n);
+}
+
+/* ---- which info series are there ---- */
+
+struct present {
+    int64_t *time_ms; /* per info row and step: the sample's time, or INT64_MIN */
+    size_t k;
+};
+
+static int read_info(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s,
+                     struct present *ret)
+{
+    struct state *st = n->state;
+    size_t rows = st->sel.rows.n;
+    int64_t last = sg__time(s, s->k - 1);
+    int rc = sg__charge_samples(p, n->expr, rows * s->k);
+    if (rc < 0)
+        return rc;
+    ret->k = s->k;
+    ret->time_ms = sg_alloc((rows * s->k + 1) * sizeof(*ret->time_ms));
+    for (size_t i = 0; i < rows; i++) {
+        size_t next = 0;
+        p->q->ops->read(p->q, st->sel.found.series[i].handle, s->start_ms - p->opt.lookback_ms,
+                        last, &p->raw);
+        for (size_t step = 0; step < s->k; step++) {
+            int64_t ts = sg__time(s, step), *at = &ret->time_ms[i * s->k + step];
+            while (next < p->raw.n && p->raw.time_ms[next] <= ts)
+                next++;
+            bool ok = next && p->raw.time_ms[next - 1] > ts - p->opt.lookback_ms &&
+                      !sg_is_stale(p->raw.v[next - 1]);
+            *at = ok ? p->raw.time_ms[next - 1] : INT64_MIN;
+        }
+    }
+    return 0;
+}
+
+/* ---- labels ---- */
+
+static bool wanted(const struct state *st, struct sg_str name)
+{
+    bool any = false;
+    for (uint32_t i = 0; st->data && i < st->data->matcher_count; i++) {
+        if (sg_str_eq(st->data->matchers[i]->name, SG_METRIC_NAME))
+            continue;
+        any = true;
+        if (sg_str_eq(st->data->matchers[i]->name, name))
+            return true;
+    }
+    return !any;
+}
+
+static int add_labels(struct sg_promql_plan *p, struct sg__node *n, size_t row,
+                      const struct sg_labels *info, struct sg_labels_builder *b, size_t *added)
+{
+    struct state *st = n->state;
+    const struct sg_labels *base = n->child[0]->rows->labels[row];
+    for (uint32_t i = 0; i < info->count; i++) {
+        struct sg_label l = sg_labels_at(info, i);
+        if (sg_str_eq(l.name, SG_METRIC_NAME) || !wanted(st, l.name) ||
+            sg_labels_get(base, l.name).p)
+            continue;
+        struct sg_str old = sg_labels_builder_get(b, l.name);
+        if (old.p && !sg_str_eq(old, l.value))
+            return sg__fail(p, n->expr, SG_EEXECUTION, "conflicting label: %.*s",
+                            SG_STR_ARG(l.name));
+        sg_labels_builder_set(b, l.name, l.value);
+        ++*added;
+    }
+    return 0;
+}
+
+/* Newest info row of the same name and signature as row j at this step: j itself if it is the one
+ * to use. */
+static int is_newest(struct sg_promql_plan *p, struct sg__node *n, const struct present *t,
+                     size_t j, size_t step, bool *ret)
+{
+    struct state *st = n->state;
+    struct sg_str name = sg__metric_name(st->sel.rows.labels[j]);
+    int64_t mine = t->time_ms[j * t->k + step];
+    *ret = true;
+    for (size_t i = 0; i < st->n_info; i++) {
+        int64_t other = t->time_ms[i * t->k + step];
+        if (i == j || other < mine || !sg_labels_eq(st->info_sig[i], st->info_sig[j]) ||
+            !sg_str_eq(name, sg__metric_name(st->sel.rows.labels[i])))
+            continue;
+        if (other == mine)
+            return sg__fail(p, n->expr, SG_EEXECUTION,
+                            "found duplicate series for info metric %.*s", SG_STR_ARG(name));
+        *ret = false;
+    }
+    return 0;
+}
+
+static bool must_match(const struct state *st)
+{
+    for (uint32_t i = 0; st->data && i < st->data->matcher_count; i++)
+        if (!sg_str_eq(st->data->matchers[i]->name, SG_METRIC_NAME) &&
+            !st->data->matchers[i]->matches_empty)
+            return true;
+    return false;
+}
+
+/* Output row of one input row at one step; SG__NO_ROW: none. */
+static int find_row(struct sg_promql_plan *p, struct sg__node *n, const struct present *t,
+                    size_t row, size_t step, uint32_t *ret)
+{
+    struct state *st = n->state;
+    const struct sg__rows *in = n->child[0]->rows;
+    size_t added = 0;
+    int rc = 0;
+    struct sg_labels_builder b;
+    sg_labels_builder_init(&b);
+    sg_labels_builder_load(&b, in->labels[row]);
+    for (size_t j = 0; rc == 0 && !st->plain[row] && j < st->n_info; j++) {
+        bool newest;
+        if (t->time_ms[j * t->k + step] == INT64_MIN ||
+            !sg_labels_eq(st->in_sig[row], st->info_sig[j]))
+            continue;
+        rc = is_newest(p, n, t, j, step, &newest);
+        if (rc == 0 && newest)
+            rc = add_labels(p, n, row, st->sel.rows.labels[j], &b, &added);
+    }
+    *ret = SG__NO_ROW;
+    if (rc == 0 && (st->plain[row] || added || !must_match(st)))
+        *ret =
+            sg__intern_row_take(&st->set, &n->own_rows, sg_labels_builder_build(&b), in->drop[row]);
+    sg_labels_builder_deinit(&b);
+    return rc;
+}
+
+/* ---- ---- */
+
+static int put(struct sg_promql_plan *p, struct sg__node *n, size_t from, uint32_t to, size_t step)
+{
+    const struct sg__cols *in = &n->child[0]->out;
+    if (to == SG__NO_ROW)
+        return 0;
+    if (sg__has(sg__row_present(&n->own, to), step))
+        return sg__fail(p, n->expr, SG_EEXECUTION,
+                        "vector cannot contain metrics with the same labelset");
+    sg__row_v(&n->own, to)[step] = sg__row_v(in, from)[step];
+    sg__put(sg__row_present(&n->own, to), step);
+    if (!in->h || !sg__row_h(in, from)[step])
+        return 0;
+    int rc = sg__cols_want_h(p, n);
+    if (rc == 0)
+        sg__row_h(&n->own, to)[step] = sg__row_h(in, from)[step];
+    return rc;
+}
+
+static int fill(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s,
+                const struct present *t)
+{
+    const struct sg__cols *in = &n->child[0]->out;
+    size_t cells = 0, at = 0, before = n->own_rows.n;
+    int rc = 0;
+    for (size_t i = 0; i < in->n; i++)
+        for (SG__EACH(sg__row_present(in, i), s->k, step))
+            cells++;
+    uint32_t *to = sg_alloc((cells + 1) * sizeof(*to));
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        for (size_t step = sg__next_step(sg__row_present(in, i), s->k, 0); rc == 0 && step < s->k;
+             step = sg__next_step(sg__row_present(in, i), s->k, step + 1))
+            rc = find_row(p, n, t, i, step, &to[at++]);
+    if (rc == 0 && (n->own_rows.n != before || !n->own_rows.version))
+        rc = sg__rows_done(p, n);
+    if (rc == 0)
+        rc = sg__cols_reset(p, n, n->own_rows.n, s->k);
+    at = 0;
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        for (size_t step = sg__next_step(sg__row_present(in, i), s->k, 0); rc == 0 && step < s->k;
+             step = sg__next_step(sg__row_present(in, i), s->k, step + 1))
+            rc = put(p, n, i, to[at++], step);
+    sg_free(to);
+    return rc;
+}
+
+static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
+{
+    struct state *st = n->state;
+    struct present t = {0};
+    int rc = sg__compute(p, n->child[0], s);
+    if (rc == 0)
+        rc = sg__selector_update(p, &st->sel, n->expr);
+    if (rc < 0)
+        return rc;
+    update(p, n);
+    rc = read_info(p, n, s, &t);
+    if (rc == 0)
+        rc = fill(p, n, s, &t);
+    sg_free(t.time_ms);
+    return rc;
+}
+
+static const struct sg__op op_info = {"info", compute, deinit};
+
+struct sg__node *sg__info_node(struct sg_promql_plan *p, const struct sg_expr *e)
+{
+    const struct sg_call *call = &e->u.call;
+    struct sg__node *n = sg__node_new(p, e, &op_info, sizeof(struct state));
+    if (!n)
+        return NULL;
+    struct state *st = n->state;
+    p->single_block = true;
+    st->data = call->arg_count > 1 ? &call->args[1]->u.selector : NULL;
+    uint32_t count = st->data ? st->data->matcher_count : 0;
+    st->desc.matchers = sg__plan_alloc(p, count + 1, sizeof(struct sg_matcher *));
+    struct sg_matcher *name = sg__plan_alloc(p, 1, sizeof(*name));
+    if (!st->desc.matchers || !name)
+        return NULL;
+    bool named = false;
+    for (uint32_t i = 0; i < count; i++) {
+        named |= sg_str_eq(st->data->matchers[i]->name, SG_METRIC_NAME);
+        st->desc.matchers[st->desc.matcher_count++] = st->data->matchers[i];
+    }
+    if (!named) {
+        if (sg_matcher_init(name, SG_MATCH_EQ, SG_METRIC_NAME, SG_STR("target_info"), p->err) < 0)
+            return NULL;
+        st->name = name;
+        st->desc.matchers[st->desc.matcher_count++] = name;
+    }
+    sg__selector_init(&st->sel, &st->desc);
+    return n;
+}
