@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include <streamgauge/mem.h>
+#include <streamgauge/promql.h>
 #include <streamgauge/time.h>
 #include <string.h>
 
@@ -8,6 +9,14 @@
 #define TIMEOUT_US (10 * 1000 * 1000)
 #define MAX_SAMPLES UINT64_C(10000000)
 #define MAX_SERIES UINT64_C(10000)
+
+struct sg__history {
+    struct sg_history_request rq; /* key is ours */
+    int rc;
+    struct sg_error error;
+    struct sg_promql_result result;
+    bool has_result;
+};
 
 struct stop {
     int (*stop)(void *ctx);
@@ -24,18 +33,25 @@ static int should_stop(void *ctx)
     return sg_mono_now_us() > s->give_up_us ? SG_ETIMEOUT : 0;
 }
 
-void sg__history_init(struct sg__history *h, const struct sg_history_request *rq)
+struct sg__history *sg__history_new(const struct sg_history_request *rq)
 {
-    memset(h, 0, sizeof(*h));
+    struct sg__history *h = sg_calloc(1, sizeof(*h));
     h->rq = *rq;
-    h->rq.key = sg_str_from(sg_str_dup(rq->key));
+    h->rq.key = sg_str_make(sg_str_dup(rq->key), rq->key.n);
+    return h;
 }
 
-void sg__history_deinit(struct sg__history *h)
+void sg__history_free(struct sg__history *h)
 {
     if (h->has_result)
         sg_promql_result_deinit(&h->result);
     sg_free((void *)(uintptr_t)h->rq.key.p);
+    sg_free(h);
+}
+
+void sg__history_fail(struct sg__history *h, enum sg_errc code, const char *text)
+{
+    h->rc = sg_error_set(&h->error, code, "%s", text);
 }
 
 void sg__history_run(struct sg__history *h, struct sg_querier *querier, int (*stop)(void *ctx),

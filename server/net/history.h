@@ -4,19 +4,15 @@
 #define SG_NET_HISTORY_H
 
 #include <streamgauge/hub.h>
-#include <streamgauge/promql.h>
 #include <streamgauge/querier.h>
 
-struct sg__history {
-    struct sg_history_request rq; /* key is ours */
-    int rc;
-    struct sg_error error;
-    struct sg_promql_result result;
-    bool has_result;
-};
+struct sg__history;
 
-void sg__history_init(struct sg__history *h, const struct sg_history_request *rq);
-void sg__history_deinit(struct sg__history *h);
+/* Copies rq. */
+struct sg__history *sg__history_new(const struct sg_history_request *rq);
+void sg__history_free(struct sg__history *h);
+/* Ends it before it ran. */
+void sg__history_fail(struct sg__history *h, enum sg_errc code, const char *text);
 /* Parses and evaluates; rc and error or result tell. stop: as in sg_promql_eval_options; there is a
  * deadline besides. */
 void sg__history_run(struct sg__history *h, struct sg_querier *querier, int (*stop)(void *ctx),

@@ -93,7 +93,7 @@ static int on_ack(void *ctx, struct sg_session *s, struct sg_str notification,
 struct history_job {
     uv_work_t work;
     struct sg__edge *edge;
-    struct sg__history history;
+    struct sg__history *history;
 };
 
 /* For history.c, on the pool: should this evaluation end? */
@@ -108,11 +108,10 @@ static void on_history_work(uv_work_t *work)
     struct history_job *j = work->data;
     struct sg_querier querier;
     if (sg_store_querier_open(j->edge->net->cfg.store, &querier) < 0) {
-        j->history.rc =
-            sg_error_set(&j->history.error, SG_EBUSY, "too many queries at work, try again");
+        sg__history_fail(j->history, SG_EBUSY, "too many queries at work, try again");
         return;
     }
-    sg__history_run(&j->history, &querier, should_stop, j);
+    sg__history_run(j->history, &querier, should_stop, j);
     querier.ops->close(&querier);
 }
 
@@ -122,8 +121,8 @@ static void after_history(uv_work_t *work, int status)
     (void)status;
     j->edge->jobs--;
     sg__edge_update_clock(j->edge);
-    sg__history_hand_over(&j->history, j->edge->hub);
-    sg__history_deinit(&j->history);
+    sg__history_hand_over(j->history, j->edge->hub);
+    sg__history_free(j->history);
     sg_free(j);
 }
 
@@ -137,9 +136,9 @@ static int on_history(void *ctx, const struct sg_history_request *rq, struct sg_
     struct history_job *j = sg_calloc(1, sizeof(*j));
     j->edge = e;
     j->work.data = j;
-    sg__history_init(&j->history, rq);
+    j->history = sg__history_new(rq);
     if (uv_queue_work(&e->loop, &j->work, on_history_work, after_history) != 0) {
-        sg__history_deinit(&j->history);
+        sg__history_free(j->history);
         sg_free(j);
         return sg_error_set(reterr, SG_EBUSY, "the pool takes no work");
     }
