@@ -22,6 +22,20 @@ static inline void ws_log_event(struct sg_buf *log, const struct sg_ws_event *ev
     sg_buf_puts(log, "\n");
 }
 
+/* All events of one piece, which is changed in place. */
+static inline void ws_log_piece(struct sg_ws *ws, char *piece, size_t n, struct sg_buf *log)
+{
+    for (size_t i = 0; i < n;) {
+        struct sg_ws_event ev;
+        ssize_t used = sg_ws_feed(ws, piece + i, n - i, &ev);
+        if (used <= 0 || (size_t)used > n - i)
+            abort();
+        if (ev.type != SG_WS_NONE)
+            ws_log_event(log, &ev);
+        i += (size_t)used;
+    }
+}
+
 /* Feeds p..p+n in pieces of `step` bytes, each a fresh copy before a guard page. */
 static inline void ws_log_run(struct sg_ws *ws, const char *p, size_t n, size_t step,
                               struct sg_buf *log)
@@ -29,17 +43,21 @@ static inline void ws_log_run(struct sg_ws *ws, const char *p, size_t n, size_t 
     for (size_t at = 0; at < n; at += step) {
         struct guard g;
         size_t len = n - at < step ? n - at : step;
-        char *piece = guard_put(&g, p + at, len);
-        for (size_t i = 0; i < len;) {
-            struct sg_ws_event ev;
-            ssize_t used = sg_ws_feed(ws, piece + i, len - i, &ev);
-            if (used <= 0 || (size_t)used > len - i)
-                abort();
-            if (ev.type != SG_WS_NONE)
-                ws_log_event(log, &ev);
-            i += (size_t)used;
-        }
+        ws_log_piece(ws, guard_put(&g, p + at, len), len, log);
         guard_free(&g);
+    }
+}
+
+/* The same with copies on the heap, for fuzzing: quick, and AddressSanitizer watches their ends. */
+static inline void ws_log_run_heap(struct sg_ws *ws, const char *p, size_t n, size_t step,
+                                   struct sg_buf *log)
+{
+    for (size_t at = 0; at < n; at += step) {
+        size_t len = n - at < step ? n - at : step;
+        char *piece = malloc(len);
+        memcpy(piece, p + at, len);
+        ws_log_piece(ws, piece, len, log);
+        free(piece);
     }
 }
 
