@@ -193,15 +193,13 @@ static int find_places(struct sg__codec *c, const double *v, size_t n, size_t *r
 static bool scale_all(struct sg__codec *c, const double *v, size_t n, int places, size_t *ret_n)
 {
     size_t exceptions = 0, allowed = n / 16 + 1;
-    int64_t before = 0;
     for (size_t i = 0; i < n; i++) {
-        if (scales(v[i], places, &c->scaled[i])) {
-            before = c->scaled[i];
+        if (scales(v[i], places, &c->scaled[i]))
             continue;
-        }
         if (exceptions == allowed)
             return false;
-        c->scaled[i] = before;
+        int64_t before = i > 0 ? c->scaled[i - 1] : 0;
+        c->scaled[i] = i > 1 ? before + (before - c->scaled[i - 2]) : before;
         c->exceptions[exceptions++] = (uint16_t)i;
     }
     *ret_n = exceptions;
