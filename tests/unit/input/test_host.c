@@ -1,0 +1,183 @@
+/* Host metrics from a small /proc and /sys kept in tests/data/host: names, labels, units and
+ * exclusions are node_exporter's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <streamgauge/input.h>
+#include <streamgauge/mem.h>
+#include <streamgauge/time.h>
+#include <string.h>
+
+#include "input/host.h"
+
+static char *collect(sg__host_collector *collector)
+{
+    struct sg_buf out;
+    struct sg__host_env env = {
+        .proc = SG_TEST_DATA "/host/proc", .sys = SG_TEST_DATA "/host/sys", .out = &out};
+    sg_buf_init(&out, 1 << 20);
+    sg_buf_init(&env.file, 1 << 20);
+    collector(&env);
+    sg_buf_deinit(&env.file);
+    sg_buf_putc(&out, '\0');
+    return sg_buf_steal(&out, NULL);
+}
+
+/* Each line of `lines` must be a whole line of what the collector writes. */
+static void assert_has(sg__host_collector *collector, const char *const *lines)
+{
+    char *text = collect(collector);
+    for (; *lines; lines++) {
+        char wanted[256];
+        snprintf(wanted, sizeof(wanted), "\n%s\n", *lines);
+        if (!strstr(text, wanted))
+            fail_msg("missing: %s\nin:\n%s", *lines, text);
+    }
+    sg_free(text);
+}
+
+static void assert_has_not(sg__host_collector *collector, const char *part)
+{
+    char *text = collect(collector);
+    if (strstr(text, part))
+        fail_msg("should not hold: %s\nin:\n%s", part, text);
+    sg_free(text);
+}
+
+static void test_host__cpu_times_are_seconds_per_mode(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"node_cpu_seconds_total{cpu=\"0\",mode=\"user\"} 1",
+                                        "node_cpu_seconds_total{cpu=\"1\",mode=\"idle\"} 5",
+                                        "node_cpu_seconds_total{cpu=\"0\",mode=\"steal\"} 0.03",
+                                        "node_context_switches_total 987654",
+                                        "node_intr_total 123456",
+                                        "node_boot_time_seconds 1764000000",
+                                        "node_procs_blocked 1",
+                                        NULL};
+    assert_has(sg__host_stat, lines);
+    assert_has_not(sg__host_stat, "cpu=\"\"");
+}
+
+static void test_host__memory_is_bytes_and_names_are_mapped(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"node_memory_MemTotal_bytes 16777216",
+                                        "node_memory_Active_anon_bytes 1048576",
+                                        "node_memory_HugePages_Total 3", NULL};
+    assert_has(sg__host_memory, lines);
+}
+
+static void test_host__disks_are_whole_devices_only(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"node_disk_read_bytes_total{device=\"sda\"} 1048576",
+                                        "node_disk_io_time_seconds_total{device=\"sda\"} 0.75",
+                                        "node_disk_flush_requests_total{device=\"sda\"} 7",
+                                        "node_disk_reads_completed_total{device=\"nvme0n1\"} 1",
+                                        NULL};
+    assert_has(sg__host_disk, lines);
+    assert_has_not(sg__host_disk, "sda1");
+    assert_has_not(sg__host_disk, "nvme0n1p1");
+    assert_has_not(sg__host_disk, "loop0");
+    /* An older kernel has fewer columns; nothing is made up for them. */
+    assert_has_not(sg__host_disk, "node_disk_flush_requests_total{device=\"nvme0n1\"}");
+}
+
+static void test_host__file_systems_leave_out_the_pseudo_ones(void **state)
+{
+    (void)state;
+    assert_has_not(sg__host_filesystem, "/proc");
+    assert_has_not(sg__host_filesystem, "/dev/shm");
+    char *text = collect(sg__host_filesystem);
+    assert_non_null(strstr(
+        text,
+        "node_filesystem_size_bytes{device=\"/dev/root\",fstype=\"ext4\",mountpoint=\"/\"} "));
+    sg_free(text);
+}
+
+static void test_host__network_has_all_columns(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "node_network_receive_bytes_total{device=\"eth0\"} 1000",
+        "node_network_receive_multicast_total{device=\"eth0\"} 6",
+        "node_network_transmit_compressed_total{device=\"eth0\"} 12",
+        "node_network_transmit_bytes_total{device=\"lo\"} 5",
+        "node_network_up{device=\"eth0\"} 1",
+        "node_network_mtu_bytes{device=\"eth0\"} 1500",
+        "node_network_speed_bytes{device=\"eth0\"} 125000000",
+        NULL};
+    assert_has(sg__host_network, lines);
+}
+
+static void test_host__load_pressure_files_and_sockets(void **state)
+{
+    (void)state;
+    static const char *const load[] = {"node_load1 0.5", "node_load15 2", NULL};
+    static const char *const pressure[] = {"node_pressure_memory_waiting_seconds_total 2.5",
+                                           "node_pressure_memory_stalled_seconds_total 1", NULL};
+    static const char *const files[] = {"node_filefd_allocated 1024", NULL};
+    static const char *const sockets[] = {"node_sockstat_TCP_inuse 5",
+                                          "node_sockstat_sockets_used 55", NULL};
+    static const char *const vmstat[] = {"node_vmstat_pgfault 20", NULL};
+    assert_has(sg__host_load, load);
+    assert_has(sg__host_pressure, pressure);
+    assert_has(sg__host_files, files);
+    assert_has(sg__host_sockstat, sockets);
+    assert_has(sg__host_vmstat, vmstat);
+    assert_has_not(sg__host_pressure, "node_pressure_io"); /* no such file: no such series */
+}
+
+/* ---- the thread: everything it writes is accepted by the parser, and arrives as batches ---- */
+
+struct sink {
+    atomic_ullong points, batches;
+};
+
+static int submit(void *ctx, struct sg_batch *batch)
+{
+    struct sink *s = ctx;
+    atomic_fetch_add(&s->points, batch->n_points);
+    atomic_fetch_add(&s->batches, 1);
+    sg_batch_free(batch);
+    return 0;
+}
+
+static void test_host__the_thread_reads_at_once_and_stops(void **state)
+{
+    (void)state;
+    struct sink sink = {0};
+    struct sg_source source = {.name = "host"};
+    struct sg_ingest_gate gate = {0};
+    struct sg_host_config config = {
+        .proc = SG_TEST_DATA "/host/proc",
+        .sys = SG_TEST_DATA "/host/sys",
+        .interval_ms = 3600000,
+        .batcher = {.submit = submit, .ctx = &sink, .source = &source, .gate = &gate}};
+    struct sg_host *host;
+    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
+    while (atomic_load(&source.samples) < 50)
+        ;
+    sg_host_stop(host);
+    assert_true(atomic_load(&sink.points) >= 50);
+    assert_int_equal(atomic_load(&source.rejected), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_host__cpu_times_are_seconds_per_mode),
+        cmocka_unit_test(test_host__memory_is_bytes_and_names_are_mapped),
+        cmocka_unit_test(test_host__disks_are_whole_devices_only),
+        cmocka_unit_test(test_host__file_systems_leave_out_the_pseudo_ones),
+        cmocka_unit_test(test_host__network_has_all_columns),
+        cmocka_unit_test(test_host__load_pressure_files_and_sockets),
+        cmocka_unit_test(test_host__the_thread_reads_at_once_and_stops),
+    };
+    return cmocka_run_group_tests_name("input/host", tests, NULL, NULL);
+}
