@@ -250,8 +250,10 @@ static uint32_t row_find(struct sg_track *t, const struct sg_rows *rows, size_t 
         if (trusted)
             return slot;
         const struct sg_labels *have = t->slots[slot].labels, *want = rows->labels[i];
-        if (have == want || (have && have->hash == want->hash && sg_labels_eq(have, want)))
+        if (have == want || (have && have->hash == want->hash && sg_labels_eq(have, want))) {
+            t->slots[slot].row = (uint32_t)i;
             return slot;
+        }
     }
     slot = map_find(t, rows->labels[i]);
     if (slot == NO_SLOT)
@@ -276,8 +278,11 @@ static uint32_t take_rows(struct sg_track *t, const struct sg_rows *rows)
     uint32_t left_out = 0;
     rows_prepare(t, rows->n);
     for (size_t i = 0; i < rows->n; i++) {
-        if (!row_present(rows, i))
+        if (!row_present(rows, i)) {
+            if (!trusted)
+                t->row_slot[i] = NO_SLOT; /* what it says belongs to other labels */
             continue;
+        }
         uint32_t slot = row_find(t, rows, i, trusted);
         if (slot == NO_SLOT) {
             left_out++;
@@ -401,7 +406,7 @@ static struct sg_frame *update_frame(struct sg_track *t, struct counts c)
 
 static struct sg_frame *publish(struct sg_track *t, struct sg_frame *f, int64_t time_ms, double sum)
 {
-    stamp(t->pub, f, f->kind == SG_FRAME_FULL ? 0 : t->offset, time_ms);
+    stamp(t->pub, f, t->offset, time_ms);
     f->sum = sum;
     f->sum_changed = f->kind == SG_FRAME_FULL || sg_double_bits(sum) != sg_double_bits(t->sum);
     t->sum = sum;
