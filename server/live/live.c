@@ -1,0 +1,359 @@
+/* live.c - all streams: opening, sharing and lingering, the ticks and their budget, and the
+ * notification feed.
+ *
+ * Each base tick: what is due is evaluated at the newest multiple of its interval, in turn, until
+ * the budget is used up; what is left is counted, waits for its next tick, and is the first in line
+ * then. One querier serves the whole tick, so all streams of a tick see the same samples.
+ */
+#include <string.h>
+
+#include <streamgauge/mem.h>
+#include <streamgauge/time.h>
+
+#include "live/stream.h"
+
+/* Notifications kept to repeat them to an edge that lost frames. */
+#define NOTES_KEPT 256
+
+struct sg_live {
+    struct sg_live_options opt;
+    struct sg_publisher *publisher;
+    struct sg_live_stats stats;
+    struct sg__stream **streams; /* in order of opening */
+    size_t n_streams, cap_streams;
+    size_t turn; /* index the next tick starts with */
+    int64_t heartbeat_due_ms;
+    struct sg_topic *feed;
+    uint64_t feed_prev;
+    struct sg_frame *notes[NOTES_KEPT]; /* ring */
+    size_t n_notes;                     /* ever */
+};
+
+#define STAT_ADD(l, field, n)                                                                      \
+    atomic_fetch_add_explicit(&(l)->stats.field, (unsigned long long)(n), memory_order_relaxed)
+#define STAT_SET(l, field, n)                                                                      \
+    atomic_store_explicit(&(l)->stats.field, (unsigned long long)(n), memory_order_relaxed)
+
+/* ---- control messages ---- */
+
+struct sg_control *sg_control_new(enum sg_control_kind kind, uint32_t edge, struct sg_str key,
+                                  int64_t interval_ms)
+{
+    SG_ASSERT(edge < SG_EDGES_MAX && key.n < UINT32_MAX);
+    struct sg_control *c = sg_calloc(1, sizeof(*c) + key.n + 1);
+    c->kind = kind;
+    c->edge = edge;
+    c->interval_ms = interval_ms;
+    c->key_len = (uint32_t)key.n;
+    if (key.n)
+        memcpy(c->key, key.p, key.n);
+    return c;
+}
+
+size_t sg_control_weight(const struct sg_control *c)
+{
+    return sizeof(*c) + c->key_len + 1;
+}
+
+void sg_control_free(struct sg_control *c)
+{
+    sg_free(c);
+}
+
+/* ---- life ---- */
+
+void sg_live_options_default(struct sg_live_options *opt)
+{
+    *opt = (struct sg_live_options){.tick_ms = 100,
+                                    .linger_ms = 60000,
+                                    .heartbeat_ms = 5000,
+                                    .forget_min_ms = 60000,
+                                    .max_streams = 1000,
+                                    .max_series = 10000,
+                                    .budget_ns = 80 * 1000 * 1000};
+}
+
+int sg_live_new(const struct sg_live_options *opt, struct sg_publisher *publisher,
+                struct sg_live **ret, struct sg_error *reterr)
+{
+    if (!opt->hooks.publish || !opt->hooks.open_querier)
+        return sg_error_set(reterr, SG_EINVALID, "live: publish and open_querier are needed");
+    if (opt->tick_ms <= 0 || publisher->next_topic != SG_TOPIC_NOTIFICATIONS)
+        return sg_error_set(reterr, SG_EINVALID,
+                            "live: the tick is not positive, or the "
+                            "publisher has topics already");
+    struct sg_live *l = sg_calloc(1, sizeof(*l));
+    l->opt = *opt;
+    l->publisher = publisher;
+    l->feed = sg_publisher_topic(publisher, SG_STR(""), 0);
+    l->heartbeat_due_ms = INT64_MIN;
+    *ret = l;
+    return 0;
+}
+
+void sg_live_free(struct sg_live *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->n_streams; i++)
+        sg__stream_free(l->streams[i]);
+    for (size_t i = 0; i < NOTES_KEPT; i++)
+        sg_frame_unref(l->notes[i]);
+    sg_topic_unref(l->feed);
+    sg_free(l->streams);
+    sg_free(l);
+}
+
+const struct sg_live_stats *sg_live_get_stats(const struct sg_live *l)
+{
+    return &l->stats;
+}
+
+/* Hands a frame over and lets go of it. */
+static void publish_take(struct sg_live *l, uint32_t edge, struct sg_frame *f)
+{
+    if (!f)
+        return;
+    STAT_ADD(l, frames, 1);
+    l->opt.hooks.publish(l->opt.hooks.ctx, edge, f);
+    sg_frame_unref(f);
+}
+
+static uint64_t clock_ns(const struct sg_live *l)
+{
+    return l->opt.hooks.clock_ns ? l->opt.hooks.clock_ns(l->opt.hooks.ctx) : 0;
+}
+
+/* ---- opening and closing ---- */
+
+static struct sg__stream *find(const struct sg_live *l, struct sg_str key, int64_t interval_ms)
+{
+    for (size_t i = 0; i < l->n_streams; i++)
+        if (l->streams[i]->interval_ms == interval_ms &&
+            sg_str_eq(sg__stream_key(l->streams[i]), key))
+            return l->streams[i];
+    return NULL;
+}
+
+static void evaluate(struct sg_live *l, struct sg__stream *s, struct sg_querier *q, int64_t tick_ms)
+{
+    uint64_t before = clock_ns(l), errors = s->errors;
+    publish_take(l, SG_ALL_EDGES, sg__stream_eval(s, q, tick_ms));
+    s->last_ns = clock_ns(l) - before;
+    s->eval_ns += s->last_ns;
+    s->next_ms = tick_ms + s->interval_ms;
+    STAT_ADD(l, evaluations, 1);
+    STAT_ADD(l, eval_ns, s->last_ns);
+    STAT_ADD(l, eval_errors, s->errors - errors);
+}
+
+static int open_stream(struct sg_live *l, const struct sg_control *c, struct sg__stream **ret,
+                       struct sg_error *reterr)
+{
+    if (l->n_streams >= l->opt.max_streams)
+        return sg_error_set(reterr, SG_ELIMIT, "limit of %u distinct streams reached",
+                            l->opt.max_streams);
+    if (c->interval_ms < l->opt.tick_ms)
+        return sg_error_set(reterr, SG_EINVALID, "the interval is shorter than the base tick");
+    int64_t forget_ms = c->interval_ms < INT64_MAX / 10 ? c->interval_ms * 10 : INT64_MAX;
+    struct sg__stream_options so = {
+        .publisher = l->publisher,
+        .eval = l->opt.eval,
+        .max_series = l->opt.max_series,
+        .forget_ms = forget_ms > l->opt.forget_min_ms ? forget_ms : l->opt.forget_min_ms};
+    return sg__stream_new(&so, sg_str_make(c->key, c->key_len), c->interval_ms, ret, reterr);
+}
+
+/* The first evaluation, at once. Without a querier the stream is simply due. */
+static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t now_ms)
+{
+    struct sg_querier q = {0};
+    s->next_ms = sg_time_align(now_ms, s->interval_ms);
+    if (l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
+        return;
+    evaluate(l, s, &q, s->next_ms);
+    q.ops->close(&q);
+}
+
+static void control_open(struct sg_live *l, const struct sg_control *c, int64_t now_ms)
+{
+    uint64_t bit = UINT64_C(1) << c->edge;
+    struct sg__stream *s = find(l, sg_str_make(c->key, c->key_len), c->interval_ms);
+    if (s) {
+        /* An edge that asks twice has missed the answer. */
+        if (s->edges & bit)
+            publish_take(l, c->edge, sg_track_full(s->track));
+        s->edges |= bit;
+        return;
+    }
+    struct sg_error err = {0};
+    int rc = open_stream(l, c, &s, &err);
+    if (rc < 0) {
+        STAT_ADD(l, refused, 1);
+        publish_take(l, c->edge,
+                     sg_publisher_refused(l->publisher, sg_str_make(c->key, c->key_len),
+                                          c->interval_ms, now_ms, &err));
+        return;
+    }
+    l->streams = sg_grow(l->streams, &l->cap_streams, l->n_streams + 1, sizeof(*l->streams));
+    l->streams[l->n_streams++] = s;
+    STAT_SET(l, streams, l->n_streams);
+    s->edges = bit;
+    first_evaluation(l, s, now_ms);
+}
+
+void sg_live_control_take(struct sg_live *l, struct sg_control *c, int64_t now_ms)
+{
+    if (c->kind == SG_CONTROL_OPEN) {
+        control_open(l, c, now_ms);
+    } else {
+        struct sg__stream *s = find(l, sg_str_make(c->key, c->key_len), c->interval_ms);
+        if (s && s->edges) {
+            s->edges &= ~(UINT64_C(1) << c->edge);
+            if (!s->edges)
+                s->linger_ms = now_ms + l->opt.linger_ms;
+        }
+    }
+    sg_control_free(c);
+}
+
+/* Ends what nobody has wanted for the linger time. Keeps the order of the others. */
+static void end_lingering(struct sg_live *l, int64_t now_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->n_streams; i++) {
+        struct sg__stream *s = l->streams[i];
+        if (!s->edges && s->linger_ms > now_ms + l->opt.linger_ms)
+            s->linger_ms = now_ms + l->opt.linger_ms; /* the clock stepped back */
+        if (s->edges || now_ms < s->linger_ms) {
+            l->streams[kept++] = s;
+            continue;
+        }
+        publish_take(l, SG_ALL_EDGES, sg_track_closed(s->track, now_ms));
+        sg__stream_free(s);
+    }
+    l->n_streams = kept;
+    STAT_SET(l, streams, kept);
+}
+
+/* ---- ticks ---- */
+
+static bool is_due(struct sg__stream *s, int64_t now_ms)
+{
+    if (s->next_ms > now_ms + s->interval_ms) /* the clock stepped back */
+        s->next_ms = sg_time_align(now_ms, s->interval_ms) + s->interval_ms;
+    return now_ms >= s->next_ms;
+}
+
+static void missed(struct sg_live *l, struct sg__stream *s, int64_t ticks)
+{
+    s->missed += (uint64_t)ticks;
+    STAT_ADD(l, ticks_missed, ticks);
+}
+
+static void tick_stream(struct sg_live *l, struct sg__stream *s, struct sg_querier *q,
+                        int64_t now_ms, bool in_budget)
+{
+    int64_t tick_ms = sg_time_align(now_ms, s->interval_ms);
+    missed(l, s, (tick_ms - s->next_ms) / s->interval_ms);
+    if (in_budget) {
+        evaluate(l, s, q, tick_ms);
+        return;
+    }
+    missed(l, s, 1);
+    STAT_ADD(l, over_budget, 1);
+    s->next_ms = tick_ms + s->interval_ms;
+}
+
+static void evaluate_due(struct sg_live *l, int64_t now_ms)
+{
+    struct sg_querier q = {0};
+    bool open = false, in_budget = true;
+    uint64_t start = clock_ns(l);
+    size_t first = l->n_streams ? l->turn % l->n_streams : 0;
+    for (size_t k = 0; k < l->n_streams; k++) {
+        size_t i = (first + k) % l->n_streams;
+        if (!is_due(l->streams[i], now_ms))
+            continue;
+        if (!open && l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
+            return; /* all queriers are taken: what is due stays due */
+        open = true;
+        if (in_budget && l->opt.budget_ns && clock_ns(l) - start >= l->opt.budget_ns && k > 0) {
+            in_budget = false;
+            l->turn = i; /* the first to go without is the first next time */
+        }
+        tick_stream(l, l->streams[i], &q, now_ms, in_budget);
+    }
+    if (open)
+        q.ops->close(&q);
+    STAT_SET(l, last_tick_ns, clock_ns(l) - start);
+}
+
+static void count_series(struct sg_live *l)
+{
+    uint64_t series = 0, left_out = 0;
+    for (size_t i = 0; i < l->n_streams; i++) {
+        series += sg_track_series(l->streams[i]->track);
+        left_out += l->streams[i]->left_out;
+    }
+    STAT_SET(l, series, series);
+    STAT_SET(l, series_left_out, left_out);
+}
+
+void sg_live_tick(struct sg_live *l, int64_t now_ms)
+{
+    evaluate_due(l, now_ms);
+    end_lingering(l, now_ms);
+    count_series(l);
+    if (!l->opt.heartbeat_ms)
+        return;
+    if (l->heartbeat_due_ms > now_ms + l->opt.heartbeat_ms)
+        l->heartbeat_due_ms = now_ms; /* the clock stepped back */
+    if (now_ms >= l->heartbeat_due_ms) {
+        l->heartbeat_due_ms = sg_time_align(now_ms, l->opt.heartbeat_ms) + l->opt.heartbeat_ms;
+        publish_take(l, SG_ALL_EDGES, sg_publisher_heartbeat(l->publisher, now_ms));
+    }
+}
+
+/* ---- notifications, repair, inspection ---- */
+
+void sg_live_notify(struct sg_live *l, int64_t now_ms, struct sg_str json, struct sg_str severity,
+                    const struct sg_labels *labels)
+{
+    struct sg_frame *f = sg_publisher_notification(l->publisher, l->feed, &l->feed_prev, now_ms,
+                                                   json, severity, labels);
+    struct sg_frame **kept = &l->notes[l->n_notes++ % NOTES_KEPT];
+    sg_frame_unref(*kept);
+    *kept = sg_frame_ref(f);
+    publish_take(l, SG_ALL_EDGES, f);
+}
+
+void sg_live_resync(struct sg_live *l, uint32_t edge)
+{
+    for (size_t i = 0; i < l->n_streams; i++)
+        publish_take(l, edge, sg_track_full(l->streams[i]->track));
+    size_t n = l->n_notes < NOTES_KEPT ? l->n_notes : NOTES_KEPT;
+    for (size_t i = l->n_notes - n; i < l->n_notes; i++)
+        publish_take(l, edge, sg_frame_ref(l->notes[i % NOTES_KEPT]));
+}
+
+void sg_live_each(const struct sg_live *l,
+                  void (*each)(void *ctx, const struct sg_live_stream_info *info), void *ctx)
+{
+    for (size_t i = 0; i < l->n_streams; i++) {
+        const struct sg__stream *s = l->streams[i];
+        struct sg_live_stream_info info = {.key = sg__stream_key(s),
+                                           .number = sg_track_topic(s->track)->number,
+                                           .interval_ms = s->interval_ms,
+                                           .series = sg_track_series(s->track),
+                                           .edges = (uint32_t)__builtin_popcountll(s->edges),
+                                           .evaluations = s->evaluations,
+                                           .eval_ns = s->eval_ns,
+                                           .last_ns = s->last_ns,
+                                           .missed = s->missed,
+                                           .errors = s->errors,
+                                           .samples = s->samples,
+                                           .failing = s->failing};
+        each(ctx, &info);
+    }
+}
