@@ -117,7 +117,7 @@ static void on_listener(uv_poll_t *poll, int status, int events)
             take_in(l, fd, (const struct sockaddr *)&sa);
             continue;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
+        if (errno == EAGAIN)
             return;
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             out_of_files(e, l);
