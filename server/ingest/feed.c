@@ -92,12 +92,12 @@ int sg__feed_label(struct sg__feed *f, struct sg_str name, struct sg_str value, 
     bool is_metric = sg_str_eq(name, SG_METRIC_NAME);
     if (name.n == 0 || (is_metric && value.n == 0))
         return sg__fault_set(f, SG_EINVALID, at, "empty %s name", is_metric ? "metric" : "label");
-    if (name.n > l->max_name || (is_metric && value.n > l->max_name))
+    struct sg_str told = is_metric ? value : name;
+    if (told.n > l->max_name)
         return sg__fault_set(f, SG_EINVALID, at,
                              "name '%.*s...' is %zu bytes long, limit max_name is %u",
-                             SG__TOKEN(is_metric ? value.p : name.p, is_metric ? value.n : name.n),
-                             is_metric ? value.n : name.n, l->max_name);
-    if (value.n > l->max_value)
+                             SG__TOKEN(told.p, told.n), told.n, l->max_name);
+    if (!is_metric && value.n > l->max_value)
         return sg__fault_set(f, SG_EINVALID, at,
                              "value of label '%.*s' is %zu bytes long, limit max_value is %u",
                              SG__TOKEN(name.p, name.n), value.n, l->max_value);
