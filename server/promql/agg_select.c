@@ -1,5 +1,6 @@
 /* agg_select.c - aggregations that pick series (topk, bottomk, limitk, limit_ratio), and
  * count_values. */
+#include "histogram_math.h"
 #include "plan.h"
 #include "stats.h"
 #include <streamgauge/hash.h>
@@ -261,30 +262,23 @@ static void count_deinit(struct sg__node *n)
     sg__intern_deinit(&st->set);
 }
 
-/* Histograms are told apart by their text in Prometheus; ours has count and sum only. */
-static size_t value_text(double v, const struct sg_histogram *h, char *dst)
-{
-    size_t n = 0;
-    if (!h)
-        return sg_double_format_f(v, dst);
-    memcpy(dst, "{count:", 7);
-    n = 7 + sg_double_format(h->count, dst + 7);
-    memcpy(dst + n, ", sum:", 6);
-    n += 6;
-    n += sg_double_format(h->sum, dst + n);
-    dst[n++] = '}';
-    return n;
-}
-
 static uint32_t count_row(struct sg_promql_plan *p, struct sg__node *n, size_t row, double v,
                           const struct sg_histogram *h, struct sg_labels_builder *b)
 {
     struct count_state *st = n->state;
     char text[512];
-    size_t len = value_text(v, h, text);
+    SG_AUTO(sg_buf_deinit) struct sg_buf long_text;
+    struct sg_str value;
     (void)p;
+    sg_buf_init(&long_text, 1 << 20);
+    if (h) {
+        sg__histogram_text(h, &long_text);
+        value = sg_buf_str(&long_text);
+    } else {
+        value = sg_str_make(text, sg_double_format_f(v, text));
+    }
     sg_labels_builder_load(b, n->child[0]->rows->labels[row]);
-    sg_labels_builder_set(b, n->expr->u.aggregate.param->u.string, sg_str_make(text, len));
+    sg_labels_builder_set(b, n->expr->u.aggregate.param->u.string, value);
     const struct sg_labels *all = sg_labels_builder_build(b);
     const struct sg_labels *l = sg__group_labels(&st->groups, all);
     sg_labels_unref(all);
@@ -341,7 +335,10 @@ struct sg__node *sg__count_values_node(struct sg_promql_plan *p, const struct sg
     const struct sg_aggregate *a = &e->u.aggregate;
     struct sg_str label = a->param->u.string;
     if (label.n == 0 || !sg_utf8_valid(label.p, label.n)) {
-        sg__fail(p, a->param, SG_EEXECUTION, "invalid label name \"%.*s\"", SG_STR_ARG(label));
+        SG_AUTO(sg_buf_deinit) struct sg_buf quoted;
+        sg_buf_init(&quoted, 1024);
+        sg_expr_print(a->param, &quoted);
+        sg__fail(p, a->param, SG_EEXECUTION, "invalid label name %s", sg_buf_cstr(&quoted));
         return NULL;
     }
     struct sg__node *n = sg__node_new(p, e, &op_count_values, sizeof(struct count_state));

@@ -66,15 +66,26 @@ bool sg__operate(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__p
     return bad_types(p, e, a.h != NULL, b.h != NULL);
 }
 
-/* h / divisor; by zero every count becomes what 0/0 or x/0 is, without multiplying by infinity. */
+/* h / divisor. Divided by zero, only count, sum and zero bucket are left: buckets would be
+ * infinitely many infinities. */
 struct sg_histogram *sg__histogram_divide(const struct sg_histogram *h, double divisor)
 {
-    struct sg_histogram *r = sg_histogram_scale(h, 1);
+    uint32_t custom = h->n_custom;
+    struct sg_histogram *r = divisor == 0 ? sg_histogram_new(0, 0, custom) : NULL;
+    if (r) {
+        r->schema = h->schema;
+        r->zero_threshold = h->zero_threshold;
+        if (custom)
+            memcpy(r->buckets, sg_histogram_custom(h), custom * sizeof(double));
+    } else {
+        r = sg_histogram_scale(h, 1);
+    }
+    r->reset_hint = h->reset_hint;
     for (uint32_t i = 0; i < r->n_positive + r->n_negative; i++)
-        r->buckets[i].count /= divisor;
-    r->zero_count /= divisor;
-    r->count /= divisor;
-    r->sum /= divisor;
+        r->buckets[i].count = h->buckets[i].count / divisor;
+    r->zero_count = h->zero_count / divisor;
+    r->count = h->count / divisor;
+    r->sum = h->sum / divisor;
     return r;
 }
 

@@ -242,3 +242,36 @@ double sg__histogram_fraction(double lower, double upper, const struct sg_histog
     double count = isnan(h->sum) ? sg__histogram_observed(h) : h->count;
     return finish_fraction(&borders[0], &borders[1], count, h->count);
 }
+
+static void put_bucket(const struct bucket *b, const char *open, const char *close,
+                       struct sg_buf *out)
+{
+    if (b->count == 0)
+        return;
+    sg_buf_puts(out, ", ");
+    sg_buf_puts(out, open);
+    sg_buf_put_double(out, b->lower);
+    sg_buf_putc(out, ',');
+    sg_buf_put_double(out, b->upper);
+    sg_buf_puts(out, close);
+    sg_buf_putc(out, ':');
+    sg_buf_put_double(out, b->count);
+}
+
+void sg__histogram_text(const struct sg_histogram *h, struct sg_buf *out)
+{
+    struct walk w = {.h = h};
+    struct bucket b;
+    bool custom = h->schema == SG_HISTOGRAM_SCHEMA_CUSTOM;
+    sg_buf_puts(out, "{count:");
+    sg_buf_put_double(out, h->count);
+    sg_buf_puts(out, ", sum:");
+    sg_buf_put_double(out, h->sum);
+    while (next_bucket(&w, &b)) {
+        bool zero = !custom && b.lower <= 0 && b.upper >= 0;
+        bool below = b.upper <= 0 && !zero && !custom;
+        bool first = custom && isinf(b.lower); /* (-Inf, x] is written closed */
+        put_bucket(&b, zero || below || first ? "[" : "(", below ? ")" : "]", out);
+    }
+    sg_buf_putc(out, '}');
+}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <streamgauge/buf.h>
 #include <streamgauge/histogram.h>
 
 struct sg__le {
@@ -18,5 +19,7 @@ double sg__bucket_fraction(double lower, double upper, struct sg__le *b, size_t 
 double sg__histogram_fraction(double lower, double upper, const struct sg_histogram *h);
 /* Sum of all buckets: the count without NaN observations. */
 double sg__histogram_observed(const struct sg_histogram *h);
+/* {count:3, sum:5, [-1,-0.5):1, (0.5,1]:2}, as Prometheus writes it. */
+void sg__histogram_text(const struct sg_histogram *h, struct sg_buf *out);
 
 #endif
