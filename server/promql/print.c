@@ -200,11 +200,15 @@ static void put_duration(struct sg_buf *b, const struct sg_duration *d)
 static void put_seconds(struct sg_buf *b, int64_t ms)
 {
     uint64_t u = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    unsigned fraction = (unsigned)(u % 1000);
+    int digits = 3;
     if (ms < 0)
         sg_buf_putc(b, '-');
     sg_buf_put_u64(b, u / 1000);
-    if (u % 1000)
-        sg_buf_printf(b, ".%03u", (unsigned)(u % 1000));
+    for (; digits > 0 && fraction % 10 == 0; digits--)
+        fraction /= 10;
+    if (digits)
+        sg_buf_printf(b, ".%0*u", digits, fraction);
 }
 
 static void put_asof(struct sg_buf *b, const struct sg_asof *a)

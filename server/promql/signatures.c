@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <streamgauge/promql_ast.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -100,6 +101,14 @@ static size_t common_prefix(struct sg_str a, struct sg_str b)
     return n;
 }
 
+/* Two neighbouring letters swapped: one slip for who types, two for Levenshtein. */
+static bool is_swapped(struct sg_str a, struct sg_str b)
+{
+    size_t i = common_prefix(a, b);
+    return a.n == b.n && i + 1 < a.n && a.p[i] == b.p[i + 1] && a.p[i + 1] == b.p[i] &&
+           memcmp(a.p + i + 2, b.p + i + 2, a.n - i - 2) == 0;
+}
+
 /* A name that differs only in case is as close as can be. Among equals the one that begins alike is
  * meant: "rat" is rate rather than rad. */
 static void consider(struct best *b, struct sg_str name, const char *candidate)
@@ -107,14 +116,18 @@ static void consider(struct best *b, struct sg_str name, const char *candidate)
     struct sg_str c = sg_str_from(candidate);
     size_t d = sg_str_ieq(name, c) ? 0 : sg_str_distance(name, c, b->distance) + (c.n < 3);
     size_t prefix = common_prefix(name, c);
+    if (d > 1 && is_swapped(name, c))
+        d = 1;
     if (d < b->distance || (d == b->distance && b->name && prefix > b->prefix))
         *b = (struct best){candidate, d, prefix};
 }
 
 void sg__suggest(struct sg_str name, char *dst, size_t size)
 {
-    /* One slip in three letters, at most three: what is further away is another word. */
-    struct best b = {NULL, name.n / 3 + 1 < 3 ? name.n / 3 + 2 : 4, 0};
+    /* One slip in a short word, two in a longer one, three in a long one: what is further away is
+     * another word. */
+    size_t slips = name.n <= 4 ? 1 : name.n <= 8 ? 2 : 3;
+    struct best b = {NULL, slips + 1, 0};
     for (size_t i = 0; i < SG_ARRAY_LEN(functions); i++)
         consider(&b, name, functions[i].name);
     for (size_t i = 0; i < SG_ARRAY_LEN(aggregations); i++)
