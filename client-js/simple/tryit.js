@@ -1,0 +1,105 @@
+/* tryit.js - any PromQL expression, live: chart and table, or the error with its place. */
+import { Chart } from './chart.js';
+import { byId, h, setText } from './dom.js';
+import { format, labelText } from './format.js';
+import { examples } from './panels.js';
+import { Subscription } from './protocol.js';
+
+const MAX_LINES = 6, MAX_ROWS = 100;
+
+/** UTF-8 byte offset (as the server counts) to an index into the string. @param {string} text @param {number} bytes */
+function characterAt(text, bytes) {
+    return new TextDecoder().decode(new TextEncoder().encode(text).slice(0, bytes)).length;
+}
+
+export class TryIt {
+    /** @param {import('./protocol.js').Connection} connection @param {() => boolean} paused */
+    constructor(connection, paused) {
+        this.connection = connection;
+        this.paused = paused;
+        this.count = 0;
+        /** @type {Subscription | null} */
+        this.subscription = null;
+        this.chart = new Chart(byId('try-chart'), { title: 'Your expression', kind: 'line', unit: 'count', empty: 'no series yet' });
+        byId('try-form').addEventListener('submit', (/** @type {Event} */ e) => {
+            e.preventDefault();
+            this.run(byId('try-input').value);
+        });
+        for (const text of examples)
+            byId('try-examples').append(h('button', { type: 'button', click: () => this.run(text) }, text));
+        this.run(examples[0]);
+    }
+
+    /** @param {string} text */
+    run(text) {
+        byId('try-input').value = text;
+        if (this.subscription)
+            this.connection.unsubscribe(this.subscription);
+        this.subscription = null;
+        this.fail(null, '');
+        this.chart.former = null;
+        this.show([]);
+        if (!text.trim())
+            return;
+        const s = new Subscription(`try-${++this.count}`, text, { history: '5m', onChange: () => s === this.subscription && this.changed(s) });
+        this.subscription = s;
+        this.connection.subscribe(s);
+    }
+
+    /** @param {Subscription} s */
+    changed(s) {
+        this.fail(s.error, s.query);
+        if (!this.paused())
+            this.draw(this.connection.serverTime);
+    }
+
+    /** @param {import('./protocol.js').ProtocolError | null} error @param {string} text */
+    fail(error, text) {
+        const box = byId('try-error');
+        byId('try-input').setAttribute('aria-invalid', String(Boolean(error)));
+        box.hidden = !error;
+        box.replaceChildren();
+        if (!error)
+            return;
+        if (error.position !== undefined) {
+            const at = characterAt(text, error.position);
+            const line = text.slice(0, at).replace(/[^\n]/g, ' ');
+            box.append(text.slice(0, at), h('b', {}, text.slice(at, at + 1)), text.slice(at + 1), `\n${line}^ `);
+        }
+        box.append(error.message);
+    }
+
+    /** @param {number} now server time */
+    draw(now) {
+        if (!this.subscription)
+            return;
+        const { data } = this.subscription;
+        const present = data.present();
+        this.show(present);
+        this.chart.show([...data.series.values()].slice(0, MAX_LINES).map((s, i) => ({
+            name: labelText(s.labels), color: i, sign: 1,
+            sample: (start, step, n, until) => data.sample(s, start, step, n, until),
+        })), now);
+        setText(this.chart.note, this.subscription.answered ? (this.subscription.error ? '' : 'no series has a value') : 'asking …');
+    }
+
+    /** @param {import('./history.js').Series[]} all */
+    show(all) {
+        const body = byId('try-rows');
+        const shown = all.slice(0, MAX_ROWS);
+        const wanted = shown.length + (all.length > shown.length ? 1 : 0);
+        while (body.children.length > wanted)
+            body.lastElementChild.remove();
+        while (body.children.length < wanted)
+            body.append(h('tr', {}, h('td', {}), h('td', {})));
+        shown.forEach((s, i) => {
+            const [name, value] = body.children[i].children;
+            setText(name, labelText(s.labels));
+            setText(value, format(s.values[s.values.length - 1], 'count'));
+        });
+        if (all.length > shown.length)
+            setText(body.lastElementChild.children[0], `… and ${all.length - shown.length} more`);
+        if (!all.length)
+            this.chart.show([], this.connection.serverTime);
+    }
+}
