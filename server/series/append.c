@@ -5,8 +5,8 @@
 
 #include "impl.h"
 
-/* Points ahead whose slots are fetched early: ids of a batch lie anywhere. */
-enum { PREFETCH = 12 };
+/* Points ahead whose slots are fetched early: the ids of a batch lie anywhere. */
+enum { AHEAD = 12 };
 
 /* One batch: its times, and counters that reach the statistics at its end. */
 struct applying {
@@ -221,15 +221,24 @@ static void apply_slow(struct applying *a, struct sg_point p)
     a->weight = 1;
 }
 
-/* The hot one: a newest sample of a live float series whose block has room. */
+/* The hot ones: another increment in this tick, or a newest sample of a live float series whose
+ * block has room. */
 static inline bool apply_fast(struct applying *a, struct sg_point p, uint32_t n_ids)
 {
-    if (p.series >= n_ids || p.op != SG_OP_SET)
+    if (p.series >= n_ids)
         return false;
     struct sg__slot *slot = sg__slot_at(a->store, p.series);
-    if (atomic_load_explicit(&slot->state, memory_order_relaxed) != SG__LIVE || slot->accum ||
-        p.time_ms < a->oldest_ms || p.time_ms > a->newest_ms || sg_is_stale(p.value) ||
-        !sg__series_append_fast(slot, p.time_ms, p.value))
+    if (p.op == SG_OP_COUNT && slot->accum && slot->accum->touched &&
+        slot->kind == SG_KIND_FLOAT) { /* touched: so it is live, and listed */
+        slot->accum->value += p.value;
+        slot->arrival_ms = a->now_ms;
+        slot->source = a->batch->source;
+        slot->flags &= SG__LISTED_DUE | SG__MARKED;
+        return true;
+    }
+    if (p.op != SG_OP_SET || atomic_load_explicit(&slot->state, memory_order_relaxed) != SG__LIVE ||
+        slot->accum || p.time_ms < a->oldest_ms || p.time_ms > a->newest_ms ||
+        sg_is_stale(p.value) || !sg__series_append_fast(slot, p.time_ms, p.value))
         return false;
     slot->arrival_ms = a->now_ms;
     slot->source = a->batch->source;
@@ -255,13 +264,19 @@ static void apply_births(struct applying *a)
     }
 }
 
+static inline void prefetch(const struct applying *a, uint32_t i, uint32_t n_ids)
+{
+    const struct sg_batch *b = a->batch;
+    if (i + AHEAD < b->n_points && b->points[i + AHEAD].series < n_ids)
+        __builtin_prefetch(sg__slot_at(a->store, b->points[i + AHEAD].series), 1);
+}
+
 static void apply_points(struct applying *a)
 {
     const struct sg_batch *b = a->batch;
     for (uint32_t i = 0; i < b->n_points; i++) {
         uint32_t n_ids = atomic_load_explicit(&a->store->n_ids, memory_order_relaxed);
-        if (i + PREFETCH < b->n_points && b->points[i + PREFETCH].series < n_ids)
-            __builtin_prefetch(sg__slot_at(a->store, b->points[i + PREFETCH].series), 1);
+        prefetch(a, i, n_ids);
         if (SG_LIKELY(apply_fast(a, b->points[i], n_ids)))
             a->weight = 1;
         else
