@@ -57,14 +57,16 @@ static void reject_in_carry(struct sg_ingest_parser *p)
     sg__feed_reject_at(&p->f, line, column);
 }
 
-static void leave_element(struct sg__json *j)
+/* `last` is the closing brace, or the newline that broke a string: nobody knows then what is a
+ * string and what is not, and the next '{' is taken for the next element. */
+static void leave_element(struct sg__json *j, const char *last)
 {
-    j->state = j->in_array ? AFTER : TOP;
+    j->state = *last == '\n' ? JUNK : j->in_array ? AFTER : TOP;
 }
 
-/* The closing brace of the element, from the saved state on. A string does not go beyond its line,
- * so a missing quote costs little. Brackets have no business in an element; braces alone are
- * counted. */
+/* The closing brace of the element, from the saved state on, or a newline inside a string: such an
+ * element is wrong, and what follows must not pay for its missing quote. Brackets have no business
+ * in an element; braces alone are counted. */
 static const char *find_close(struct sg__json *j, const char *s, const char *end)
 {
     for (; s < end; s++) {
@@ -76,7 +78,7 @@ static const char *find_close(struct sg__json *j, const char *s, const char *end
             else if (*s == '"')
                 j->in_string = false;
             if (*s == '\n')
-                j->in_string = j->escaped = false;
+                return s;
         } else if (*s == '"') {
             j->in_string = true;
         } else if (*s == '{') {
@@ -94,20 +96,25 @@ static void too_long(struct sg_ingest_parser *p, const char *at)
                         p->f.b->config.limits.max_line);
 }
 
-/* The element in the carry buffer is complete, or as complete as it will get. */
+/* An element from its first to its last byte, or as much as there is of it: the same bytes and so
+ * the same fault, whether they lie in a chunk or were copied. */
+static int whole_element(struct sg_ingest_parser *p, const char *s, const char *end)
+{
+    const char *element_end;
+    int r = sg__json_element(p, s, end, &element_end);
+    if (r == SG_EMORE)
+        r = sg__fault_set(&p->f, SG_ESYNTAX, s, "the element is not complete");
+    return r;
+}
+
 static int carried_element(struct sg_ingest_parser *p)
 {
     struct sg_str text = sg_buf_str(&p->carry);
-    const char *element_end;
-    int r = sg__json_element(p, text.p, text.p + text.n, &element_end);
-    if (r == SG_EBUSY)
-        return r;
-    if (r == SG_EMORE)
-        (void)sg__fault_set(&p->f, SG_ESYNTAX, text.p, "the element is not complete");
-    if (r < 0)
+    int r = whole_element(p, text.p, text.p + text.n);
+    if (r < 0 && r != SG_EBUSY)
         reject_in_carry(p);
     sg_buf_reset(&p->carry);
-    return 0;
+    return r == SG_EBUSY ? r : 0;
 }
 
 /* Goes on copying an element. Returns what is left. */
@@ -120,7 +127,7 @@ static const char *carry_on(struct sg_ingest_parser *p, const char *s, const cha
     const char *close = find_close(j, s, look_end);
     (void)sg_buf_append(&p->carry, s, (size_t)((close ? close + 1 : look_end) - s));
     if (close) {
-        leave_element(j);
+        leave_element(j, close);
         *ret = carried_element(p);
         return close + 1;
     }
@@ -144,24 +151,28 @@ static const char *start_element(struct sg_ingest_parser *p, const char *data, c
     j->any = true;
     int r = sg__json_element(p, s, look_end, &element_end);
     if (SG_LIKELY(r == 0)) {
-        leave_element(j);
+        leave_element(j, element_end - 1);
         return element_end;
     }
     if (r == SG_EBUSY) {
         *ret = r;
         return end;
     }
+    p->f.fault.code = SG_OK;
     j->depth = 0;
     j->in_string = j->escaped = false;
     const char *close = r == SG_EMORE ? NULL : find_close(j, s, look_end);
     if (close) {
-        reject_here(p, data);
-        leave_element(j);
+        r = whole_element(p, s, close + 1);
+        if (r == SG_EBUSY)
+            *ret = r;
+        else if (r < 0)
+            reject_here(p, data);
+        leave_element(j, close);
         return close + 1;
     }
     /* Its end is not in sight: whether it is wrong or too long shows later, wherever chunks are
      * cut. */
-    p->f.fault.code = SG_OK;
     j->depth = 0;
     j->in_string = j->escaped = false;
     count_lines(p, data, s);
@@ -243,7 +254,7 @@ int sg__json_feed(struct sg_ingest_parser *p, const char *data, size_t n)
         case SKIP: {
             const char *close = find_close(j, s, end);
             if (close)
-                leave_element(j);
+                leave_element(j, close);
             s = close ? close + 1 : end;
             break;
         }

@@ -136,7 +136,7 @@ static void test_json__bad_elements_do_not_cost_their_neighbours(void **state)
          "! 5:25 'x', expected an object or an array of objects\n= accepted 2 rejected 4\n"},
         {"a quote is missing",
          BODY("[{\"metric\":\"a,\"value\":1},\n{\"metric\":\"b\",\"value\":2}]"),
-         "b set now 2\n! 1:15 'value\":1},', expected ',' or '}'\n= accepted 1 rejected 1\n"},
+         "b set now 2\n! 1:16 'value\":1},?', expected ',' or '}'\n= accepted 1 rejected 1\n"},
     };
     assert_cases(&options, NULL, cases, SG_ARRAY_LEN(cases));
 }
