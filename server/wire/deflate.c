@@ -37,7 +37,10 @@ static int deflater_start(struct sg_deflater *d)
     z_stream *z = sg__z_new();
     if (!z)
         return SG_ENOMEM;
-    if (deflateInit2(z, d->level, Z_DEFLATED, -(int)d->bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    /* The hash table is cleared for each message: no larger than the window is worth. */
+    int mem_level = d->bits <= 10 ? 4 : d->bits <= 12 ? 6 : 8;
+    if (deflateInit2(z, d->level, Z_DEFLATED, -(int)d->bits, mem_level, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
         sg_free(z);
         return SG_ENOMEM;
     }

@@ -2,29 +2,66 @@
  * arguments. */
 #include "chars.h"
 #include "http1_parse.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
+
+/* Four decimal numbers up to 255 without leading zeros. */
+static bool ipv4_valid(struct sg_str s)
+{
+    for (unsigned part = 0; part < 4; part++) {
+        size_t n = sg__span(s, SG__C_DIGIT);
+        if (n == 0 || n > 3 || (n > 1 && s.p[0] == '0') || (n == 3 && memcmp(s.p, "255", 3) > 0))
+            return false;
+        if (part == 3)
+            return n == s.n;
+        if (n == s.n || s.p[n] != '.')
+            return false;
+        s = sg_str_make(s.p + n + 1, s.n - n - 1);
+    }
+    return false;
+}
+
+/* RFC 3986 IPv6address: eight groups of one to four hex digits, the last two perhaps as IPv4, "::"
+ * once for at least one. */
+static bool ipv6_valid(struct sg_str s)
+{
+    unsigned groups = 0;
+    bool gap = s.n >= 2 && s.p[0] == ':' && s.p[1] == ':';
+    size_t i = gap ? 2 : 0;
+    while (i < s.n) {
+        struct sg_str rest = {s.p + i, s.n - i};
+        size_t hex = sg__span(rest, SG__C_HEX);
+        if (hex < rest.n && rest.p[hex] == '.')
+            return ipv4_valid(rest) && (gap ? groups < 6 : groups == 6);
+        if (hex == 0 || hex > 4)
+            return false;
+        groups++;
+        i += hex;
+        if (i == s.n)
+            break;
+        if (s.p[i++] != ':' || i == s.n)
+            return false;
+        if (s.p[i] == ':') {
+            if (gap)
+                return false;
+            gap = true;
+            i++;
+        }
+    }
+    return gap ? groups < 8 : groups == 8;
+}
 
 /* Between the brackets: an IPv6 address or IPvFuture. */
 static bool ip_literal_valid(struct sg_str s)
 {
-    if (s.n > 0 && (s.p[0] | 0x20) == 'v') {
-        struct sg_str rest = {s.p + 1, s.n - 1};
-        size_t hex = sg__span(rest, SG__C_HEX);
-        if (hex == 0 || hex + 1 >= rest.n || rest.p[hex] != '.')
-            return false;
-        for (size_t i = hex + 1; i < rest.n; i++)
-            if (!sg__is(rest.p[i], SG__C_HOST) && rest.p[i] != ':')
-                return false;
-        return true;
-    }
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr addr;
-    if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
+    if (s.n == 0 || (s.p[0] | 0x20) != 'v')
+        return ipv6_valid(s);
+    struct sg_str rest = {s.p + 1, s.n - 1};
+    size_t hex = sg__span(rest, SG__C_HEX);
+    if (hex == 0 || hex + 1 >= rest.n || rest.p[hex] != '.')
         return false;
-    memcpy(text, s.p, s.n);
-    text[s.n] = '\0';
-    return inet_pton(AF_INET6, text, &addr) == 1;
+    for (size_t i = hex + 1; i < rest.n; i++)
+        if (!sg__is(rest.p[i], SG__C_HOST) && rest.p[i] != ':')
+            return false;
+    return true;
 }
 
 /* Length of the host at the start of s; 0 when there is no valid one. */

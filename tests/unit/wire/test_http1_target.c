@@ -5,10 +5,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <streamgauge/http1.h>
 #include <string.h>
 
 #include "guard.h"
+#include "wire/http1_parse.h"
 
 static void test_percent_decode__table(void **state)
 {
@@ -102,6 +106,49 @@ static void test_percent_decode__works_in_place(void **state)
     assert_memory_equal(text, "ABc", 3);
 }
 
+/* Against the C library, over everything of up to seven characters from a small alphabet and some
+ * longer ones. */
+static void test_authority__ipv6_agrees_with_inet_pton(void **state)
+{
+    (void)state;
+    static const char alphabet[] = "01:.";
+    static const char *const longer[] = {
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::",
+        "::2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7:8:9",
+        "1:2:3:4:5:6:1.2.3.4",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        "1:2:3:4:5::1.2.3.4",
+        "::1.2.3.256",
+        "::1.2.3.04",
+        "::255.255.255.255",
+        "1::2::3",
+        "12345::",
+        "::ffff:1.2.3",
+        "1:2:3:4::6:7:8:9",
+        "::1.2.3.4:5",
+        "1:2:3:4:5:6::1.2.3.4",
+        "abcd:EF01::",
+        "1:2:3:4:5:6:7",
+        "::g",
+        "1:2:3:4:5:6:7:",
+    };
+    struct in6_addr addr;
+    char text[32], host[40];
+    for (size_t i = 0; i < 16384 * 4 + SG_ARRAY_LEN(longer); i++) {
+        size_t n = i % 4 + 4, k = i / 4;
+        for (size_t j = 0; j < n; j++, k /= 4)
+            text[j] = alphabet[k % 4];
+        text[n] = '\0';
+        if (i >= 16384 * 4)
+            snprintf(text, sizeof(text), "%s", longer[i - 16384 * 4]);
+        snprintf(host, sizeof(host), "[%s]", text);
+        if (sg__http1_authority_valid(sg_str_from(host)) != (inet_pton(AF_INET6, text, &addr) == 1))
+            fail_msg("%s", host);
+    }
+}
+
 static void test_args__pairs_in_order(void **state)
 {
     (void)state;
@@ -141,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_percent_decode__table),
         cmocka_unit_test(test_path_decode__what_could_leave_the_tree_is_refused),
         cmocka_unit_test(test_percent_decode__works_in_place),
+        cmocka_unit_test(test_authority__ipv6_agrees_with_inet_pton),
         cmocka_unit_test(test_args__pairs_in_order),
         cmocka_unit_test(test_args__no_query_has_no_arguments),
         cmocka_unit_test(test_arg__finds_the_first_of_its_name),

@@ -111,11 +111,11 @@ static void test_frame__messages_one_after_the_other(void **state)
 static void test_frame__fragments_with_control_frames_between(void **state)
 {
     struct fixture *f = *state;
-    put_s(f, 0x01, "Hel");
+    put_s(f, 0x01, "He");
     put_s(f, 0x89, "x");
     put_s(f, 0x00, "");
     put_s(f, 0x8a, "y");
-    put_s(f, 0x80, "lo");
+    put_s(f, 0x80, "llo");
     put_s(f, 0x02, "");
     put_s(f, 0x80, "");
     put_s(f, 0x81, "next");
