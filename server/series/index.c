@@ -8,15 +8,15 @@ enum { NAMES_MIN = 16, VALUES_MIN = 4 };
 void sg__index_init(struct sg__index *x, struct sg__epoch *epoch, struct sg_store_stats *stats)
 {
     *x = (struct sg__index){.epoch = epoch, .stats = stats};
-    atomic_init(&x->names, sg__table_new(NAMES_MIN));
+    atomic_init(&x->names, sg__terms_new(NAMES_MIN));
 }
 
-static struct sg__table *names_of(const struct sg__index *x)
+static struct sg__terms *names_of(const struct sg__index *x)
 {
     return atomic_load_explicit(&x->names, memory_order_acquire);
 }
 
-static struct sg__table *values_of(const struct sg__term *name)
+static struct sg__terms *values_of(const struct sg__term *name)
 {
     return atomic_load_explicit(&name->values, memory_order_acquire);
 }
@@ -31,10 +31,10 @@ static uint32_t ids_count(const struct sg__ids *ids)
     return atomic_load_explicit(&ids->n, memory_order_acquire);
 }
 
-static void free_values(struct sg__table *values)
+static void free_values(struct sg__terms *values)
 {
     for (uint32_t i = 0; i <= values->mask; i++) {
-        struct sg__term *value = sg__table_at(values, i);
+        struct sg__term *value = sg__terms_at(values, i);
         if (!value)
             continue;
         if (ids_of(value) != sg__term_one(value))
@@ -46,9 +46,9 @@ static void free_values(struct sg__table *values)
 
 void sg__index_deinit(struct sg__index *x)
 {
-    struct sg__table *names = names_of(x);
+    struct sg__terms *names = names_of(x);
     for (uint32_t i = 0; names && i <= names->mask; i++) {
-        struct sg__term *name = sg__table_at(names, i);
+        struct sg__term *name = sg__terms_at(names, i);
         if (!name)
             continue;
         free_values(values_of(name));
@@ -110,13 +110,13 @@ static void ids_append(struct sg__index *x, struct sg__term *value, uint32_t id)
 static struct sg__term *name_term(struct sg__index *x, struct sg_str text)
 {
     uint32_t hash = sg__term_hash(text);
-    struct sg__term *name = sg__table_find(names_of(x), text, hash);
+    struct sg__term *name = sg__terms_find(names_of(x), text, hash);
     if (name)
         return name;
     name = sg__term_new(text, hash);
-    atomic_init(&name->values, sg__table_new(VALUES_MIN));
-    account(x, (int64_t)sg__table_size(values_of(name)));
-    account(x, sg__table_add(&x->names, name, x->epoch));
+    atomic_init(&name->values, sg__terms_new(VALUES_MIN));
+    account(x, (int64_t)sg__terms_size(values_of(name)));
+    account(x, sg__terms_add(&x->names, name, x->epoch));
     return name;
 }
 
@@ -124,7 +124,7 @@ static void add_label(struct sg__index *x, struct sg_label label, uint32_t id)
 {
     struct sg__term *name = name_term(x, label.name);
     uint32_t hash = sg__term_hash(label.value);
-    struct sg__term *value = sg__table_find(values_of(name), label.value, hash);
+    struct sg__term *value = sg__terms_find(values_of(name), label.value, hash);
     if (value) {
         ids_append(x, value, id);
     } else {
@@ -133,7 +133,7 @@ static void add_label(struct sg__index *x, struct sg_label label, uint32_t id)
         one->id[0] = id;
         atomic_init(&one->n, 1);
         atomic_init(&value->ids, one);
-        account(x, sg__table_add(&name->values, value, x->epoch));
+        account(x, sg__terms_add(&name->values, value, x->epoch));
     }
     uint32_t series = atomic_load_explicit(&name->series, memory_order_relaxed);
     atomic_store_explicit(&name->series, series + 1, memory_order_relaxed);
@@ -168,9 +168,9 @@ static struct sg__ids *ids_without(const struct sg__ids *ids, uint32_t dead,
 
 static void remove_name(struct sg__index *x, struct sg__term *name)
 {
-    struct sg__table *values = values_of(name);
-    account(x, -(int64_t)sg__table_size(values) - (int64_t)sg__term_size(name));
-    sg__table_remove(names_of(x), name, x->epoch);
+    struct sg__terms *values = values_of(name);
+    account(x, -(int64_t)sg__terms_size(values) - (int64_t)sg__term_size(name));
+    sg__terms_remove(names_of(x), name, x->epoch);
     sg__epoch_retire(x->epoch, values, sg_free);
 }
 
@@ -182,8 +182,8 @@ static void remove_value(struct sg__index *x, struct touched t)
         account(x, -(int64_t)ids_size(ids->cap));
         sg__epoch_retire(x->epoch, ids, sg_free);
     }
-    struct sg__table *values = values_of(t.name);
-    sg__table_remove(values, t.value, x->epoch);
+    struct sg__terms *values = values_of(t.name);
+    sg__terms_remove(values, t.value, x->epoch);
     if (values->used == values->gone)
         remove_name(x, t.name);
 }
@@ -199,10 +199,10 @@ static struct touched *count_dead(struct sg__index *x, const struct sg__removal 
         for (uint32_t k = 0; k < labels->count; k++) {
             struct sg_label label = sg_labels_at(labels, k);
             struct sg__term *name =
-                sg__table_find(names_of(x), label.name, sg__term_hash(label.name));
+                sg__terms_find(names_of(x), label.name, sg__term_hash(label.name));
             SG_ASSERT(name);
             struct sg__term *value =
-                sg__table_find(values_of(name), label.value, sg__term_hash(label.value));
+                sg__terms_find(values_of(name), label.value, sg__term_hash(label.value));
             SG_ASSERT(value);
             uint32_t series = atomic_load_explicit(&name->series, memory_order_relaxed);
             atomic_store_explicit(&name->series, series - 1, memory_order_relaxed);
@@ -237,12 +237,12 @@ void sg__index_remove(struct sg__index *x, const struct sg__removal *removal)
 
 static const struct sg__term *find_name(const struct sg__index *x, struct sg_str name)
 {
-    return sg__table_find(names_of(x), name, sg__term_hash(name));
+    return sg__terms_find(names_of(x), name, sg__term_hash(name));
 }
 
 static const struct sg__ids *find_ids(const struct sg__term *name, struct sg_str value)
 {
-    const struct sg__term *term = sg__table_find(values_of(name), value, sg__term_hash(value));
+    const struct sg__term *term = sg__terms_find(values_of(name), value, sg__term_hash(value));
     return term ? ids_of(term) : NULL;
 }
 
@@ -253,11 +253,11 @@ uint32_t sg__index_count(const struct sg__index *x, struct sg_str name, struct s
     return ids ? ids_count(ids) : 0;
 }
 
-static void each_term(const struct sg__table *t, void (*each)(void *ctx, struct sg_str text),
+static void each_term(const struct sg__terms *t, void (*each)(void *ctx, struct sg_str text),
                       void *ctx)
 {
     for (uint32_t i = 0; i <= t->mask; i++) {
-        const struct sg__term *term = sg__table_at(t, i);
+        const struct sg__term *term = sg__terms_at(t, i);
         if (term)
             each(ctx, sg__term_text(term));
     }
@@ -353,9 +353,9 @@ void sg__index_candidates(const struct sg__index *x, const struct sg_matcher *by
                 return;
         }
     } else {
-        const struct sg__table *values = values_of(name);
+        const struct sg__terms *values = values_of(name);
         for (uint32_t i = 0; i <= values->mask; i++) {
-            const struct sg__term *value = sg__table_at(values, i);
+            const struct sg__term *value = sg__terms_at(values, i);
             if (value && sg_matcher_matches(by, sg__term_text(value)) &&
                 !each_id(ids_of(value), each, ctx))
                 return;

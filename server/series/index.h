@@ -14,7 +14,7 @@
 #include "table.h"
 
 struct sg__index {
-    _Atomic(struct sg__table *) names;
+    _Atomic(struct sg__terms *) names;
     struct sg__epoch *epoch;      /* shared */
     struct sg_store_stats *stats; /* shared */
 };

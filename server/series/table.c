@@ -34,25 +34,25 @@ struct sg__term *sg__term_new(struct sg_str text, uint32_t hash)
     return t;
 }
 
-struct sg__table *sg__table_new(uint32_t places)
+struct sg__terms *sg__terms_new(uint32_t places)
 {
-    struct sg__table *t = sg_calloc(1, sizeof(*t) + places * sizeof(t->place[0]));
+    struct sg__terms *t = sg_calloc(1, sizeof(*t) + places * sizeof(t->place[0]));
     t->mask = places - 1;
     return t;
 }
 
-size_t sg__table_size(const struct sg__table *t)
+size_t sg__terms_size(const struct sg__terms *t)
 {
     return sizeof(*t) + ((size_t)t->mask + 1) * sizeof(t->place[0]);
 }
 
-struct sg__term *sg__table_at(const struct sg__table *t, uint32_t i)
+struct sg__term *sg__terms_at(const struct sg__terms *t, uint32_t i)
 {
     struct sg__term *term = atomic_load_explicit(&t->place[i], memory_order_acquire);
     return term == &removed ? NULL : term;
 }
 
-struct sg__term *sg__table_find(const struct sg__table *t, struct sg_str text, uint32_t hash)
+struct sg__term *sg__terms_find(const struct sg__terms *t, struct sg_str text, uint32_t hash)
 {
     for (uint32_t i = hash & t->mask;; i = (i + 1) & t->mask) {
         struct sg__term *term = atomic_load_explicit(&t->place[i], memory_order_acquire);
@@ -63,7 +63,7 @@ struct sg__term *sg__table_find(const struct sg__table *t, struct sg_str text, u
     }
 }
 
-static void put(struct sg__table *t, struct sg__term *term)
+static void put(struct sg__terms *t, struct sg__term *term)
 {
     uint32_t i = term->hash & t->mask;
     while (atomic_load_explicit(&t->place[i], memory_order_relaxed))
@@ -74,28 +74,28 @@ static void put(struct sg__table *t, struct sg__term *term)
 }
 
 /* A copy with room for another term at half load, without the removed ones. */
-static struct sg__table *copy(const struct sg__table *t)
+static struct sg__terms *copy(const struct sg__terms *t)
 {
     uint32_t live = t->used - t->gone, places = PLACES_MIN;
     while (places < 2 * (live + 1))
         places *= 2;
-    struct sg__table *c = sg__table_new(places);
+    struct sg__terms *c = sg__terms_new(places);
     for (uint32_t i = 0; i <= t->mask; i++) {
-        struct sg__term *term = sg__table_at(t, i);
+        struct sg__term *term = sg__terms_at(t, i);
         if (term)
             put(c, term);
     }
     return c;
 }
 
-int64_t sg__table_add(_Atomic(struct sg__table *) *link, struct sg__term *term,
+int64_t sg__terms_add(_Atomic(struct sg__terms *) *link, struct sg__term *term,
                       struct sg__epoch *epoch)
 {
-    struct sg__table *t = atomic_load_explicit(link, memory_order_relaxed);
+    struct sg__terms *t = atomic_load_explicit(link, memory_order_relaxed);
     int64_t growth = (int64_t)sg__term_size(term);
     if ((t->used + 1) * 4 > (t->mask + 1) * 3) { /* at most three quarters: a probe always ends */
-        struct sg__table *c = copy(t);
-        growth += (int64_t)sg__table_size(c) - (int64_t)sg__table_size(t);
+        struct sg__terms *c = copy(t);
+        growth += (int64_t)sg__terms_size(c) - (int64_t)sg__terms_size(t);
         put(c, term);
         atomic_store_explicit(link, c, memory_order_release);
         sg__epoch_retire(epoch, t, sg_free);
@@ -105,7 +105,7 @@ int64_t sg__table_add(_Atomic(struct sg__table *) *link, struct sg__term *term,
     return growth;
 }
 
-void sg__table_remove(struct sg__table *t, struct sg__term *term, struct sg__epoch *epoch)
+void sg__terms_remove(struct sg__terms *t, struct sg__term *term, struct sg__epoch *epoch)
 {
     uint32_t i = term->hash & t->mask;
     while (atomic_load_explicit(&t->place[i], memory_order_relaxed) != term)

@@ -23,12 +23,12 @@ struct sg__ids {
     uint32_t id[];
 };
 
-struct sg__table;
+struct sg__terms;
 
 /* A label name (values is set) or a label value (ids is set). */
 struct sg__term {
     union {
-        _Atomic(struct sg__table *) values;
+        _Atomic(struct sg__terms *) values;
         _Atomic(struct sg__ids *) ids;
     };
     uint32_t hash;
@@ -38,7 +38,7 @@ struct sg__term {
     /* Behind it: a list of one id, where the first id of a value lives, and the text. */
 };
 
-struct sg__table {
+struct sg__terms {
     uint32_t mask;       /* places - 1 */
     uint32_t used, gone; /* places taken, of them by removed terms (writer only) */
     _Atomic uint32_t live;
@@ -63,17 +63,17 @@ struct sg__term *sg__term_new(struct sg_str text, uint32_t hash);
 size_t sg__term_size(const struct sg__term *t);
 uint32_t sg__term_hash(struct sg_str text);
 
-struct sg__table *sg__table_new(uint32_t places);
-size_t sg__table_size(const struct sg__table *t);
+struct sg__terms *sg__terms_new(uint32_t places);
+size_t sg__terms_size(const struct sg__terms *t);
 /* Any thread. NULL when there is none. */
-struct sg__term *sg__table_find(const struct sg__table *t, struct sg_str text, uint32_t hash);
+struct sg__term *sg__terms_find(const struct sg__terms *t, struct sg_str text, uint32_t hash);
 /* Term in place i <= mask, NULL if there is none. Any thread. */
-struct sg__term *sg__table_at(const struct sg__table *t, uint32_t i);
+struct sg__term *sg__terms_at(const struct sg__terms *t, uint32_t i);
 /* Adds a term that is not there; may replace *link's table and retire the old one. Returns the
  * growth in heap bytes. */
-int64_t sg__table_add(_Atomic(struct sg__table *) *link, struct sg__term *term,
+int64_t sg__terms_add(_Atomic(struct sg__terms *) *link, struct sg__term *term,
                       struct sg__epoch *epoch);
 /* Removes a term that is there and retires it. */
-void sg__table_remove(struct sg__table *t, struct sg__term *term, struct sg__epoch *epoch);
+void sg__terms_remove(struct sg__terms *t, struct sg__term *term, struct sg__epoch *epoch);
 
 #endif
