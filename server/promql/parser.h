@@ -50,8 +50,17 @@ void *sg__list_get(const struct sg__list *l, size_t i);
 
 /* parser.c */
 int sg__parse_expr(struct sg__parser *p, int min_priority, struct sg_expr **ret);
+/* Sets the height of a node above its children; SG_ELIMIT past SG_PROMQL_MAX_HEIGHT. */
+int sg__parser_set_height(struct sg__parser *p, struct sg_expr *e);
+
+/* parser_call.c */
 /* "(a, b)" after by, without, on, ignoring, group_left, group_right: sorted, without duplicates. */
 int sg__parse_labels(struct sg__parser *p, struct sg_str **ret, uint32_t *ret_count);
+/* name(args); the current token is the '('. */
+int sg__parse_call(struct sg__parser *p, const struct sg__token *name, struct sg_expr **ret);
+/* op by (a) (args) and op(args) by (a); the current token follows the operation. */
+int sg__parse_aggregation(struct sg__parser *p, const struct sg__token *op, struct sg_expr **ret);
+bool sg__parser_at_grouping(const struct sg__parser *p);
 
 /* parser_selector.c */
 /* name{…} or {…}; `name` is NULL without one. The current token is what follows the name. */
