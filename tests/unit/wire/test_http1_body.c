@@ -222,6 +222,11 @@ static void test_body__a_response_without_length_runs_until_close(void **state)
     assert_false(o.done);
     assert_int_equal(o.n, 4);
     assert_int_equal(run_all(b, "abcde", 5).status, 413);
+    rs.chunked = true;
+    assert_int_equal(sg_http1_body_init_response(&b, &rs, 4), 0);
+    assert_true(run_all(b, "1\r\na\r\n0\r\n\r\n", 11).done);
+    rs = (struct sg_http1_response){.status = 200, .has_length = true, .content_length = 5};
+    assert_int_equal(sg_http1_body_init_response(&b, &rs, 4), SG_ELIMIT);
     rs.status = 204;
     assert_int_equal(sg_http1_body_init_response(&b, &rs, 4), 0);
     assert_true(b.done);

@@ -496,6 +496,14 @@ static void test_head__sixty_four_headers_fit_and_no_more(void **state)
     }
 }
 
+static void test_head__long_names_are_unknown_names(void **state)
+{
+    (void)state;
+    struct sg_http1_request rq =
+        good("GET / HTTP/1.1\r\nHost: h\r\nAccess-Control-Request-Headers-And-More: x\r\n\r\n");
+    assert_int_equal(rq.headers.line[1].id, SG_HTTP1_H_OTHER);
+}
+
 static void test_head__errors_name_the_token_and_its_place(void **state)
 {
     (void)state;
@@ -629,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_head__empty_lines_in_front_are_tolerated_twice),
         cmocka_unit_test(test_head__limits_hold_to_the_byte),
         cmocka_unit_test(test_head__sixty_four_headers_fit_and_no_more),
+        cmocka_unit_test(test_head__long_names_are_unknown_names),
         cmocka_unit_test(test_head__errors_name_the_token_and_its_place),
         cmocka_unit_test(test_fields__lists_skip_empties_and_respect_quotes),
         cmocka_unit_test(test_fields__accept_encoding_weights),

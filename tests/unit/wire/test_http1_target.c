@@ -163,6 +163,18 @@ static void test_args__pairs_in_order(void **state)
     assert_int_equal(sg_http1_args_next_decoded(&it, dst, sizeof(dst), &name, &value), 0);
 }
 
+static void test_args__bad_escapes_are_told(void **state)
+{
+    (void)state;
+    struct sg_http1_args it = sg_http1_args_init(SG_STR("%=1&a=%0&long=value"));
+    struct sg_str name, value;
+    char dst[8];
+    assert_int_equal(sg_http1_args_next_decoded(&it, dst, 8, &name, &value), SG_ESYNTAX);
+    assert_int_equal(sg_http1_args_next_decoded(&it, dst, 8, &name, &value), SG_ESYNTAX);
+    assert_int_equal(sg_http1_args_next_decoded(&it, dst, 8, &name, &value), SG_ELIMIT);
+    assert_int_equal(sg_http1_args_next_decoded(&it, dst, 8, &name, &value), 0);
+}
+
 static void test_args__no_query_has_no_arguments(void **state)
 {
     (void)state;
@@ -190,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_percent_decode__works_in_place),
         cmocka_unit_test(test_authority__ipv6_agrees_with_inet_pton),
         cmocka_unit_test(test_args__pairs_in_order),
+        cmocka_unit_test(test_args__bad_escapes_are_told),
         cmocka_unit_test(test_args__no_query_has_no_arguments),
         cmocka_unit_test(test_arg__finds_the_first_of_its_name),
     };

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <streamgauge/mem.h>
 #include <streamgauge/ws.h>
 #include <string.h>
 
@@ -401,6 +402,41 @@ static void test_utf8__agrees_with_base_on_all_short_sequences(void **state)
         }
 }
 
+static void test_utf8__wrong_bytes_are_found_at_every_offset(void **state)
+{
+    (void)state;
+    char text[40];
+    for (size_t n = 1; n <= sizeof(text); n++)
+        for (size_t at = 0; at < n; at++) {
+            sg__utf8_state s = 0;
+            memset(text, 'a', sizeof(text));
+            assert_true(sg__utf8_feed(&s, text, n) && s == 0);
+            text[at] = (char)0xff;
+            assert_false(sg__utf8_feed(&s, text, n));
+            text[at] = (char)0xc3;
+            s = 0;
+            assert_int_equal(sg__utf8_feed(&s, text, n), at == n - 1);
+        }
+}
+
+static void test_frame__no_memory_for_inflating_is_1011(void **state)
+{
+    struct fixture *f = *state;
+    const struct sg_deflate_params params = {.client_no_takeover = true, .client_bits = 15};
+    struct sg_inflater inflater;
+    struct sg_ws ws;
+    struct sg_ws_event ev = {.type = SG_WS_NONE};
+    sg_inflater_init(&inflater, &params, 0);
+    put(f, 0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
+    sg_ws_init(&ws, &server, &f->msg, &inflater);
+    sg_mem_fail_after(1);
+    (void)sg_ws_feed(&ws, f->in.data, f->in.len, &ev);
+    sg_mem_fail_after(0);
+    assert_int_equal(ev.type, SG_WS_ERROR);
+    assert_int_equal(ev.code, 1011);
+    sg_inflater_deinit(&inflater);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -426,6 +462,8 @@ int main(void)
         T(test_frame__memory_of_a_big_message_is_given_back),
         T(test_frame__a_message_buffer_that_is_too_small_is_1009),
         T(test_utf8__agrees_with_base_on_all_short_sequences),
+        T(test_utf8__wrong_bytes_are_found_at_every_offset),
+        T(test_frame__no_memory_for_inflating_is_1011),
     };
     return cmocka_run_group_tests_name("wire/ws_frame", tests, NULL, NULL);
 }

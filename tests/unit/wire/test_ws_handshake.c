@@ -188,6 +188,23 @@ static void test_handshake__deflate_and_protocol_are_answered(void **state)
                            "server_no_context_takeover; client_no_context_takeover\r\n"));
 }
 
+static void test_handshake__a_full_buffer_takes_nothing(void **state)
+{
+    (void)state;
+    struct outcome o;
+    check(&o, "GET / HTTP/1.1", BASE "Sec-WebSocket-Protocol: streamgauge.v2\r\n");
+    SG_AUTO(sg_buf_deinit) struct sg_buf whole;
+    sg_buf_init(&whole, 1024);
+    assert_int_equal(sg_ws_handshake_write(&o.hs, &config, SG_STR(""), &whole), 0);
+    for (size_t max = 0; max < 300; max++) {
+        SG_AUTO(sg_buf_deinit) struct sg_buf out;
+        sg_buf_init(&out, max);
+        int r = sg_ws_handshake_write(&o.hs, &config, SG_STR(""), &out);
+        assert_true(r == 0 || (r == SG_ELIMIT && out.len == 0));
+        assert_int_equal(r == 0, max >= whole.len);
+    }
+}
+
 static void test_handshake__without_deflate_offers_are_still_read(void **state)
 {
     (void)state;
@@ -245,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_handshake__other_versions_get_426),
         cmocka_unit_test(test_handshake__subprotocols_in_the_clients_order),
         cmocka_unit_test(test_handshake__deflate_and_protocol_are_answered),
+        cmocka_unit_test(test_handshake__a_full_buffer_takes_nothing),
         cmocka_unit_test(test_handshake__without_deflate_offers_are_still_read),
         cmocka_unit_test(test_client__key_and_check),
     };
