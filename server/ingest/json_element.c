@@ -232,15 +232,25 @@ static int read_labels(struct sg__feed *f, const char **ps, const char *end, str
     return r;
 }
 
+static bool is_key(struct sg_str raw, struct sg_str key)
+{
+    return memcmp(raw.p, key.p, key.n) == 0;
+}
+
 static enum key key_of(struct sg_str raw)
 {
-    if (sg_str_eq_c(raw, "\"metric\""))
-        return KEY_METRIC;
-    if (sg_str_eq_c(raw, "\"value\""))
-        return KEY_VALUE;
-    if (sg_str_eq_c(raw, "\"labels\""))
-        return KEY_LABELS;
-    return sg_str_eq_c(raw, "\"timestamp\"") ? KEY_TIME : 0;
+    switch (raw.n) {
+    case 7:
+        return is_key(raw, SG_STR("\"value\"")) ? KEY_VALUE : 0;
+    case 8:
+        if (is_key(raw, SG_STR("\"metric\"")))
+            return KEY_METRIC;
+        return is_key(raw, SG_STR("\"labels\"")) ? KEY_LABELS : 0;
+    case 11:
+        return is_key(raw, SG_STR("\"timestamp\"")) ? KEY_TIME : 0;
+    default:
+        return 0;
+    }
 }
 
 static int read_member(struct sg__feed *f, const char **ps, const char *end, struct element *e)

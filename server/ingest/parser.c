@@ -82,7 +82,7 @@ const struct sg_ingest_result *sg_ingest_parser_result(const struct sg_ingest_pa
 static int one_line(struct sg_ingest_parser *p, const char *s, const char *end, bool attempt)
 {
     int r = 0;
-    if (end > s && end[-1] == '\r')
+    if (end > s && end[-1] == '\r' && p->options.format != SG_INGEST_STATSD)
         end--;
     switch (p->options.format) {
     case SG_INGEST_PROM_TEXT:

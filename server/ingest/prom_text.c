@@ -37,9 +37,28 @@ static int parse_value(struct sg__feed *f, const char **ps, const char *end, dou
     return 0;
 }
 
+/* Whole seconds and up to three decimals. False: something else. */
+static bool plain_seconds(struct sg_str text, int64_t *ret_ms)
+{
+    const char *s = text.p, *end = s + text.n;
+    int64_t v = 0, scale = 1000;
+    if (text.n == 0 || text.n > 15)
+        return false;
+    while (s < end && sg__is_digit(*s))
+        v = v * 10 + (*s++ - '0');
+    if (s > text.p && s < end && *s == '.') {
+        for (s++; s < end && sg__is_digit(*s) && scale > 1; scale /= 10)
+            v = v * 10 + (*s++ - '0');
+    }
+    *ret_ms = v * scale;
+    return s == end;
+}
+
 /* OpenMetrics: seconds, with fraction. */
 static int parse_seconds(struct sg_str text, int64_t *ret_ms)
 {
+    if (SG_LIKELY(plain_seconds(text, ret_ms)))
+        return 0;
     double seconds;
     if (sg_double_parse_all(text.p, text.n, &seconds) < 0 || !isfinite(seconds))
         return SG_ESYNTAX;

@@ -1,8 +1,9 @@
 /* statsd.c - StatsD and DogStatsD lines.
  *
- * The plain line `name:value|type` is read in one pass: find ':', read an integer, look at the
- * type, hash the name, one probe. Anything else (tags, rates, packed values, several samples) goes
- * through full_line, which costs a little more.
+ * Nearly every line has one value and is read in one pass by quick_line: find ':', read a number,
+ * look at the type and the fields, hash name and tags, one probe. Whatever it does not know (packed
+ * values, several samples, timestamps, sets) or does not like goes through full_line, which knows
+ * the whole grammar and its errors.
  *
  * What becomes of each type: c adds to a cumulative counter (value / rate); g sets a gauge or, with
  * a sign, changes it; ms (in seconds), h and d are observations, weighted 1 / rate; s adds a
@@ -251,9 +252,65 @@ static void full_line(struct sg__feed *f, const char *s, const char *end, uint32
     }
 }
 
-/* name:number|type and nothing else, of a series that is known. False: not that, nothing was done.
- * *ret_end is behind it. */
-static bool plain_line(struct sg__feed *f, const char *s, const char *end, const char **ret_end)
+/* The type behind q, which is at '|'. Returns what follows it; NULL: none that the quick way knows.
+ */
+static inline const char *quick_type(const char *q, const char *end, enum sg__statsd_type *ret)
+{
+    if (end - q < 2)
+        return NULL;
+    switch (q[1]) {
+    case 'c':
+        *ret = SG__STATSD_COUNTER;
+        return q + 2;
+    case 'g':
+        *ret = SG__STATSD_GAUGE;
+        return q + 2;
+    case 'h':
+        *ret = SG__STATSD_HISTOGRAM;
+        return q + 2;
+    case 'd':
+        *ret = SG__STATSD_DISTRIBUTION;
+        return q + 2;
+    case 'm':
+        *ret = SG__STATSD_TIMER;
+        return end - q > 2 && q[2] == 's' ? q + 3 : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* Rate, tags and fields without meaning behind q, up to the end of the line; NULL: something else.
+ */
+static const char *quick_fields(const char *q, const char *end, struct sg__statsd_sample *s)
+{
+    while (q < end && *q == '|' && end - q > 1) {
+        const char *field = ++q;
+        switch (*field) {
+        case '@':
+            q = sg__number(field + 1, end, &s->rate);
+            if (!q || !(s->rate >= MIN_RATE && s->rate <= 1))
+                return NULL;
+            break;
+        case '#':
+            q = sg__find2(field, end, '|', '\n');
+            s->tags = sg_str_make(field + 1, (size_t)(q - field - 1));
+            break;
+        case 'T':
+        case '|':
+        case '\n':
+            return NULL;
+        default:
+            q = sg__find2(field, end, '|', '\n');
+            break;
+        }
+    }
+    return q == end || (*q == '\n' && q[-1] != '\r') ? q : NULL;
+}
+
+/* Reads a line with one value the quick way: name:number|type[|@rate][|#tags][|…]. False: it is not
+ * like that or has a fault; nothing was done, and full_line will tell. *ret_end is behind the line.
+ */
+static bool quick_line(struct sg__feed *f, const char *s, const char *end, const char **ret_end)
 {
     const char *colon = sg__find2(s, end, ':', '\n');
     if (SG_UNLIKELY(end - colon < 4 || *colon != ':' || colon == s || *s == '_'))
@@ -263,35 +320,15 @@ static bool plain_line(struct sg__feed *f, const char *s, const char *end, const
     const char *text = colon + 1;
     double v;
     const char *q = sg__number(text, end, &v);
-    if (SG_UNLIKELY(!q || end - q < 2 || *q != '|'))
+    if (SG_UNLIKELY(!q || q == end || *q != '|'))
         return false;
-    switch (q[1]) {
-    case 'c':
-        sample.type = SG__STATSD_COUNTER;
-        break;
-    case 'g':
-        sample.type = SG__STATSD_GAUGE;
-        break;
-    case 'h':
-        sample.type = SG__STATSD_HISTOGRAM;
-        break;
-    case 'd':
-        sample.type = SG__STATSD_DISTRIBUTION;
-        break;
-    case 'm':
-        sample.type = SG__STATSD_TIMER;
-        if (end - q < 3 || q[2] != 's')
-            return false;
-        q++;
-        break;
-    default:
+    q = quick_type(q, end, &sample.type);
+    if (q && q < end && *q != '\n')
+        q = quick_fields(q, end, &sample);
+    if (SG_UNLIKELY(!q || (uint64_t)(q - s) > f->b->config.limits.max_line))
         return false;
-    }
-    q += 2;
-    if (q < end && *q != '\n')
-        return false;
-    if (emit(f, &sample, sg_str_make(text, (size_t)(q - text)), v) < 0) {
-        f->fault.code = SG_OK; /* full_line finds it again, and its place */
+    if (SG_UNLIKELY(emit(f, &sample, sg_str_make(text, (size_t)(q - text)), v) < 0)) {
+        f->fault.code = SG_OK;
         return false;
     }
     *ret_end = q;
@@ -307,11 +344,12 @@ static bool is_event(const char *s, const char *end)
 
 static void other_line(struct sg__feed *f, const char *s, const char *end, uint32_t line)
 {
+    uint64_t length = (uint64_t)(end - s);
     if (end > s && end[-1] == '\r')
         end--;
     if (s == end)
         return;
-    if ((uint64_t)(end - s) > f->b->config.limits.max_line) {
+    if (length > f->b->config.limits.max_line) {
         (void)sg__fault_set(f, SG_EINVALID, s, "line is longer than %u bytes, limit max_line",
                             f->b->config.limits.max_line);
         sg__feed_reject(f, line, s);
@@ -344,7 +382,7 @@ void sg_statsd_parse(struct sg_batcher *b, const char *p, size_t n, int64_t now_
     uint32_t line = 1;
     for (const char *s = p; s < end; line++) {
         const char *line_end;
-        if (SG_UNLIKELY(!plain_line(&f, s, end, &line_end))) {
+        if (SG_UNLIKELY(!quick_line(&f, s, end, &line_end))) {
             line_end = memchr(s, '\n', (size_t)(end - s));
             line_end = line_end ? line_end : end;
             other_line(&f, s, line_end, line);
