@@ -234,7 +234,7 @@ static pcre2_match_data *take_match_data(struct sg_regex *re)
 
 static void put_match_data(struct sg_regex *re, pcre2_match_data *data)
 {
-    data = atomic_exchange_explicit(&re->spare, data, memory_order_release);
+    data = atomic_exchange_explicit(&re->spare, data, memory_order_acq_rel);
     pcre2_match_data_free(data);
 }
 

@@ -86,7 +86,7 @@ static int keep_labels(struct sg__parser *p, const struct sg__list *list, struct
 int sg__parse_labels(struct sg__parser *p, struct sg_str **ret, uint32_t *ret_count)
 {
     SG_AUTO(sg__list_deinit) struct sg__list list = {.count = 0};
-    struct sg_str *label;
+    struct sg_str *label = NULL;
     if (p->tok.type != TOK_LPAREN)
         return sg__parser_unexpected(p, "grouping opts", "\"(\"");
     int rc = sg__parser_advance(p);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
@@ -344,6 +345,41 @@ static void test_regex__gives_up_and_counts_it(void **state)
     free(value);
 }
 
+struct shared {
+    const struct sg_regex *re;
+    unsigned wrong;
+};
+
+static void *match_many(void *arg)
+{
+    struct shared *s = arg;
+    struct sg_str g[3];
+    for (int i = 0; i < 2000; i++) {
+        s->wrong += !sg_regex_match(s->re, SG_STR("host-17"));
+        s->wrong += sg_regex_match(s->re, SG_STR("host-"));
+        s->wrong += sg_regex_capture(s->re, SG_STR("db-5"), g, 3) != 3 || !sg_str_eq_c(g[2], "5");
+    }
+    return NULL;
+}
+
+static void test_regex__matches_on_many_threads(void **state)
+{
+    struct sg_regex *re = regex("([a-z]+)-(\\d+)");
+    struct shared shared[4] = {{0}};
+    pthread_t threads[4];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        shared[i].re = sg_regex_ref(re);
+        assert_int_equal(pthread_create(&threads[i], NULL, match_many, &shared[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(shared[i].wrong, 0);
+        sg_regex_unref(re);
+    }
+    sg_regex_unref(re);
+}
+
 static void test_matcher__applies_its_type(void **state)
 {
     static const struct {
@@ -429,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_regex_capture__works_without_an_engine),
         cmocka_unit_test(test_regex__stays_right_where_backtracking_runs_away),
         cmocka_unit_test(test_regex__gives_up_and_counts_it),
+        cmocka_unit_test(test_regex__matches_on_many_threads),
         cmocka_unit_test(test_matcher__applies_its_type),
         cmocka_unit_test(test_matcher__is_empty_after_an_error),
         cmocka_unit_test(test_matcher_cmp__orders_by_name_type_value),
