@@ -128,8 +128,8 @@ void sg_watch_view_full(struct sg_watch_view *v, const json_t *message)
     clear_series(v);
     for (size_t i = 0; i < json_array_size(series); i++) {
         struct sg_watch_series *s = slot(v, (json_int_t)i);
-        const json_t *labels = json_object_get(json_array_get(series, i), "labels");
-        if (s && labels)
+        const json_t *labels = json_array_get(series, i); /* null: a free slot */
+        if (s && json_is_object(labels))
             s->name = series_name(labels);
     }
     for (size_t p = 0; p < json_array_size(points); p++) {
