@@ -152,6 +152,7 @@ static void test_parser__the_specs_examples(void **state)
         {"data:test\n\ndata: test\n\n", "message||test;message||test;"},
         {"event: add\rdata: 1\r\rdata: 2\r\n\r\ndata: 3\n\n", "add||1;message||2;message||3;"},
         {"event: x\n\ndata: 1\n\n", "message||1;"},
+        {"data: a\r\ndata: b\r\n\r\n", "message||a\nb;"},
         {"id: 7\n\ndata: 1\n\n", "message|7|1;"},
         {"retry: 250\nretry: x\nretry: -1\nretry:\n\n", "retry 250"},
         {"foo: bar\nDATA: x\n data: y\ndata : z\n\n", ""},

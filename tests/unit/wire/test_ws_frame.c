@@ -238,6 +238,22 @@ static void test_frame__lengths_of_all_three_forms(void **state)
     sg_buf_reset(&f->in);
 }
 
+static void test_frame__every_whole_message_goes_out_in_place(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_ws ws;
+    for (int i = 0; i < 4; i++)
+        put_s(f, i == 2 ? 0x89 : 0x82, "abc");
+    sg_ws_init(&ws, &server, &f->msg, NULL);
+    for (size_t at = 0, i = 0; at < f->in.len; i++) {
+        struct sg_ws_event ev;
+        at += (size_t)sg_ws_feed(&ws, f->in.data + at, f->in.len - at, &ev);
+        assert_int_equal(ev.type, i == 2 ? SG_WS_PING : SG_WS_MESSAGE);
+        assert_true(i == 2 || ev.data.p == f->in.data + at - 3);
+    }
+    assert_int_equal(f->msg.cap, 0);
+}
+
 static void test_frame__size_is_judged_at_the_header(void **state)
 {
     struct fixture *f = *state;
@@ -452,6 +468,7 @@ int main(void)
         T(test_frame__control_frames_of_125_at_most),
         T(test_frame__lengths_must_be_shortest),
         T(test_frame__lengths_of_all_three_forms),
+        T(test_frame__every_whole_message_goes_out_in_place),
         T(test_frame__size_is_judged_at_the_header),
         T(test_frame__fragments_are_counted),
         T(test_frame__text_fails_at_the_first_wrong_byte),
