@@ -183,13 +183,25 @@ static void drain(uint64_t bytes, int64_t ms)
            (long long)(now_us() - start) / 1000);
 }
 
+/* Kept until the end: printing at once would block on the pipe, and the reader would be what is
+ * measured. */
+#define MAX_NOTES (1u << 20)
+static struct {
+    long value;
+    int64_t at_us;
+} notes[MAX_NOTES];
+static unsigned n_notes;
+
 static void note_values(const char *p, size_t n)
 {
     int64_t now = now_us();
     const char *end = p + n;
     while ((p = memmem(p, (size_t)(end - p), "\"value\":", 8)) != NULL) {
         p += 8;
-        printf("lat %ld %lld\n", strtol(p, NULL, 10), (long long)now);
+        if (n_notes < MAX_NOTES) {
+            notes[n_notes].value = strtol(p, NULL, 10);
+            notes[n_notes++].at_us = now;
+        }
     }
 }
 
@@ -202,6 +214,9 @@ static void latency(int64_t ms)
         for (int i = 0; i < n; i++)
             read_out(&readers[events[i].data.u32], note_values);
     }
+    for (unsigned i = 0; i < n_notes; i++)
+        printf("lat %ld %lld\n", notes[i].value, (long long)notes[i].at_us);
+    n_notes = 0;
     puts("end");
 }
 
