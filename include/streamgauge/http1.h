@@ -89,7 +89,7 @@ struct sg_http1_limits {
     uint32_t max_blank;    /* empty lines tolerated before the request line; beyond: 400 */
 };
 
-/* 16 KiB head, 8 KiB request line, 64 headers, 2 empty lines. */
+/* 16 KiB head, 8 KiB request line, 64 headers, 2 empty lines; also what limits == NULL means. */
 extern SG_API const struct sg_http1_limits sg_http1_default_limits;
 
 struct sg_http1_headers {

@@ -150,7 +150,7 @@ ssize_t sg_http1_parse_head(const char *p, size_t n, size_t last_n,
     /* The array of header lines (2.5 KB) is left as it is; count says how much of it holds. */
     memset(ret, 0, offsetof(struct sg_http1_request, headers));
     ret->headers.count = 0;
-    struct sg__http1_ctx c = {p, limits, &ret->status, reterr};
+    struct sg__http1_ctx c = {p, limits ? limits : &sg_http1_default_limits, &ret->status, reterr};
     size_t start = 0;
     ssize_t end = sg__http1_scan(&c, n, last_n, &start);
     if (end < 0)
@@ -205,7 +205,7 @@ ssize_t sg_http1_parse_response(const char *p, size_t n, size_t last_n,
     memset(ret, 0, offsetof(struct sg_http1_response, headers));
     ret->headers.count = 0;
     uint16_t ignored;
-    struct sg__http1_ctx c = {p, limits, &ignored, reterr};
+    struct sg__http1_ctx c = {p, limits ? limits : &sg_http1_default_limits, &ignored, reterr};
     size_t start = 0;
     ssize_t end = sg__http1_scan(&c, n, last_n, &start);
     if (end < 0)
