@@ -91,12 +91,25 @@ static void finish(struct sg__series *r, size_t n, size_t hn, bool sketches)
                                  hn};
 }
 
+/* The common case has none; a loop without a branch vectorises. */
+static bool any_stale(const double *v, size_t n)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        found |= sg_double_bits(v[i]) == SG_STALE_BITS;
+    return found;
+}
+
 /* Splits what was read into floats and histograms, in place; staleness markers go. */
-static void split(struct sg_promql_plan *p, struct sg__series *r)
+static void split(struct sg__series *r)
 {
     struct sg_samples *f = &r->floats;
     size_t n = 0, hn = 0;
     bool histograms = f->obj && f->kind == SG_KIND_HISTOGRAM;
+    if (!histograms && !any_stale(f->v, f->n)) {
+        finish(r, f->n, 0, f->obj && f->kind == SG_KIND_DISTINCT);
+        return;
+    }
     if (histograms)
         want_hist(r, f->n);
     for (size_t i = 0; i < f->n; i++) {
@@ -115,7 +128,6 @@ static void split(struct sg_promql_plan *p, struct sg__series *r)
         }
         n++;
     }
-    (void)p;
     finish(r, n, hn, f->obj && f->kind == SG_KIND_DISTINCT);
 }
 
@@ -166,7 +178,7 @@ int sg__source_load(struct sg_promql_plan *p, struct sg__source *src, size_t i,
     int64_t after = sg__source_end(src, s->start_ms) - src->range_ms;
     int64_t until = sg__source_end(src, sg__time(s, s->k - 1));
     p->q->ops->read(p->q, src->sel.found.series[i].handle, after, until, &src->series.floats);
-    split(p, &src->series);
+    split(&src->series);
     return sg__charge_samples(p, src->expr, src->series.all.n + src->series.all.hn);
 }
 
@@ -258,13 +270,16 @@ static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,
                          .labels = src->rows->labels[row],
                          .range_s = (double)src->range_ms / 1000};
     struct cursor cur = {0};
+    bool exact = s->k == 1 && !src->inner; /* what was read is the window */
     for (size_t step = 0; step < s->k; step++) {
         struct sg__window w;
         struct sg__point pt = {0};
         c.ts_ms = sg__time(s, step);
         c.until_ms = sg__source_end(src, c.ts_ms);
         c.from_ms = c.until_ms - src->range_ms;
-        if (!move(&cur, &src->series.all, c.from_ms, c.until_ms, &w))
+        if (exact)
+            w = src->series.all;
+        else if (!move(&cur, &src->series.all, c.from_ms, c.until_ms, &w))
             continue;
         for (uint32_t i = 0; i < n->n_child; i++)
             c.arg[i] = n->child[i]->out.v[step];

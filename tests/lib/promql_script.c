@@ -79,8 +79,8 @@ static int64_t when(struct sg_str t)
     return minus ? -ms : ms;
 }
 
-static bool fail(struct script *s, const char *fmt, ...) SG_PRINTF(2, 3);
-static bool fail(struct script *s, const char *fmt, ...)
+static bool differ(struct script *s, const char *fmt, ...) SG_PRINTF(2, 3);
+static bool differ(struct script *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -387,7 +387,7 @@ static bool fail_series(struct script *s, const struct sg_labels *l, const char 
                         double got)
 {
     struct sg_buf b;
-    fail(s, "%s %s (want %.17g, got %.17g)", text_of(l, &b), what, want, got);
+    differ(s, "%s %s (want %.17g, got %.17g)", text_of(l, &b), what, want, got);
     sg_buf_deinit(&b);
     return false;
 }
@@ -449,7 +449,7 @@ static bool compare_all(struct script *s, const struct sg_promql_result *r)
             return fail_series(s, want->labels, "is at another place", (double)i,
                                (double)(got - r->series));
         if (!got) {
-            fail(s, "%s is missing (%zu series)", text_of(want->labels, &b), r->n);
+            differ(s, "%s is missing (%zu series)", text_of(want->labels, &b), r->n);
             sg_buf_deinit(&b);
             return false;
         }
@@ -465,7 +465,7 @@ static bool compare_all(struct script *s, const struct sg_promql_result *r)
         if (!known)
             return fail_series(s, r->series[i].labels, "is not expected", 0, r->series[i].v[0]);
     }
-    return fail(s, "too many series");
+    return differ(s, "too many series");
 }
 
 static bool text_fits(const struct expect_note *want, struct sg_str got)
@@ -500,10 +500,10 @@ static bool compare_notes(struct script *s, const struct sg_promql_result *r)
             found |= none || text_fits(&s->notes[i], bare) || text_fits(&s->notes[i], text);
         }
         if (none && found)
-            return fail(s, "unexpected %s", type == 'I' ? "info" : "warning");
+            return differ(s, "unexpected %s", type == 'I' ? "info" : "warning");
         if (!none && !found && type != 'f')
-            return fail(s, "no %s as expected (%zu notes%s%s)", type == 'i' ? "info" : "warning",
-                        r->n_notes, r->n_notes ? ": " : "", r->n_notes ? r->notes[0].text : "");
+            return differ(s, "no %s as expected (%zu notes%s%s)", type == 'i' ? "info" : "warning",
+                          r->n_notes, r->n_notes ? ": " : "", r->n_notes ? r->notes[0].text : "");
     }
     return true;
 }
@@ -539,11 +539,11 @@ static bool check_failure(struct script *s, int rc, const struct sg_error *err)
 {
     const struct expect_note *want = wants_failure(s);
     if (rc < 0 && !want)
-        return fail(s, "failed: %s", err->text);
+        return differ(s, "failed: %s", err->text);
     if (rc == 0 && want)
-        return fail(s, "did not fail");
+        return differ(s, "did not fail");
     if (rc < 0 && !text_fits(want, sg_str_from(err->text)))
-        return fail(s, "failed with \"%s\"", err->text);
+        return differ(s, "failed with \"%s\"", err->text);
     return true;
 }
 
@@ -551,12 +551,12 @@ static bool check_result(struct script *s, const struct sg_promql_result *r)
 {
     if (s->is_string)
         return (r->kind == SG_RESULT_STRING && sg_str_eq(r->string, s->string)) ||
-               fail(s, "the string is \"%.*s\"", SG_STR_ARG(r->string));
+               differ(s, "the string is \"%.*s\"", SG_STR_ARG(r->string));
     if (s->scalar)
         return (r->kind == SG_RESULT_SCALAR && r->n == 1 &&
                 near_double(s->scalar_value, r->series[0].v[0])) ||
-               fail(s, "scalar is %.17g, want %.17g", r->n ? r->series[0].v[0] : NAN,
-                    s->scalar_value);
+               differ(s, "scalar is %.17g, want %.17g", r->n ? r->series[0].v[0] : NAN,
+                      s->scalar_value);
     return compare_all(s, r) && compare_notes(s, r);
 }
 
@@ -580,7 +580,7 @@ static bool check_as_range(struct script *s)
         if (!s->lines[i].n || s->lines[i].values[0].omitted)
             continue;
         if (!got || at == got->n) {
-            ok = fail(s, "as range: %s is missing", text_of(s->lines[i].labels, &b));
+            ok = differ(s, "as range: %s is missing", text_of(s->lines[i].labels, &b));
             sg_buf_deinit(&b);
         } else if (!near_point(&s->lines[i].values[0], got->v[at], got->h ? got->h[at] : NULL)) {
             ok = fail_series(s, s->lines[i].labels, "differs as range", s->lines[i].values[0].v,
@@ -591,7 +591,7 @@ static bool check_as_range(struct script *s)
     for (size_t i = 0; ok && i < r.n; i++)
         for (size_t j = 0; j < r.series[i].n; j++)
             if (r.series[i].time_ms[j] == s->start_ms && found-- == 0)
-                ok = fail(s, "as range: too many series");
+                ok = differ(s, "as range: too many series");
     if (plan)
         sg_promql_result_deinit(&r);
     sg_promql_plan_free(plan);
