@@ -36,6 +36,7 @@
 #define SG_PROMQL_MAX_BYTES 65536 /* default length of an expression */
 #define SG_PROMQL_MAX_NESTING 256 /* default nesting of parentheses, calls, unary operators */
 #define SG_PROMQL_MAX_HEIGHT 1024 /* of the tree; a chain a+b+c+… grows it by one per operator */
+#define SG_PROMQL_MAX_REGEXES 128 /* compiling one may take 0.5 ms and 100 KB */
 
 enum sg_expr_type {
     SG_TYPE_NONE,

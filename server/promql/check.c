@@ -127,15 +127,24 @@ static bool is_number_like(enum sg_expr_type type)
     return type == SG_TYPE_SCALAR || type == SG_TYPE_VECTOR;
 }
 
+/* Both lists are sorted, so one walk over the two finds what they share. */
 static void check_overlap(struct sg__check *c, const struct sg_binary *b)
 {
     const struct sg_matching *m = &b->matching;
-    for (uint32_t i = 0; m->on && i < m->label_count; i++)
-        for (uint32_t k = 0; k < m->include_count; k++)
-            if (sg_str_eq(m->labels[i], m->include[k]))
-                ERROR(c, b->op_pos, b->op_end,
-                      "label \"%.*s\" must not occur in ON and GROUP clause at once",
-                      (int)(m->labels[i].n > 80 ? 80 : m->labels[i].n), m->labels[i].p);
+    uint32_t i = 0, k = 0;
+    while (m->on && i < m->label_count && k < m->include_count) {
+        int cmp = sg_str_cmp(m->labels[i], m->include[k]);
+        if (cmp == 0) {
+            ERROR(c, b->op_pos, b->op_end,
+                  "label \"%.*s\" must not occur in ON and GROUP clause at once",
+                  (int)(m->labels[i].n > 80 ? 80 : m->labels[i].n), m->labels[i].p);
+            return;
+        }
+        if (cmp < 0)
+            i++;
+        else
+            k++;
+    }
 }
 
 static void check_operands(struct sg__check *c, const struct sg_binary *b)

@@ -10,8 +10,6 @@
 
 /* Times beyond ±2^51 ms (71 000 years) do not survive being printed in seconds and read again. */
 #define AT_LIMIT_MS 2251799813685248.0
-/* Compiling a regex costs memory and time; no written expression has this many. */
-#define MAX_REGEXES 512
 
 /* ---- matchers ---- */
 
@@ -37,10 +35,10 @@ static int limit_regexes(struct sg__parser *p)
     size_t n = 0;
     for (size_t i = 0; i < p->q->matcher_count; i++)
         n += p->q->matchers[i]->regex != NULL;
-    if (n < MAX_REGEXES)
+    if (n < SG_PROMQL_MAX_REGEXES)
         return 0;
     return sg_error_at(p->err, SG_ELIMIT, p->tok.pos, p->tok.end,
-                       "expression has more than %d regular expressions", MAX_REGEXES);
+                       "expression has more than %d regular expressions", SG_PROMQL_MAX_REGEXES);
 }
 
 /* match_op := '=' | '!=' | '=~' | '!~' */
