@@ -72,7 +72,10 @@ enum sg_frame_kind {
     SG_FRAME_ERROR,  /* the topic cannot be evaluated (or not be opened) for now; a FULL ends that
                         state */
     SG_FRAME_CLOSED, /* the topic ended on the engine; its number is never used again */
-    SG_FRAME_HEARTBEAT, /* no topic: every due stream has been evaluated up to time_ms */
+    SG_FRAME_RESYNC_BEGIN, /* to an edge that lost frames: what follows repeats the state of all
+                              topics … */
+    SG_FRAME_RESYNC_END,   /* … up to here; offset: newest of all */
+    SG_FRAME_HEARTBEAT,    /* no topic: every due stream has been evaluated up to time_ms */
 };
 
 /* Values are doubles; sg_is_stale(v) means "no value" (null on the wire). */
@@ -228,6 +231,8 @@ SG_API struct sg_frame *sg_publisher_notification(struct sg_publisher *p, struct
                                                   struct sg_str json, struct sg_str severity,
                                                   const struct sg_labels *labels);
 SG_API struct sg_frame *sg_publisher_heartbeat(struct sg_publisher *p, int64_t time_ms);
+/* The brackets around a repair of one edge. */
+SG_API struct sg_frame *sg_publisher_resync(struct sg_publisher *p, bool end, int64_t time_ms);
 
 /* ---- ids on the wire ---- */
 

@@ -156,8 +156,9 @@ struct sg_hub_options {
     uint32_t retry_ms;    /* SSE `retry:`; 2000 */
     uint8_t deflate_bits; /* window of compressed frames, 9..15; 15 */
     int8_t deflate_level; /* 1..9; 1 */
-    void (*random_bytes)(void *dst, size_t n); /* unpredictable, for session ids; NULL: the kernel's */
-    int64_t now_ms;       /* wall clock at creation */
+    void (*random_bytes)(void *dst,
+                         size_t n); /* unpredictable, for session ids; NULL: the kernel's */
+    int64_t now_ms;                 /* wall clock at creation */
 };
 
 /* Counters for /metrics; relaxed atomics written by the edge thread, any thread may read. */

@@ -134,12 +134,12 @@ SG_API void sg_live_free(struct sg_live *live); /* accepts NULL */
 
 /* Applies and frees a control message. OPEN of a new stream evaluates it at once at the newest tick
  * and publishes its FULL to all edges; a bad expression or a limit publishes an ERROR with topic
- * number UINT32_MAX to that edge. OPEN of a stream that lives already: its edges have it, nothing
- * is published. */
+ * number UINT32_MAX to that edge. OPEN of a stream that lives already: its
+ * FULL is published to that edge again, which ignores it when it has it. */
 SG_API void sg_live_control_take(struct sg_live *live, struct sg_control *c, int64_t now_ms);
 /* Evaluates what is due. Call once per base tick. */
 SG_API void sg_live_tick(struct sg_live *live, int64_t now_ms);
-/* Publishes every topic's FULL (or ERROR) to one edge. */
+/* Publishes RESYNC_BEGIN, every topic's FULL, the last notifications and RESYNC_END to one edge. */
 SG_API void sg_live_resync(struct sg_live *live, uint32_t edge);
 /* Publishes a notification on topic 0. json: one object as in DESIGN section 5; severity: "info",
  * "warning" or "critical"; labels may be NULL. */

@@ -128,6 +128,8 @@ static const char *event_name(enum sg_frame_kind kind)
     case SG_FRAME_HEARTBEAT:
         return "heartbeat";
     case SG_FRAME_CLOSED:
+    case SG_FRAME_RESYNC_BEGIN:
+    case SG_FRAME_RESYNC_END:
         break;
     }
     return "";
@@ -188,7 +190,8 @@ static struct sg_block *ndjson_block(struct sg_str json)
 static struct sg_block *encode(const struct sg_frame *f, enum sg_encoding enc,
                                struct sg_deflater *z)
 {
-    if (f->kind == SG_FRAME_CLOSED)
+    if (f->kind == SG_FRAME_CLOSED || f->kind == SG_FRAME_RESYNC_BEGIN ||
+        f->kind == SG_FRAME_RESYNC_END)
         return sg_block_new(0);
     if (enc == SG_ENC_NOTE)
         return f->kind == SG_FRAME_NOTIFICATION ? ws_block(f->text, false) : sg_block_new(0);

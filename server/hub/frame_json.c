@@ -129,6 +129,8 @@ void sg_frame_json(const struct sg_frame *f, struct sg_buf *out)
         sg_buf_putc(out, '}');
         return;
     case SG_FRAME_CLOSED:
+    case SG_FRAME_RESYNC_BEGIN:
+    case SG_FRAME_RESYNC_END:
         return;
     }
 }

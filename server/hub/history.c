@@ -149,7 +149,7 @@ void sg_hub_history_done(struct sg_hub *hub, uint64_t token, const struct sg_his
     sg__table_remove(&hub->by_token, l);
     sub->state = SG__SUB_LIVE;
     sub->resume = false;
-    sub->joined = hub->newest;
+    sub->joined = hub->newest.seq;
     if (!h) {
         if (error)
             err = *error;

@@ -10,7 +10,8 @@
 #include "hub/hub_priv.h"
 
 #define CHORES_MS 1000
-#define REOPEN_MS 5000                  /* a topic that does not come is asked for again */
+#define REOPEN_MS 5000 /* a topic that does not come is asked for again */
+#define FORGET_MIRROR_MS (10 * 60 * 1000)
 #define SCRATCH_MAX ((size_t)256 << 20) /* largest single block */
 #define SCRATCH_KEEP ((size_t)4 << 20)  /* memory for it that is kept between flushes */
 
@@ -148,6 +149,8 @@ static void flush_groups(struct sg_hub *hub)
         sg__group_flush(hub, g);
     }
     hub->flushed = hub->newest;
+    if (hub->healed)
+        hub->holed = hub->healed = false;
     hub->flushing = false;
     if (hub->heartbeat) {
         sg_frame_unref(hub->last_heartbeat);
@@ -281,20 +284,30 @@ static void check_sessions(struct sg_hub *hub)
     }
 }
 
-/* The mirrors of topics that are asked for, but did not come: the request or its answer may have
- * been lost in a full queue. */
+/* A topic that is asked for and does not come is asked for again: the request or its answer may
+ * have been lost in a full queue. */
+static void ask_again(struct sg_hub *hub, struct sg__mirror *m)
+{
+    if (m->topic || !m->n_subs || hub->now_ms - m->opened_ms < REOPEN_MS)
+        return;
+    m->opened_ms = hub->now_ms;
+    if (hub->hooks->open_topic(hub->hooks_ctx, sg_str_make(m->key, m->key_len), m->interval_ms,
+                               NULL) == 0)
+        m->opened = true;
+}
+
 static void check_mirrors(struct sg_hub *hub)
 {
     for (size_t i = 0; hub->mirrors_by_key.n && i <= hub->mirrors_by_key.mask; i++) {
-        for (struct sg__link *l = hub->mirrors_by_key.buckets[i]; l; l = l->next) {
+        for (struct sg__link *l = hub->mirrors_by_key.buckets[i], *next; l; l = next) {
+            next = l->next;
             struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
             sg__ring_expire(m, hub->now_ms);
-            if (m->topic || !m->n_subs || hub->now_ms - m->opened_ms < REOPEN_MS)
-                continue;
-            m->opened_ms = hub->now_ms;
-            if (hub->hooks->open_topic(hub->hooks_ctx, sg_str_make(m->key, m->key_len),
-                                       m->interval_ms, NULL) == 0)
-                m->opened = true;
+            ask_again(hub, m);
+            /* Nobody here wants it and nothing comes: it may have ended unheard. */
+            if (!m->is_feed && !m->opened && !m->n_subs &&
+                hub->now_ms - m->applied_ms > FORGET_MIRROR_MS)
+                sg__mirror_free(m);
         }
     }
     SG__STAT_SET(hub, ring_bytes, hub->ring_bytes);

@@ -27,6 +27,19 @@
 
 /* ---- mirrors ---- */
 
+/* A position in what this edge has applied. `seq` counts frames in the order they were applied
+ * here, which is the order of offsets unless some were lost on the way and repaired later; so
+ * cursors compare by seq, and offsets are for talking to clients. */
+struct sg__place {
+    uint64_t seq;
+    uint64_t offset; /* greatest applied up to there */
+};
+
+struct sg__entry {
+    struct sg_frame *frame;
+    uint64_t seq;
+};
+
 struct sg__mirror {
     struct sg_hub *hub;
     struct sg__link by_key, by_number; /* by_number only while topic is set */
@@ -36,16 +49,17 @@ struct sg__mirror {
     char *key; /* owned */
     uint32_t key_len;
     int64_t interval_ms;
-    bool opened;       /* open_topic succeeded and was not closed */
-    bool in_news;      /* on hub->news */
-    bool is_feed;      /* the notification feed: no state, never freed */
-    int64_t opened_ms; /* when it was asked for, to ask again */
+    bool opened;        /* open_topic succeeded and was not closed */
+    bool in_news;       /* on hub->news */
+    bool is_feed;       /* the notification feed: no state, never freed */
+    int64_t opened_ms;  /* when it was asked for, to ask again */
+    int64_t applied_ms; /* when the last frame came */
 
-    struct sg_topic *topic;  /* NULL: pending, no frame yet */
-    bool broken;             /* a frame was lost; waits for a FULL */
-    uint64_t offset;         /* of the newest frame applied */
-    uint64_t sum_offset;     /* of the newest frame that changed the sum */
-    uint64_t present_offset; /* of the newest frame that changed the sum to a value */
+    struct sg_topic *topic;       /* NULL: pending, no frame yet */
+    bool broken;                  /* a frame was lost; waits for a FULL */
+    uint64_t offset, seq;         /* of the newest frame applied */
+    uint64_t sum_offset, sum_seq; /* of the newest frame that changed the sum */
+    uint64_t present_seq;         /* of the newest frame that changed the sum to a value */
     int64_t time_ms, sum_time_ms;
     double sum;
     struct sg_error *error; /* the topic fails; owned */
@@ -55,11 +69,11 @@ struct sg__mirror {
     double *value;
 
     /* The last frames, oldest first: ring[(head + i) % cap], i < count. floor: every frame with a
-     * greater offset is there. */
-    struct sg_frame **ring;
+     * greater seq (or offset) is there. */
+    struct sg__entry *ring;
     uint32_t head, count, cap;
     size_t ring_bytes;
-    uint64_t floor;
+    struct sg__place floor;
 
     struct sg_frame *full; /* the state as a frame; NULL when out of date */
     struct sg_frame *merged[SG__MERGED_CACHE];
@@ -83,11 +97,14 @@ static inline bool sg__mirror_ready(const struct sg__mirror *m)
 /* The i-th frame of the ring, oldest first. */
 static inline struct sg_frame *sg__ring_at(const struct sg__mirror *m, uint32_t i)
 {
-    return m->ring[(m->head + i) & (m->cap - 1)];
+    return m->ring[(m->head + i) & (m->cap - 1)].frame;
 }
-/* Index of the first frame with an offset greater than `after`; count when there is none. O(log
- * count). */
+/* Index of the first frame with a seq greater than `after`; count when there is none. O(log count).
+ */
 uint32_t sg__ring_after(const struct sg__mirror *m, uint64_t after);
+/* The place of a client that has seen this topic up to `offset`, which is not below floor.offset.
+ * O(log count). */
+struct sg__place sg__ring_place(const struct sg__mirror *m, uint64_t offset);
 void sg__ring_push(struct sg__mirror *m, const struct sg_frame *f);
 /* Drops frames older than ring_age_ms. */
 void sg__ring_expire(struct sg__mirror *m, int64_t now_ms);
@@ -195,7 +212,7 @@ struct sg__sub {
     char *id;                 /* NUL-terminated, owned; simple: the alias */
     int64_t history_ms;       /* 0: none asked for */
     struct sg__link by_token; /* in hub->by_token while HISTORY; its hash is the token */
-    uint64_t joined;          /* offset it was told first; nothing older may follow */
+    uint64_t joined;          /* seq at which it was told first; nothing older may follow */
     bool resume;              /* asks to go on after from_epoch, from_offset */
     bool told; /* simple: has been sent a value, so it must hear when that goes stale */
     uint64_t from_epoch, from_offset;
@@ -225,9 +242,10 @@ struct sg_session {
 
     struct sg__group *group; /* NULL: in none */
     uint32_t member;         /* index in group->members */
-    uint64_t cursor;      /* streams: seen up to here; means something when behind or throttled */
-    uint64_t note_cursor; /* notifications: when behind */
-    bool heartbeat_owed;  /* missed while behind */
+    struct sg__place
+        cursor; /* streams: seen up to here; means something when behind or throttled */
+    struct sg__place note_cursor; /* notifications: when behind */
+    bool heartbeat_owed;          /* missed while behind */
 
     struct sg_buf out; /* encoded replies, SG_LWS_PRE spare bytes first when not empty */
 
@@ -315,7 +333,7 @@ struct sg__pieces {
 void sg__pieces_reset(struct sg__pieces *p);
 /* Adds what a flavour has to tell after `cursor`. max_exact: with more frames than this they are
  * merged. */
-void sg__pieces_collect(struct sg__pieces *p, struct sg__flavour *f, uint64_t cursor,
+void sg__pieces_collect(struct sg__pieces *p, struct sg__flavour *f, struct sg__place cursor,
                         uint32_t max_exact);
 /* frame NULL: the flavour's simple form. */
 void sg__pieces_add(struct sg__pieces *p, uint64_t offset, const struct sg_frame *frame,
@@ -346,8 +364,11 @@ struct sg_hub {
     size_t n_news, cap_news;
     struct sg_frame *heartbeat; /* to be sent at the next flush */
     struct sg_frame *last_heartbeat;
-    uint64_t newest;  /* offset: greatest applied */
-    uint64_t flushed; /* offset: what groups have been sent */
+    struct sg__place newest;  /* what was applied */
+    struct sg__place flushed; /* what groups have been sent */
+    bool holed;     /* frames were lost: until the repair ends, no event id may promise anything */
+    bool resyncing; /* the repair is under way */
+    bool healed;    /* it has ended; holed ends with the next flush */
     bool flushing, draining;
 
     struct sg_session **due; /* min-heap by due_ms */

@@ -102,7 +102,7 @@ static struct sg_frame *build(struct sg__mirror *m, const uint8_t *flags)
 
 const struct sg_frame *sg__mirror_merged(struct sg__mirror *m, uint64_t after)
 {
-    if (after < m->floor)
+    if (after < m->floor.seq)
         return NULL;
     for (int i = 0; i < SG__MERGED_CACHE; i++)
         if (m->merged[i] && m->merged_from[i] == after)

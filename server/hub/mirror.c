@@ -69,7 +69,7 @@ void sg__mirror_set_topic(struct sg__mirror *m, struct sg_topic *topic)
 static void ring_drop(struct sg__mirror *m)
 {
     struct sg_frame *f = sg__ring_at(m, 0);
-    m->floor = f->offset;
+    m->floor = (struct sg__place){m->ring[m->head].seq, f->offset};
     m->ring_bytes -= f->bytes;
     m->hub->ring_bytes -= f->bytes;
     m->head = (m->head + 1) & (m->cap - 1);
@@ -77,7 +77,7 @@ static void ring_drop(struct sg__mirror *m)
     sg_frame_unref(f);
 }
 
-static void ring_clear(struct sg__mirror *m, uint64_t floor)
+static void ring_clear(struct sg__mirror *m, struct sg__place floor)
 {
     while (m->count)
         ring_drop(m);
@@ -87,9 +87,9 @@ static void ring_clear(struct sg__mirror *m, uint64_t floor)
 static void ring_grow(struct sg__mirror *m)
 {
     uint32_t cap = m->cap ? m->cap * 2 : 8;
-    struct sg_frame **ring = sg_calloc(cap, sizeof(*ring));
+    struct sg__entry *ring = sg_calloc(cap, sizeof(*ring));
     for (uint32_t i = 0; i < m->count; i++)
-        ring[i] = sg__ring_at(m, i);
+        ring[i] = m->ring[(m->head + i) & (m->cap - 1)];
     sg_free(m->ring);
     m->ring = ring;
     m->cap = cap;
@@ -104,7 +104,7 @@ void sg__ring_push(struct sg__mirror *m, const struct sg_frame *f)
         ring_drop(m);
     if (m->count == m->cap)
         ring_grow(m);
-    m->ring[(m->head + m->count++) & (m->cap - 1)] = sg_frame_ref(f);
+    m->ring[(m->head + m->count++) & (m->cap - 1)] = (struct sg__entry){sg_frame_ref(f), m->seq};
     m->ring_bytes += f->bytes;
     m->hub->ring_bytes += f->bytes;
     /* A frame that does not fit alone is kept all the same while it is new: groups send from the
@@ -123,12 +123,27 @@ uint32_t sg__ring_after(const struct sg__mirror *m, uint64_t after)
     uint32_t lo = 0, hi = m->count;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (sg__ring_at(m, mid)->offset > after)
+        if (m->ring[(m->head + mid) & (m->cap - 1)].seq > after)
             hi = mid;
         else
             lo = mid + 1;
     }
     return lo;
+}
+
+struct sg__place sg__ring_place(const struct sg__mirror *m, uint64_t offset)
+{
+    uint32_t lo = 0, hi = m->count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (sg__ring_at(m, mid)->offset > offset)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    if (lo == 0)
+        return (struct sg__place){m->count ? m->floor.seq : m->seq, offset};
+    return (struct sg__place){m->ring[(m->head + lo - 1) & (m->cap - 1)].seq, offset};
 }
 
 /* ---- state ---- */
@@ -207,12 +222,13 @@ static void state_update(struct sg__mirror *m, const struct sg_frame *f)
 void sg__mirror_clear(struct sg__mirror *m)
 {
     sg__mirror_stale_caches(m);
-    ring_clear(m, 0);
+    ring_clear(m, (struct sg__place){0, 0});
     state_clear(m);
     sg_free(m->error);
     m->error = NULL;
     m->sum = sg_stale_nan();
-    m->offset = m->sum_offset = m->present_offset = 0;
+    m->offset = m->sum_offset = 0;
+    m->seq = m->sum_seq = m->present_seq = 0;
     m->broken = false;
     sg__mirror_set_topic(m, NULL);
 }
@@ -259,16 +275,17 @@ static void took(struct sg__mirror *m, const struct sg_frame *f)
     struct sg_hub *hub = m->hub;
     sg__mirror_stale_caches(m);
     m->offset = f->offset;
+    m->seq = ++hub->newest.seq;
     m->time_ms = f->time_ms;
+    m->applied_ms = hub->now_ms;
     if (f->sum_changed) {
         m->sum = f->sum;
         m->sum_offset = f->offset;
+        m->sum_seq = m->seq;
         m->sum_time_ms = f->time_ms;
         if (!sg_is_stale(f->sum))
-            m->present_offset = f->offset;
+            m->present_seq = m->seq;
     }
-    if (f->offset > hub->newest)
-        hub->newest = f->offset;
     if (!m->in_news) {
         hub->news = sg_grow(hub->news, &hub->cap_news, hub->n_news + 1, sizeof(*hub->news));
         hub->news[hub->n_news++] = m;
@@ -316,7 +333,7 @@ static void apply_full(struct sg_hub *hub, const struct sg_frame *f)
     if (in_sequence)
         sg__ring_push(m, f);
     else
-        ring_clear(m, f->offset);
+        ring_clear(m, (struct sg__place){m->seq, f->offset});
     wake_subs(m);
 }
 
@@ -332,15 +349,41 @@ static bool follows(struct sg__mirror *m, const struct sg_frame *f)
     return false;
 }
 
+/* After a loss the feed waits for the engine to repeat what was lost. What the engine has no more
+ * is gone: then the floor rises and receivers are told a gap. */
 static void apply_notification(struct sg_hub *hub, const struct sg_frame *f)
 {
     struct sg__mirror *m = hub->feed;
     if (f->offset <= m->offset)
         return;
-    if (f->prev != m->offset)
-        ring_clear(m, f->prev); /* some were lost on the way here: receivers are told a gap */
+    if (f->prev != m->offset) {
+        if (!hub->resyncing) {
+            SG__STAT_ADD(hub, broken_mirrors, m->broken ? 0 : 1);
+            m->broken = true;
+            return;
+        }
+        ring_clear(m, (struct sg__place){hub->newest.seq + 1, f->prev});
+        hub->newest.seq++;
+    }
+    m->broken = false;
     took(m, f);
     sg__ring_push(m, f);
+}
+
+/* Frames of all topics have consecutive offsets, so a hole shows at once. */
+static void watch_offsets(struct sg_hub *hub, const struct sg_frame *f)
+{
+    if (f->offset <= hub->newest.offset)
+        return;
+    if (f->kind != SG_FRAME_RESYNC_END && hub->newest.offset && f->offset > hub->newest.offset + 1)
+        hub->holed = true, hub->healed = false;
+    hub->newest.offset = f->offset;
+}
+
+static void apply_resync(struct sg_hub *hub, const struct sg_frame *f)
+{
+    hub->resyncing = f->kind == SG_FRAME_RESYNC_BEGIN;
+    hub->healed = !hub->resyncing;
 }
 
 static void apply_refused(struct sg_hub *hub, const struct sg_frame *f)
@@ -382,6 +425,12 @@ void sg_hub_apply(struct sg_hub *hub, const struct sg_frame *f)
     if (f->kind == SG_FRAME_HEARTBEAT) {
         sg_frame_unref(hub->heartbeat);
         hub->heartbeat = sg_frame_ref(f);
+        return;
+    }
+    if (f->kind != SG_FRAME_RESYNC_BEGIN)
+        watch_offsets(hub, f);
+    if (f->kind == SG_FRAME_RESYNC_BEGIN || f->kind == SG_FRAME_RESYNC_END) {
+        apply_resync(hub, f);
         return;
     }
     if (f->kind == SG_FRAME_NOTIFICATION) {

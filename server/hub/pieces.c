@@ -40,18 +40,18 @@ void sg__pieces_add(struct sg__pieces *p, uint64_t offset, const struct sg_frame
     piece->flavour = flavour;
 }
 
-static void collect_notes(struct sg__pieces *p, struct sg__flavour *f, uint64_t cursor)
+static void collect_notes(struct sg__pieces *p, struct sg__flavour *f, struct sg__place cursor)
 {
     struct sg__mirror *m = f->mirror;
-    if (cursor < m->floor) {
+    if (cursor.seq < m->floor.seq) {
         struct sg__piece *gap = push(p);
         gap->gap = true;
-        gap->gap_from = cursor + 1;
-        gap->offset = m->floor;
+        gap->gap_from = cursor.offset < m->floor.offset ? cursor.offset + 1 : m->floor.offset;
+        gap->offset = m->floor.offset;
         gap->flavour = f;
         SG__STAT_ADD(m->hub, gaps, 1);
     }
-    for (uint32_t i = sg__ring_after(m, cursor); i < m->count; i++) {
+    for (uint32_t i = sg__ring_after(m, cursor.seq); i < m->count; i++) {
         const struct sg_frame *note = sg__ring_at(m, i);
         if (sg__filter_passes(&f->filter, note))
             sg__pieces_add(p, note->offset, note, f);
@@ -71,7 +71,7 @@ static void collect_stream(struct sg__pieces *p, struct sg__flavour *f, uint64_t
 {
     struct sg__mirror *m = f->mirror;
     uint32_t first = sg__ring_after(m, cursor), n = m->count - first;
-    if (cursor >= m->floor && n && (n == 1 || (n <= max_exact && few_bytes(m, first)))) {
+    if (cursor >= m->floor.seq && n && (n == 1 || (n <= max_exact && few_bytes(m, first)))) {
         for (uint32_t i = first; i < m->count; i++)
             sg__pieces_add(p, sg__ring_at(m, i)->offset, sg__ring_at(m, i), f);
         return;
@@ -86,22 +86,22 @@ static void collect_stream(struct sg__pieces *p, struct sg__flavour *f, uint64_t
         SG__STAT_ADD(m->hub, fulls, 1);
 }
 
-void sg__pieces_collect(struct sg__pieces *p, struct sg__flavour *f, uint64_t cursor,
+void sg__pieces_collect(struct sg__pieces *p, struct sg__flavour *f, struct sg__place cursor,
                         uint32_t max_exact)
 {
     struct sg__mirror *m = f->mirror;
-    if (m->offset <= cursor || !sg__mirror_ready(m))
+    if (m->seq <= cursor.seq || !sg__mirror_ready(m))
         return;
     switch (f->kind) {
     case SG__FLAVOUR_NOTES:
         collect_notes(p, f, cursor);
         return;
     case SG__FLAVOUR_SIMPLE:
-        if (m->sum_offset > cursor)
+        if (m->sum_seq > cursor.seq)
             sg__pieces_add(p, m->sum_offset, NULL, f);
         return;
     case SG__FLAVOUR_V1:
-        collect_stream(p, f, cursor, max_exact);
+        collect_stream(p, f, cursor.seq, max_exact);
         return;
     }
 }
@@ -147,7 +147,7 @@ const struct sg_block *sg__pieces_single(struct sg_hub *hub, struct sg__pieces *
 {
     if (p->n != 1 || p->at[0].gap)
         return NULL;
-    return block_of(hub, &p->at[0], key, key->anon);
+    return block_of(hub, &p->at[0], key, key->anon || hub->holed);
 }
 
 static void write_gap(struct sg_hub *hub, const struct sg__piece *piece,
@@ -171,7 +171,7 @@ uint32_t sg__pieces_write(struct sg_hub *hub, struct sg__pieces *p, const struct
             write_gap(hub, piece, key, out);
             continue;
         }
-        bool anon = key->anon || (p->inexact && i + 1 < p->n);
+        bool anon = key->anon || hub->holed || (p->inexact && i + 1 < p->n);
         const struct sg_block *b = block_of(hub, piece, key, anon);
         sg_buf_append(out, b->data, b->n);
     }

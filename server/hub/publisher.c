@@ -110,6 +110,15 @@ struct sg_frame *sg_publisher_heartbeat(struct sg_publisher *p, int64_t time_ms)
     return f;
 }
 
+struct sg_frame *sg_publisher_resync(struct sg_publisher *p, bool end, int64_t time_ms)
+{
+    struct sg_frame *f = plain_frame(end ? SG_FRAME_RESYNC_END : SG_FRAME_RESYNC_BEGIN, NULL);
+    f->epoch = p->epoch;
+    f->offset = p->offset;
+    f->time_ms = time_ms;
+    return f;
+}
+
 /* ---- map from labels to slots ---- */
 
 static uint32_t map_home(const struct sg_track *t, const struct sg_labels *l)

@@ -234,7 +234,7 @@ void sg__session_write(struct sg_session *s, const char *data, size_t n)
 /* Whether the simple receiver must hear that there is no value: only if it ever had one. */
 static bool owes_null(const struct sg__sub *sub)
 {
-    return sub->told || sub->flavour->mirror->present_offset > sub->joined;
+    return sub->told || sub->flavour->mirror->present_seq > sub->joined;
 }
 
 static void begin_simple(struct sg__sub *sub, struct sg__pieces *p)
@@ -251,16 +251,16 @@ static void begin_simple(struct sg__sub *sub, struct sg__pieces *p)
     }
 }
 
-/* Offset after which the notifications of the last history_ms come. */
-static uint64_t note_start(const struct sg__sub *sub)
+/* The place after which the notifications of the last history_ms come. */
+static struct sg__place note_start(const struct sg__sub *sub)
 {
     const struct sg__mirror *m = sub->flavour->mirror;
     int64_t since_ms = m->hub->now_ms - sub->history_ms;
     if (!sub->history_ms)
-        return m->offset;
-    uint64_t after = m->floor;
+        return (struct sg__place){m->seq, m->offset};
+    struct sg__place after = m->floor;
     for (uint32_t i = 0; i < m->count && sg__ring_at(m, i)->time_ms < since_ms; i++)
-        after = sg__ring_at(m, i)->offset;
+        after = sg__ring_place(m, sg__ring_at(m, i)->offset);
     return after;
 }
 
@@ -270,18 +270,18 @@ static bool begin_v1(struct sg_session *s, struct sg__sub *sub, struct sg__piece
     struct sg__mirror *m = sub->flavour->mirror;
     struct sg_hub *hub = s->hub;
     bool recovered = sub->resume && sub->from_epoch == hub->opt.epoch &&
-                     sub->from_offset >= m->floor && !m->broken;
+                     sub->from_offset >= m->floor.offset && !m->broken;
     bool feed = m->is_feed;
     if (s->dialect == SG_DIALECT_V1)
         sg__put_subscribed(s, sub, recovered);
     if (recovered) {
         SG__STAT_ADD(hub, resumed, 1);
-        sg__pieces_collect(p, sub->flavour, sub->from_offset, RESUME_MAX_EXACT);
+        sg__pieces_collect(p, sub->flavour, sg__ring_place(m, sub->from_offset), RESUME_MAX_EXACT);
         return true;
     }
     if (sub->resume) {
         uint64_t from = sub->from_epoch == hub->opt.epoch ? sub->from_offset + 1 : 0;
-        uint64_t to = feed ? m->floor : m->offset;
+        uint64_t to = feed ? m->floor.offset : m->offset;
         if (from <= to)
             sg__put_gap(s, m, from, to);
     }
@@ -308,7 +308,7 @@ static void begin(struct sg_session *s, struct sg__sub *sub, struct sg__pieces *
         return;
     sub->state = SG__SUB_LIVE;
     sub->resume = false;
-    sub->joined = s->hub->newest;
+    sub->joined = s->hub->newest.seq;
 }
 
 /* What a live subscription has to tell since the session's cursors. */
@@ -319,9 +319,9 @@ static void collect_live(struct sg_session *s, struct sg__sub *sub, bool streams
     bool note = f->kind == SG__FLAVOUR_NOTES;
     if (!note && !streams)
         return;
-    uint64_t cursor = note ? s->note_cursor : s->cursor;
-    if (cursor < sub->joined)
-        cursor = sub->joined;
+    struct sg__place cursor = note ? s->note_cursor : s->cursor;
+    if (cursor.seq < sub->joined)
+        cursor.seq = sub->joined;
     if (f->kind == SG__FLAVOUR_SIMPLE) {
         if (sg_is_stale(f->mirror->sum) && !owes_null(sub))
             return;

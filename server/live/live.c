@@ -180,10 +180,9 @@ static void control_open(struct sg_live *l, const struct sg_control *c, int64_t 
     uint64_t bit = UINT64_C(1) << c->edge;
     struct sg__stream *s = find(l, sg_str_make(c->key, c->key_len), c->interval_ms);
     if (s) {
-        /* An edge that asks twice has missed the answer. */
-        if (s->edges & bit)
-            publish_take(l, c->edge, sg_track_full(s->track));
+        /* Most edges have it already and ignore this; one that asks again has missed it. */
         s->edges |= bit;
+        publish_take(l, c->edge, sg_track_full(s->track));
         return;
     }
     struct sg_error err = {0};
@@ -330,11 +329,13 @@ void sg_live_notify(struct sg_live *l, int64_t now_ms, struct sg_str json, struc
 
 void sg_live_resync(struct sg_live *l, uint32_t edge)
 {
+    publish_take(l, edge, sg_publisher_resync(l->publisher, false, 0));
     for (size_t i = 0; i < l->n_streams; i++)
         publish_take(l, edge, sg_track_full(l->streams[i]->track));
     size_t n = l->n_notes < NOTES_KEPT ? l->n_notes : NOTES_KEPT;
     for (size_t i = l->n_notes - n; i < l->n_notes; i++)
         publish_take(l, edge, sg_frame_ref(l->notes[i % NOTES_KEPT]));
+    publish_take(l, edge, sg_publisher_resync(l->publisher, true, 0));
 }
 
 void sg_live_each(const struct sg_live *l,
