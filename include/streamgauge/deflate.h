@@ -71,8 +71,10 @@ SG_API SG_NODISCARD int sg_deflate_compress(struct sg_deflater *d, const void *p
 
 /* --- incoming --- */
 
-/* Output beyond this many bytes must stay below the ratio cap. */
-#define SG_DEFLATE_RATIO_FREE 65536
+/* Output of a message beyond this many bytes must stay below the ratio cap. The message limit
+ * bounds memory already; runs of one character, which compress a thousandfold, are honest messages
+ * up to here. */
+#define SG_DEFLATE_RATIO_FREE (1u << 20)
 
 struct sg_inflater {
     struct z_stream_s *z; /* NULL between messages without context takeover */

@@ -159,7 +159,19 @@ static void test_inflate__a_bomb_stops_at_the_ratio(void **state)
     sg_buf_init(&out, 1 << 25);
     assert_int_equal(sg_inflater_feed(&f->in, f->packed.data, f->packed.len, &out, (size_t)1 << 25),
                      SG_ELIMIT);
-    assert_true(out.cap < 8 << 20);
+    assert_true(out.cap < 4 << 20);
+}
+
+static void test_inflate__a_long_run_of_one_character_is_an_honest_message(void **state)
+{
+    struct fixture *f = *state;
+    char *run = sg_calloc(1, MAX);
+    assert_int_equal(sg_deflate_compress(&f->de, run, MAX, &f->packed), 0);
+    assert_true(f->packed.len < MAX / 500);
+    assert_int_equal(inflate_message(f, f->packed.data, f->packed.len, f->packed.len), 0);
+    assert_int_equal(f->out.len, MAX);
+    assert_memory_equal(f->out.data, run, MAX);
+    sg_free(run);
 }
 
 static void test_inflate__without_memory(void **state)
@@ -323,6 +335,7 @@ int main(void)
         T(test_inflate__damage),
         T(test_inflate__the_limit_holds_to_the_byte),
         T(test_inflate__a_bomb_stops_at_the_ratio),
+        T(test_inflate__a_long_run_of_one_character_is_an_honest_message),
         T(test_inflate__without_memory),
         T(test_compress__round_trips_at_every_window_and_level),
         T(test_compress__is_the_rfcs_hello_and_the_same_each_time),
