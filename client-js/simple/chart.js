@@ -20,13 +20,23 @@ import { timeTicks, valueAxis } from './scale.js';
  * @property {string} title
  * @property {'line' | 'stack' | 'mirror'} kind
  * @property {string} unit
- * @property {number} [windowMs]
+ * @property {boolean} [silent] no legend: the caller shows the values (onValues)
+ * @property {(values: number[], t: number | null) => void} [onValues] those under the crosshair (t), or the newest ones (null)
  * @property {number} [stepMs]
  * @property {number} [min]
  * @property {number} [atLeast] the axis reaches at least to here
  * @property {() => number} [max] likewise, from data
  * @property {string} empty said while there is nothing to draw
  */
+
+/** How much time all charts show: little while little is known, so that a young server's lines move visibly. */
+export const span = { ms: 60000 };
+const SPANS = [60000, 120000, 300000];
+
+/** @param {number} knownMs age of the oldest value */
+export function fitSpan(knownMs) {
+    span.ms = SPANS.find((s) => s >= knownMs - 2000) ?? SPANS[SPANS.length - 1];
+}
 
 /** The crosshair, one for all charts: a time, or null. */
 export const crosshair = {
@@ -60,11 +70,11 @@ export function requestPaint() {
 export class Chart {
     /** @param {HTMLElement} parent @param {ChartOptions} options */
     constructor(parent, options) {
-        this.o = { windowMs: 300000, stepMs: 1000, ...options };
+        this.o = { stepMs: 1000, ...options };
         this.legend = h('ul', { class: 'legend' });
         this.canvas = h('canvas', { class: 'plot', role: 'img', tabindex: '0', 'aria-label': `${options.title}: waiting for data` });
         this.note = h('p', { class: 'note' }, options.empty);
-        parent.append(this.legend, h('div', { class: 'plot-box' }, this.canvas, this.note));
+        parent.append(...(options.silent ? [] : [this.legend]), h('div', { class: 'plot-box' }, this.canvas, this.note));
         /** @type {Line[]} */
         this.lines = [];
         this.now = 0;
@@ -101,7 +111,7 @@ export class Chart {
         const move = (/** @type {PointerEvent} */ e) => {
             const r = this.canvas.getBoundingClientRect();
             const x = (e.clientX - r.left - this.box.left) / (this.box.right - this.box.left);
-            crosshair.move(x < 0 || x > 1 ? null : this.snap(this.start() + x * this.o.windowMs));
+            crosshair.move(x < 0 || x > 1 ? null : this.snap(this.start() + x * span.ms));
         };
         this.canvas.addEventListener('pointermove', move);
         this.canvas.addEventListener('pointerdown', move);
@@ -130,7 +140,7 @@ export class Chart {
     }
 
     start() {
-        return this.end() - this.o.windowMs;
+        return this.end() - span.ms;
     }
 
     /** @param {number} t */
@@ -149,10 +159,11 @@ export class Chart {
             this.canvas.width = Math.round(width * dpr);
             this.canvas.height = Math.round(height * dpr);
         }
-        const n = Math.round(this.o.windowMs / this.o.stepMs) + 1;
+        const n = Math.round(span.ms / this.o.stepMs) + 1;
         const columns = this.lines.map((line) => line.sample(this.start(), this.o.stepMs, n, this.now));
         const any = columns.some((c) => c.some((v) => !Number.isNaN(v)));
         this.note.hidden = any;
+        this.o.onValues?.(columns.map((c) => this.valueAt(c)), crosshair.t);
         this.showLegend(columns);
         const g = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext('2d'));
         g.setTransform(dpr, 0, 0, dpr, 0, 0);
@@ -204,7 +215,7 @@ export class Chart {
         }
         const axis = valueAxis(lo, hi, {
             min: this.o.min, max: this.o.max?.(), atLeast: this.o.atLeast, binary: this.o.unit.startsWith('bytes'),
-            wanted: Math.max(2, Math.min(5, Math.floor(height / 38))), former: this.former,
+            wanted: Math.max(2, Math.min(5, Math.floor(height / 28))), former: this.former,
         });
         if (this.o.unit === 'percent' && this.o.min === 0 && axis.hi > 1 && hi <= 1.0001)
             axis.hi = 1;
@@ -232,7 +243,7 @@ export class Chart {
 
     /** @param {number} t */
     x(t) {
-        return this.box.left + ((t - this.start()) / this.o.windowMs) * (this.box.right - this.box.left);
+        return this.box.left + ((t - this.start()) / span.ms) * (this.box.right - this.box.left);
     }
 
     /** @param {number} v @param {{lo: number, hi: number}} axis */
@@ -433,6 +444,6 @@ export class Chart {
         this.describedAt = now;
         const when = crosshair.t === null ? 'now' : `at ${clock(crosshair.t)}`;
         const said = this.lines.map((line, k) => `${line.name} ${format(this.valueAt(columns[k]), this.o.unit)}`);
-        this.canvas.setAttribute('aria-label', `${this.o.title}, last ${Math.round(this.o.windowMs / 60000)} minutes; ${when}: ${said.join(', ')}`);
+        this.canvas.setAttribute('aria-label', `${this.o.title}, last ${Math.round(span.ms / 60000)} minutes; ${when}: ${said.join(', ')}`);
     }
 }

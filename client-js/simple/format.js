@@ -38,7 +38,7 @@ function duration(seconds) {
     if (s < 60)
         return [significant(s, 3), 's'];
     if (hours < 1)
-        return [`${minutes} min ${Math.floor(s % 60)}`, 's'];
+        return [String(minutes), 'min'];
     if (days < 1)
         return [`${hours} h ${minutes % 60}`, 'min'];
     return [`${days} d ${hours % 24}`, 'h'];
@@ -62,7 +62,7 @@ function count(v) {
     if (Number.isInteger(v) && a < 10000)
         return [String(v), ''];
     const [x, suffix] = a < 10000 ? [v, ''] : scaled(v, 1000, SI);
-    return [significant(x, 4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''), suffix];
+    return [significant(x, Math.abs(x) < 1000 ? 3 : 4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''), suffix];
 }
 
 /**

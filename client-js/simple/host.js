@@ -1,5 +1,5 @@
 /* host.js - tiles, charts and filesystems of this host, from subscriptions of panels.js. */
-import { Chart } from './chart.js';
+import { Chart, fitSpan } from './chart.js';
 import { drawSpark } from './spark.js';
 import { h, setText } from './dom.js';
 import * as format from './format.js';
@@ -74,8 +74,15 @@ export class Host {
         return s ? s.labels.nodename || s.labels.instance || '' : '';
     }
 
+    /** Age of the oldest value of the first chart. @param {number} now */
+    known(now) {
+        const all = [...this.watch(tiles[1].q).data.series.values()];
+        return Math.max(0, ...all.map((s) => now - (s.times.find((_, i) => !Number.isNaN(s.values[i])) ?? now)));
+    }
+
     /** @param {number} now server time */
     draw(now) {
+        fitSpan(this.known(now));
         const v = (/** @type {string} */ id) => this.value(facts[id]);
         for (const { tile, value, sub, spark } of this.tiles) {
             const [number, unit] = format.parts(this.value(tile.q), tile.unit);
@@ -84,7 +91,7 @@ export class Host {
             setText(sub, tile.sub(v, format));
             const [s] = this.watch(tile.q).data.series.values();
             if (s && tile.id !== 'uptime')
-                drawSpark(spark, this.watch(tile.q).data.sample(s, Math.floor(now / 1000) * 1000 - 119000, 1000, 120, now), tile.unit === 'percent');
+                drawSpark(spark, this.watch(tile.q).data.sample(s, Math.floor(now / 1000) * 1000 - 59000, 1000, 60, now), tile.unit === 'percent');
         }
         for (const { panel, chart } of this.panels)
             chart.show(panel.queries.flatMap((q) => this.lines(q)), now);
@@ -99,9 +106,10 @@ export class Host {
             return at < 0 ? 99 : at;
         };
         const all = [...data.series.values()].sort((a, b) => rank(a) - rank(b));
-        return all.map((s, i) => ({
+        const shown = query.order ? all.filter((s) => rank(s) < 2 || s.values.some((v) => v > 0)) : all; /* most kernels never use some modes */
+        return shown.map((s, i) => ({
             name: query.name ?? s.labels[query.label ?? ''] ?? format.labelText(s.labels),
-            color: query.color ?? i,
+            color: query.color ?? (query.order ? Math.min(rank(s), 5) : i),
             sign: query.sign ?? 1,
             sample: (start, step, n, until) => data.sample(s, start, step, n, until),
         }));

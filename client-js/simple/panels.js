@@ -115,7 +115,7 @@ export const identity = `node_uname_info{${job}}`;
 
 /** @type {string[]} */
 export const examples = [
-    'rate(streamgauge_samples_total[10s])',
+    'rate(streamgauge_input_samples_total[10s])',
     'topk(5, rate(node_cpu_seconds_total[10s]))',
     '100 * (1 - node_filesystem_avail_bytes / node_filesystem_size_bytes)',
     'avg_over_time(node_load1[1m])',
