@@ -121,7 +121,7 @@ static struct sg__slot *resolve(struct applying *a, uint32_t series)
         uint8_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
         if (SG_LIKELY(state == SG__LIVE))
             return slot;
-        if (state == SG__RESTING && sg__store_revive(s, slot, a->now_ms, NULL) == 0)
+        if (state == SG__RESTING && sg__store_revive(s, slot, NULL) == 0)
             return slot;
     }
     a->limit++;
@@ -255,7 +255,7 @@ static void apply_births(struct applying *a)
         s->birth_ids = sg_grow(s->birth_ids, &s->birth_cap, b->n_births, sizeof(*s->birth_ids));
     for (uint32_t i = 0; i < b->n_births; i++) {
         uint32_t id;
-        int rc = sg__store_identify(s, b->births[i].labels, b->source, a->now_ms, &id, NULL);
+        int rc = sg__store_identify(s, b->births[i].labels, b->source, &id, NULL);
         if (rc < 0)
             id = SG_CELL_REJECTED;
         s->birth_ids[i] = id;
@@ -327,7 +327,7 @@ int sg_store_append(struct sg_store *s, uint32_t id, int64_t time_ms, double v, 
     struct sg__slot *slot = sg__slot_at(s, id);
     int rc = 0;
     if (sg__slot_state(slot) == SG__RESTING)
-        rc = sg__store_revive(s, slot, now_ms, reterr);
+        rc = sg__store_revive(s, slot, reterr);
     if (rc == 0) {
         slot->arrival_ms = now_ms;
         put_checked(&a, slot, (struct sg_sample){time_ms, v, NULL}, SG_KIND_FLOAT);

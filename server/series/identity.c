@@ -125,9 +125,9 @@ static int check_limits(struct sg_store *s, const struct sg_labels *labels, stru
 
 /* ---- birth and revival ---- */
 
-static void make_live(struct sg_store *s, struct sg__slot *slot, int64_t now_ms)
+static void make_live(struct sg_store *s, struct sg__slot *slot)
 {
-    slot->arrival_ms = now_ms;
+    slot->arrival_ms = s->seen_ms;
     slot->kind = SG__KIND_NONE;
     slot->flags = 0;
     slot->cut_ms = INT64_MAX;
@@ -141,17 +141,16 @@ static void make_live(struct sg_store *s, struct sg__slot *slot, int64_t now_ms)
         atomic_store_explicit(&s->gate.series_full, true, memory_order_relaxed);
 }
 
-int sg__store_revive(struct sg_store *s, struct sg__slot *slot, int64_t now_ms,
-                     struct sg_error *reterr)
+int sg__store_revive(struct sg_store *s, struct sg__slot *slot, struct sg_error *reterr)
 {
     int rc = check_limits(s, slot->labels, reterr);
     if (rc == 0)
-        make_live(s, slot, now_ms);
+        make_live(s, slot);
     return rc;
 }
 
 static int bear(struct sg_store *s, const struct sg_labels *labels, struct sg_source *source,
-                int64_t now_ms, struct sg__slot **ret, struct sg_error *reterr)
+                struct sg__slot **ret, struct sg_error *reterr)
 {
     int rc = check_limits(s, labels, reterr);
     if (rc < 0)
@@ -166,7 +165,7 @@ static int bear(struct sg_store *s, const struct sg_labels *labels, struct sg_so
     slot->source = source;
     sets_put(&s->sets, labels->hash, id);
     sg__stat_add(&s->stats.label_bytes, sg_labels_size(labels));
-    make_live(s, slot, now_ms);
+    make_live(s, slot);
     if (id == atomic_load_explicit(&s->n_ids, memory_order_relaxed))
         atomic_store_explicit(&s->n_ids, id + 1, memory_order_release);
     *ret = slot;
@@ -174,14 +173,14 @@ static int bear(struct sg_store *s, const struct sg_labels *labels, struct sg_so
 }
 
 int sg__store_identify(struct sg_store *s, const struct sg_labels *labels, struct sg_source *source,
-                       int64_t now_ms, uint32_t *ret_id, struct sg_error *reterr)
+                       uint32_t *ret_id, struct sg_error *reterr)
 {
     struct sg__slot *slot = sets_find(s, labels);
     int rc = 0;
     if (!slot)
-        rc = bear(s, labels, source, now_ms, &slot, reterr);
+        rc = bear(s, labels, source, &slot, reterr);
     else if (sg__slot_state(slot) == SG__RESTING)
-        rc = sg__store_revive(s, slot, now_ms, reterr);
+        rc = sg__store_revive(s, slot, reterr);
     if (rc < 0)
         return rc;
     slot->source = source;
@@ -192,7 +191,7 @@ int sg__store_identify(struct sg_store *s, const struct sg_labels *labels, struc
 int sg_store_intern(struct sg_store *s, const struct sg_labels *labels, struct sg_source *source,
                     uint32_t *ret_id, struct sg_error *reterr)
 {
-    return sg__store_identify(s, labels, source, s->seen_ms, ret_id, reterr);
+    return sg__store_identify(s, labels, source, ret_id, reterr);
 }
 
 /* ---- expiry ---- */
@@ -252,12 +251,12 @@ static void set_free(struct sg_store *s, struct sg__slot *slot)
 void sg__store_release(struct sg_store *s, int64_t now_ms, size_t budget)
 {
     struct sg__resting_queue *q = &s->resting;
-    if (!q->count || now_ms - q->ring[q->head].since_ms < SG__QUARANTINE_MS)
+    if (!q->count || sg__sub_sat(now_ms, q->ring[q->head].since_ms) < SG__QUARANTINE_MS)
         return;
     uint64_t oldest = sg__epoch_oldest(&s->keeper.epoch);
     for (; q->count && budget; budget--) {
         struct sg__resting r = q->ring[q->head];
-        if (now_ms - r.since_ms < SG__QUARANTINE_MS || r.stamp >= oldest)
+        if (sg__sub_sat(now_ms, r.since_ms) < SG__QUARANTINE_MS || r.stamp >= oldest)
             break;
         q->head = (q->head + 1) & (q->cap - 1);
         q->count--;

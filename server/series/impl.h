@@ -135,10 +135,9 @@ void sg__id_list_push(struct sg__id_list *l, uint32_t id);
 
 /* identity.c: the live series of these labels, born or revived if need be. SG_ELIMIT. */
 int sg__store_identify(struct sg_store *s, const struct sg_labels *labels, struct sg_source *source,
-                       int64_t now_ms, uint32_t *ret_id, struct sg_error *reterr);
+                       uint32_t *ret_id, struct sg_error *reterr);
 /* A resting series lives again. SG_ELIMIT. */
-int sg__store_revive(struct sg_store *s, struct sg__slot *slot, int64_t now_ms,
-                     struct sg_error *reterr);
+int sg__store_revive(struct sg_store *s, struct sg__slot *slot, struct sg_error *reterr);
 /* Live series stop living: out of the index, samples gone, ids at rest. */
 void sg__store_expire(struct sg_store *s, const uint32_t *ids, size_t n, int64_t now_ms);
 /* Gives ids free whose quarantine is over. At most `budget`. */

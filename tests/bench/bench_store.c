@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
@@ -22,9 +23,17 @@ enum { SERIES = 100000, ROUNDS = 100 };
 
 static struct sg_source source = {.name = "bench"};
 
-static double ns_since(int64_t start_us, double n)
+/* CPU time of this thread: the machine may be shared. */
+static int64_t cpu_ns(void)
 {
-    return (double)(sg_mono_now_us() - start_us) * 1000 / n;
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static double ns_since(int64_t start_ns, double n)
+{
+    return (double)(cpu_ns() - start_ns) / n;
 }
 
 static const struct sg_labels *labels_of(unsigned n)
@@ -55,7 +64,7 @@ static void births(struct sg_store *s)
     for (unsigned i = 0; i < SERIES; i++)
         labels[i] = labels_of(i);
     size_t before = heap();
-    int64_t start = sg_mono_now_us();
+    int64_t start = cpu_ns();
     for (unsigned i = 0; i < SERIES; i++) {
         uint32_t id;
         if (sg_store_intern(s, labels[i], &source, &id, NULL) < 0 || id != i)
@@ -76,7 +85,33 @@ static void births(struct sg_store *s)
     sg_free(labels);
 }
 
-static void appends(struct sg_store *s, enum sg_op op, unsigned n_series, const char *what)
+/* Series without a sample yet, so that they may become distributions. */
+static void fresh_series(struct sg_store *s, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct sg_labels *l = labels_of(i);
+        uint32_t id;
+        if (sg_store_intern(s, l, &source, &id, NULL) < 0)
+            abort();
+        sg_labels_unref(l);
+    }
+}
+
+/* Not an operation of batches: plain samples, of which every second comes behind its successor. */
+enum { SG_OP_LATE = 100 };
+
+static struct sg_point make_point(int op, unsigned series, int64_t now, int round)
+{
+    struct sg_point p = {.series = series, .op = (uint16_t)op, .time_ms = now};
+    p.value = 3.0 * round + series % 7;
+    if (op == SG_OP_LATE) {
+        p.op = SG_OP_SET;
+        p.time_ms = START + 1000 * (round ^ 1);
+    }
+    return p;
+}
+
+static void appends(struct sg_store *s, int op, unsigned n_series, const char *what)
 {
     int64_t spent = 0;
     for (int round = 1; round <= ROUNDS; round++) {
@@ -84,18 +119,15 @@ static void appends(struct sg_store *s, enum sg_op op, unsigned n_series, const 
         for (unsigned base = 0; base < n_series; base += 1000) {
             struct sg_batch *b = sg_batch_new(&source, 1000, now);
             for (unsigned i = 0; i < 1000; i++)
-                sg_batch_add_point(b, (struct sg_point){.series = base + i,
-                                                        .op = (uint16_t)op,
-                                                        .time_ms = now,
-                                                        .value = 3.0 * round + i % 7});
-            int64_t start = sg_mono_now_us();
+                sg_batch_add_point(b, make_point(op, base + i, now, round));
+            int64_t start = cpu_ns();
             sg_store_apply_take(s, b, now);
-            spent += sg_mono_now_us() - start;
+            spent += cpu_ns() - start;
         }
         if (op != SG_OP_COUNT)
             sg_store_tick(s, now);
     }
-    printf("%-29s %8.1f ns per point\n", what, (double)spent * 1000 / ROUNDS / n_series);
+    printf("%-29s %8.1f ns per point\n", what, (double)spent / ROUNDS / n_series);
 }
 
 static void reads(struct sg_store *s)
@@ -109,21 +141,27 @@ static void reads(struct sg_store *s)
     const struct sg_matcher *list = &m;
     struct sg_selection sel;
     sg_selection_init(&sel);
-    int64_t start = sg_mono_now_us();
+    int64_t start = cpu_ns();
     q.ops->select(&q, &list, 1, &sel, NULL);
     printf("select, one matcher           %8.1f ns per series\n", ns_since(start, (double)sel.n));
     struct sg_sample sample;
     double sum = 0;
-    start = sg_mono_now_us();
+    start = cpu_ns();
     for (size_t i = 0; i < sel.n; i++) {
         if (q.ops->last(&q, sel.series[i].handle, START - 1000000, START + 10000000, &sample))
             sum += sample.v;
     }
-    printf("last                          %8.1f ns\n", ns_since(start, (double)sel.n));
+    printf("last, 100 000 series          %8.1f ns\n", ns_since(start, (double)sel.n));
+    start = cpu_ns();
+    for (size_t i = 0; i < 1000000; i++) {
+        if (q.ops->last(&q, sel.series[i % 1000].handle, START, START + 10000000, &sample))
+            sum += sample.v;
+    }
+    printf("last, 1 000 series            %8.1f ns\n", ns_since(start, 1e6));
     struct sg_samples got;
     sg_samples_init(&got);
     size_t n = 0;
-    start = sg_mono_now_us();
+    start = cpu_ns();
     for (size_t i = 0; i < sel.n; i++) {
         q.ops->read(&q, sel.series[i].handle, INT64_MIN, INT64_MAX, &got);
         n += got.n;
@@ -147,11 +185,11 @@ static void decode(const char *what, double (*value)(int i))
     }
     enum { TIMES = 20000 };
     size_t size = 0;
-    int64_t start = sg_mono_now_us();
+    int64_t start = cpu_ns();
     for (int k = 0; k < TIMES; k++)
         size = sg__codec_encode(&codec, t, v, 160);
     double encode = ns_since(start, TIMES * 160.0);
-    start = sg_mono_now_us();
+    start = cpu_ns();
     for (int k = 0; k < TIMES; k++) {
         if (sg__codec_decode(codec.bytes, size, 160, t, v) < 0)
             abort();
@@ -227,6 +265,21 @@ int main(int argc, char **argv)
     births(s);
     appends(s, SG_OP_SET, 1000, "append, 1 000 series");
     appends(s, SG_OP_COUNT, 1000, "count, 1 000 series");
+    sg_store_free(s);
+    if (sg_store_new(&opt, &s, NULL) < 0)
+        return 1;
+    births(s);
+    appends(s, SG_OP_LATE, 1000, "append, every second one late");
+    sg_store_free(s);
+    if (sg_store_new(&opt, &s, NULL) < 0)
+        return 1;
+    fresh_series(s, 1000);
+    appends(s, SG_OP_OBSERVE, 1000, "observe, 1 000 series");
+    sg_store_free(s);
+    if (sg_store_new(&opt, &s, NULL) < 0)
+        return 1;
+    fresh_series(s, 1000);
+    appends(s, SG_OP_MEMBER, 1000, "member, 1 000 series");
     sg_store_free(s);
     decode("counter in 1/100 s", counter);
     decode("memory in pages", gauge);
