@@ -31,6 +31,8 @@ static void add(struct sg_promql_plan *p, bool warning, const char *text, size_t
 }
 
 static void note(struct sg_promql_plan *p, bool warning, const struct sg_expr *at, const char *fmt,
+                 va_list ap) SG_PRINTF(4, 0);
+static void note(struct sg_promql_plan *p, bool warning, const struct sg_expr *at, const char *fmt,
                  va_list ap)
 {
     char text[512];
