@@ -19,20 +19,24 @@ void sg__feed_init(struct sg__feed *f, struct sg_batcher *b, const struct sg_lab
     }
 }
 
-int sg__fault_set(struct sg__feed *f, enum sg_errc code, const char *at, const char *fmt, ...)
+static void set_text(struct sg__fault *fault, const char *fmt, va_list args)
+{
+    (void)vsnprintf(fault->text, sizeof(fault->text), fmt, args);
+}
+
+void sg__fault_note(struct sg__feed *f, enum sg_errc code, const char *at, const char *fmt, ...)
 {
     if (f->fault.code != SG_OK)
-        return f->fault.code;
+        return;
     f->fault.code = code;
     f->fault.at = at;
     f->fault.text[0] = '\0';
     if (f->fault.mute)
-        return code;
+        return;
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(f->fault.text, sizeof(f->fault.text), fmt, args);
+    set_text(&f->fault, fmt, args);
     va_end(args);
-    return code;
 }
 
 void sg__feed_reject_at(struct sg__feed *f, uint32_t line, uint32_t column)

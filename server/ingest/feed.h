@@ -30,8 +30,11 @@ struct sg__feed {
 
 void sg__feed_init(struct sg__feed *f, struct sg_batcher *b, const struct sg_labels *extra,
                    uint64_t format);
-/* Returns code. The first fault of a line wins. */
-int sg__fault_set(struct sg__feed *f, enum sg_errc code, const char *at, const char *fmt, ...)
+/* Notes what is wrong and is `code`, a negative constant: `return sg__fault_set(…)`. The first
+ * fault of a line wins. */
+#define sg__fault_set(f, code, at, ...)                                                            \
+    (sg__fault_note((f), (code), (at), __VA_ARGS__), (int)(code))
+void sg__fault_note(struct sg__feed *f, enum sg_errc code, const char *at, const char *fmt, ...)
     SG_PRINTF(4, 5);
 /* Counts the fault as one rejected line or sample and clears it; column counts from line_start. */
 void sg__feed_reject(struct sg__feed *f, uint32_t line, const char *line_start);

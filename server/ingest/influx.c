@@ -211,7 +211,7 @@ int sg__influx_line(struct sg_ingest_parser *p, const char *line, const char *en
     if (key_end == end)
         return sg__fault_set(&p->f, SG_ESYNTAX, end, "expected fields behind the measurement");
     const char *at = key_end;
-    int64_t time_ms;
+    int64_t time_ms = p->f.now_ms;
     int r = parse_fields(&p->f, x, &at, end);
     if (r == 0)
         r = parse_time(p, at, end, &time_ms);

@@ -24,6 +24,7 @@ struct element {
 
 static const char *skip_space(const char *s, const char *end)
 {
+    SG_DCHECK(s);
     while (s < end && (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r'))
         s++;
     return s;
@@ -166,8 +167,8 @@ static const char *token_end(const char *s, const char *end)
 
 static int special_value(struct sg__feed *f, const char **ps, const char *end, double *ret)
 {
-    struct sg_str raw;
     const char *at = *ps;
+    struct sg_str raw = {at, 0};
     int r = raw_string(f, ps, end, "a number", &raw);
     if (r < 0)
         return r;
@@ -255,8 +256,8 @@ static enum key key_of(struct sg_str raw)
 
 static int read_member(struct sg__feed *f, const char **ps, const char *end, struct element *e)
 {
-    struct sg_str raw;
     const char *at = *ps;
+    struct sg_str raw = {at, 0};
     int r = raw_string(f, ps, end, "a key or '}'", &raw);
     if (r < 0)
         return r;

@@ -122,7 +122,7 @@ int sg__prom_comment(struct sg_ingest_parser *p, const char *s, const char *end)
     const char *word = sg__skip_blanks(s + 1, end), *e = word;
     while (e < end && !sg__is_blank(*e))
         e++;
-    struct sg_str keyword = sg_str_make(word, (size_t)(e - word)), name;
+    struct sg_str keyword = sg_str_make(word, (size_t)(e - word)), name = {e, 0};
     if (p->prom.openmetrics && sg_str_eq_c(keyword, "EOF")) {
         p->prom.eof = true;
         return 0;

@@ -66,7 +66,7 @@ static int expected(struct sg__feed *f, const char *s, const char *end, const ch
 static int one_label(struct sg__feed *f, const char **ps, const char *end, bool *named)
 {
     const char *s = *ps, *at = s;
-    struct sg_str name, value;
+    struct sg_str name = {at, 0}, value;
     bool is_quoted = *s == '"';
     int r = 0;
     if (is_quoted) {

@@ -65,7 +65,7 @@ static int check_number(struct sg__feed *f, const struct sg__statsd_sample *s, s
 /* One value of a sample whose series is known to be wanted. */
 static int emit(struct sg__feed *f, const struct sg__statsd_sample *s, struct sg_str text, double v)
 {
-    uint32_t series;
+    uint32_t series = 0;
     int r = check_number(f, s, text, &v);
     if (SG_UNLIKELY(r < 0))
         return r;
@@ -98,7 +98,7 @@ static int emit(struct sg__feed *f, const struct sg__statsd_sample *s, struct sg
 
 static int emit_member(struct sg__feed *f, const struct sg__statsd_sample *s)
 {
-    uint32_t series;
+    uint32_t series = 0;
     if (!s->value.n)
         return bad_value(f, s->value.p, s->value, "a member of the set");
     (void)sg__batcher_reserve(f->b, 2);

@@ -122,6 +122,14 @@ static void test_json__bad_elements_do_not_cost_their_neighbours(void **state)
          "! 1:127 control character 0x01 in a string, expected \\u0001\n"
          "! 1:152 '\\u12' is no escape or half a surrogate pair\n"
          "! 1:180 '\\ud800' is no escape or half a surrogate pair\n= accepted 1 rejected 7\n"},
+    };
+    assert_cases(&options, NULL, cases, SG_ARRAY_LEN(cases));
+}
+
+static void test_json__what_is_no_element_is_skipped(void **state)
+{
+    (void)state;
+    static const struct ingest_case cases[] = {
         {"not elements",
          BODY("[1,\"x\",null,{\"metric\":\"a\",\"value\":1} {\"metric\":\"b\",\"value\":2},,]"),
          "a set now 1\nb set now 2\n! 1:2 '1', expected an object\n! 1:4 '\"', expected an object\n"
@@ -221,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json__shapes_of_a_body),
         cmocka_unit_test(test_json__bad_elements_do_not_cost_their_neighbours),
+        cmocka_unit_test(test_json__what_is_no_element_is_skipped),
         cmocka_unit_test(test_json__cut_off_bodies),
         cmocka_unit_test(test_json__limits),
         cmocka_unit_test(test_json__deep_nesting_costs_no_stack),
