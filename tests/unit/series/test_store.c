@@ -647,6 +647,63 @@ static void test_store__idle_series_are_small(void **state)
     assert_true(stat(&sg_store_get_stats(f->s)->bytes) / 20000 <= 400);
 }
 
+/* Cycle after cycle other series are born, filled, and expire. Returns the bytes in use at the end.
+ */
+static uint64_t churn(struct fixture *f, int64_t *now, int cycles)
+{
+    for (int c = 0; c < cycles; c++) {
+        for (int i = 0; i < 2000; i++) {
+            uint32_t id = intern(f, i % 2 ? "a" : "b", (int)(*now / 1000 % 100000) * 2000 + i);
+            for (int k = 0; k < (i % 100 ? 2 : 300); k++)
+                assert_int_equal(sg_store_append(f->s, id, *now + k * 10, k, *now, NULL), 0);
+        }
+        for (int k = 0; k < 100; k++)
+            sg_store_tick(f->s, *now += 1000);
+    }
+    return stat(&sg_store_get_stats(f->s)->bytes);
+}
+
+static void test_store__churn_leaves_nothing_behind(void **state)
+{
+    struct fixture *f = *state;
+    f->opt.idle_expiry_ms = 5000;
+    make(f);
+    int64_t now = NOW;
+    uint64_t settled = churn(f, &now, 3);
+    assert_true(churn(f, &now, 10) <= settled + 1024); /* tables may have another size by now */
+    const struct sg_store_stats *t = sg_store_get_stats(f->s);
+    assert_int_equal(stat(&t->series), 0);
+    assert_int_equal(stat(&t->expired), 13 * 2000);
+    assert_int_equal(stat(&t->label_bytes), 0);
+    assert_int_equal(stat(&t->chunks), 0);
+    assert_int_equal(stat(&t->chunk_bytes), 0);
+    char text[200] = "";
+    sg_store_label_names(f->s, collect, text);
+    assert_string_equal(text, "");
+}
+
+static void test_store__a_bomb_of_label_sets_stops_at_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    f->opt.max_series = 1000;
+    make(f);
+    for (int i = 0; i < 1000; i++)
+        intern(f, "m", i);
+    uint64_t full = stat(&sg_store_get_stats(f->s)->bytes);
+    for (int k = 0; k < 20; k++) {
+        struct sg_batch *b = sg_batch_new(&source, 1000, NOW);
+        for (int i = 0; i < 1000; i++) {
+            uint32_t birth = sg_batch_add_birth_take(b, labels("m", 1000 * (k + 1) + i), NULL);
+            sg_batch_add_point(b, (struct sg_point){.series = SG_SERIES_NEW | birth});
+        }
+        sg_store_apply_take(f->s, b, NOW);
+    }
+    assert_int_equal(stat(&sg_store_get_stats(f->s)->bytes), full);
+    assert_int_equal(stat(&sg_store_get_stats(f->s)->rejected_limit), 20000);
+    point(f, 17, SG_OP_SET, 1, NOW); /* those that are in go on */
+    assert_int_equal(stat(&sg_store_get_stats(f->s)->samples), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_store__##name, setup, teardown)
 
 int main(void)
@@ -679,6 +736,8 @@ int main(void)
         TEST(lists_names_values_and_counts),
         TEST(keeps_metadata_and_what_was_told_before),
         TEST(idle_series_are_small),
+        TEST(churn_leaves_nothing_behind),
+        TEST(a_bomb_of_label_sets_stops_at_the_limit),
     };
     return cmocka_run_group_tests_name("series/store", tests, NULL, NULL);
 }
