@@ -208,7 +208,8 @@ int sg_batcher_put(struct sg_batcher *b, const struct sg_labels *labels,
 {
     if (b->source != b->config.source || b->result || b->received_ms != received_ms || !b->batch)
         sg__batcher_begin(b, b->config.source, NULL, received_ms);
-    int r = sg__batcher_reserve(b, 2);
+    /* A weight and the observation behind it share a batch. */
+    int r = sg__batcher_reserve(b, point->op == SG_OP_WEIGHT ? 2 : 1);
     struct sg_hash128 key = labels_key(labels);
     uint32_t series = sg__batcher_find(b, key);
     if (series == SG_CELL_PENDING)

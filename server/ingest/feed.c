@@ -19,7 +19,7 @@ void sg__feed_init(struct sg__feed *f, struct sg_batcher *b, const struct sg_lab
     }
 }
 
-static void set_text(struct sg__fault *fault, const char *fmt, va_list args)
+SG_PRINTF(2, 0) static void set_text(struct sg__fault *fault, const char *fmt, va_list args)
 {
     (void)vsnprintf(fault->text, sizeof(fault->text), fmt, args);
 }

@@ -22,15 +22,23 @@ enum { FORMAT_SALT = SG_INGEST_STATSD + 1 };
 /* Least sample rate: one observation stands for a million at most. */
 #define MIN_RATE 1e-6
 
-static int resolve(struct sg__feed *f, const struct sg__statsd_sample *s, uint32_t *ret_series)
+/* What a point of this sample carries, in s->series. Values packed into one line share the look-up.
+ */
+static int resolve(struct sg__feed *f, struct sg__statsd_sample *s)
 {
+    if (s->is_resolved && s->batch == f->b->batch_seq)
+        return 0;
     struct sg_hash128 key = sg__statsd_key(f, s);
-    uint32_t series = sg__batcher_find(f->b, key);
-    if (SG_UNLIKELY(series == SG_CELL_PENDING))
-        return sg__statsd_birth(f, key, s, ret_series);
-    if (SG_UNLIKELY(series == SG_CELL_REJECTED))
-        return sg__feed_series_full(f, s->name.p);
-    *ret_series = series;
+    s->series = sg__batcher_find(f->b, key);
+    if (SG_UNLIKELY(s->series >= SG_CELL_REJECTED)) {
+        if (s->series == SG_CELL_REJECTED)
+            return sg__feed_series_full(f, s->name.p);
+        int r = sg__statsd_birth(f, key, s, &s->series);
+        if (r < 0)
+            return r;
+    }
+    s->batch = f->b->batch_seq;
+    s->is_resolved = true;
     return 0;
 }
 
@@ -63,49 +71,47 @@ static int check_number(struct sg__feed *f, const struct sg__statsd_sample *s, s
 }
 
 /* One value of a sample whose series is known to be wanted. */
-static int emit(struct sg__feed *f, const struct sg__statsd_sample *s, struct sg_str text, double v)
+static int emit(struct sg__feed *f, struct sg__statsd_sample *s, struct sg_str text, double v)
 {
-    uint32_t series = 0;
     int r = check_number(f, s, text, &v);
     if (SG_UNLIKELY(r < 0))
         return r;
     r = sg__batcher_reserve(f->b, 2); /* EBUSY: counted as dropped, there is room again */
     (void)r;
-    r = resolve(f, s, &series);
+    r = resolve(f, s);
     if (SG_UNLIKELY(r < 0))
         return r;
     switch (s->type) {
     case SG__STATSD_COUNTER:
-        sg__feed_sample(f, series, SG_OP_COUNT, s->time_ms, v);
+        sg__feed_sample(f, s->series, SG_OP_COUNT, s->time_ms, v);
         break;
     case SG__STATSD_GAUGE:
         if (*text.p == '+' || *text.p == '-')
-            sg__feed_sample(f, series, SG_OP_GAUGE_ADD, s->time_ms, v);
+            sg__feed_sample(f, s->series, SG_OP_GAUGE_ADD, s->time_ms, v);
         else
-            sg__feed_sample(f, series, s->has_time ? SG_OP_SET : SG_OP_GAUGE_SET, s->time_ms,
+            sg__feed_sample(f, s->series, s->has_time ? SG_OP_SET : SG_OP_GAUGE_SET, s->time_ms,
                             isnan(v) ? sg_nan() : v);
         break;
     default:
         if (s->rate != 1) {
-            sg__feed_sample(f, series, SG_OP_WEIGHT, s->time_ms, 1 / s->rate);
+            sg__feed_sample(f, s->series, SG_OP_WEIGHT, s->time_ms, 1 / s->rate);
             f->b->samples--;
         }
-        sg__feed_sample(f, series, SG_OP_OBSERVE, s->time_ms, v);
+        sg__feed_sample(f, s->series, SG_OP_OBSERVE, s->time_ms, v);
         break;
     }
     return 0;
 }
 
-static int emit_member(struct sg__feed *f, const struct sg__statsd_sample *s)
+static int emit_member(struct sg__feed *f, struct sg__statsd_sample *s)
 {
-    uint32_t series = 0;
     if (!s->value.n)
         return bad_value(f, s->value.p, s->value, "a member of the set");
     (void)sg__batcher_reserve(f->b, 2);
-    int r = resolve(f, s, &series);
+    int r = resolve(f, s);
     if (r < 0)
         return r;
-    sg__batcher_add(f->b, (struct sg_point){.series = series,
+    sg__batcher_add(f->b, (struct sg_point){.series = s->series,
                                             .op = SG_OP_MEMBER,
                                             .time_ms = s->time_ms,
                                             .bits = sg_hash64_stable(s->value.p, s->value.n)});
@@ -115,7 +121,7 @@ static int emit_member(struct sg__feed *f, const struct sg__statsd_sample *s)
 
 /* The values of one sample, packed or not. The good ones count even when there is a bad one among
  * them. */
-static int emit_values(struct sg__feed *f, const struct sg__statsd_sample *s)
+static int emit_values(struct sg__feed *f, struct sg__statsd_sample *s)
 {
     int first = 0;
     if (s->type == SG__STATSD_SET)

@@ -22,8 +22,11 @@ struct sg__statsd_sample {
     struct sg_str time_text;
     enum sg__statsd_type type;
     bool has_time;
-    double rate;     /* 1: not sampled */
-    int64_t time_ms; /* of |T, or now */
+    bool is_resolved; /* the next two are good */
+    uint32_t series;  /* of a point in … */
+    uint32_t batch;   /* … this batch */
+    double rate;      /* 1: not sampled */
+    int64_t time_ms;  /* of |T, or now */
 };
 
 /* Key of the series; the tags are part of it. */

@@ -9,6 +9,8 @@
 
 #include "ingest_cases.h"
 
+#include <guard.h>
+
 #include <streamgauge/hash.h>
 
 /* What one datagram gives, printed. Free with sg_free. */
@@ -18,11 +20,9 @@ static char *datagram(struct sg_str text)
     struct sg_ingest_result r = {0};
     ingest_bench_init(&t, NULL);
     t.sink.keep_metadata = false;
-    char *copy = malloc(text.n ? text.n : 1);
-    assert_non_null(copy);
-    memcpy(copy, text.p, text.n);
-    sg_statsd_parse(t.batcher, copy, text.n, INGEST_NOW, &r);
-    free(copy);
+    struct guard g;
+    sg_statsd_parse(t.batcher, guard_put(&g, text.p, text.n), text.n, INGEST_NOW, &r);
+    guard_free(&g);
     assert_int_equal(sg_batcher_flush(t.batcher), 0);
     ingest_print_result(&r, &t.sink.out);
     (void)sg_buf_cstr(&t.sink.out);
@@ -90,6 +90,29 @@ static void test_statsd__packed_values_are_one_sample_each(void **state)
       "a{k=\"v\"} count now 2\na{k=\"v\"} count now 4\n= accepted 2 rejected 0\n");
     D("a:1:x:3|h", "a observe now 1\na observe now 3\n! 1:5 value 'x', expected a number\n"
                    "= accepted 2 rejected 1\n");
+}
+
+static void test_statsd__packed_values_outlast_a_batch(void **state)
+{
+    (void)state;
+    enum { VALUES = 5000 };
+    struct ingest_bench t;
+    struct sg_ingest_result r = {0};
+    SG_AUTO(sg_buf_deinit) struct sg_buf line;
+    sg_buf_init(&line, 65536);
+    (void)sg_buf_puts(&line, "new");
+    for (int i = 0; i < VALUES; i++)
+        (void)sg_buf_puts(&line, ":7");
+    (void)sg_buf_puts(&line, "|h|@0.5");
+    ingest_bench_init(&t, NULL);
+    t.sink.never_resolve = true;
+    sg_statsd_parse(t.batcher, line.data, line.len, INGEST_NOW, &r);
+    assert_int_equal(sg_batcher_flush(t.batcher), 0);
+    assert_int_equal(r.accepted, VALUES);
+    assert_int_equal(t.sink.points, 2 * VALUES);
+    assert_true(t.sink.batches > 1);
+    assert_int_equal(t.sink.births, t.sink.batches);
+    ingest_bench_deinit(&t);
 }
 
 static void test_statsd__several_samples_of_one_name_in_a_line(void **state)
@@ -295,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_statsd__lines_of_a_datagram_are_independent),
         cmocka_unit_test(test_statsd__sample_rate_scales_counters_and_weights_observations),
         cmocka_unit_test(test_statsd__packed_values_are_one_sample_each),
+        cmocka_unit_test(test_statsd__packed_values_outlast_a_batch),
         cmocka_unit_test(test_statsd__several_samples_of_one_name_in_a_line),
         cmocka_unit_test(test_statsd__signed_gauges_are_changes),
         cmocka_unit_test(test_statsd__tags_become_labels),
