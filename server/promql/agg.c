@@ -155,21 +155,26 @@ static struct sg_str name_of(const struct sg__node *n, uint32_t row)
     return sg__metric_name(input(n)->rows->labels[row]);
 }
 
-/* Sum of histograms; NULL with a warning when they do not fit. */
-static const struct sg_histogram *add_up(struct sg_promql_plan *p, struct sg__node *n,
-                                         const struct sg_histogram *const *h, size_t count,
-                                         uint32_t row)
+/* Sum of histograms, divided; NULL with a warning when they do not fit. Returns owned. */
+static struct sg_histogram *add_up(struct sg_promql_plan *p, struct sg__node *n,
+                                   const struct sg_histogram *const *h, size_t count, uint32_t row)
 {
-    const struct sg_histogram *sum = sg__keep(p, h[0]);
+    struct sg_histogram *sum = sg_histogram_scale(h[0], 1), *next;
     for (size_t i = 1; i < count; i++) {
-        struct sg_histogram *next;
         if (sg_histogram_combine(sum, h[i], 1, &next) < 0) {
             sg__warn_combine(p, input(n)->expr, name_of(n, row), sum, h[i]);
-            return NULL;
+            next = NULL;
         }
-        sum = sg__keep_take(p, next);
+        sg_histogram_unref(sum);
+        sum = next;
+        if (!sum)
+            return NULL;
     }
-    return sum;
+    if (op_of(n) != SG_AGG_AVG)
+        return sum;
+    next = sg_histogram_scale(sum, 1 / (double)count);
+    sg_histogram_unref(sum);
+    return next;
 }
 
 struct gathered {
@@ -226,12 +231,12 @@ static bool reduce_floats(struct sg__node *n, const struct gathered *g, double q
 static int put_histogram(struct sg_promql_plan *p, struct sg__node *n, size_t group, size_t step,
                          const struct gathered *g)
 {
-    const struct sg_histogram *sum = add_up(p, n, g->h, g->hn, g->row);
+    const struct sg_histogram *sum = sg__keep_take(p, add_up(p, n, g->h, g->hn, g->row));
     if (!sum)
         return 0;
-    if (op_of(n) == SG_AGG_AVG)
-        sum = sg__keep_take(p, sg_histogram_scale(sum, 1 / (double)g->hn));
     int rc = sg__cols_want_h(p, n);
+    if (rc == 0)
+        rc = sg__charge_samples(p, n->expr, 0);
     if (rc < 0)
         return rc;
     sg__row_h(&n->own, group)[step] = sum;
@@ -294,8 +299,9 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n->n_child; i++)
         rc = sg__compute(p, n->child[i], s);
-    if (rc == 0 && sg__groups_update(&st->groups, input(n)->rows, &n->own_rows))
-        rc = sg__rows_done(p, n);
+    if (rc == 0 && sg__groups_update(&st->groups, input(n)->rows, &n->own_rows) &&
+        (rc = sg__rows_done(p, n)) < 0)
+        st->groups.version = 0;
     if (rc == 0)
         rc = sg__cols_reset(p, n, n->rows->n, s->k);
     if (rc < 0)

@@ -19,6 +19,13 @@ int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc cod
     return code;
 }
 
+/* Errors of others have a range of bytes, but no line yet. */
+static void locate(struct sg_promql_plan *p)
+{
+    if (p->err->code != SG_OK && p->err->line == 0 && p->err->end > 0)
+        sg_error_locate(p->err, p->query->text.p, p->query->text.n);
+}
+
 int sg__check_stop(struct sg_promql_plan *p)
 {
     if (!p->opt.stop || ++p->stop_count % 256)
@@ -150,6 +157,8 @@ int sg_promql_eval(struct sg_promql_plan *p, struct sg_querier *q, struct sg_pro
     int rc = begin(p, q, grid);
     if (rc == 0)
         rc = p->root ? run_blocks(p, ret) : p->source ? run_raw(p, ret) : run_string(p, ret);
+    if (rc < 0)
+        locate(p);
     ret->samples = p->samples;
     drop_kept(p);
     p->result = NULL;

@@ -282,6 +282,8 @@ static int negate_row(struct sg_promql_plan *p, struct sg__node *n, size_t row, 
         if (!h || !h[step])
             continue;
         int rc = sg__map_target_h(p, n, &st->map, row, t);
+        if (rc == 0)
+            rc = sg__charge_samples(p, n->expr, 0);
         if (rc < 0)
             return rc;
         t->h[step] = sg__keep_take(p, sg_histogram_scale(h[step], -1));

@@ -172,7 +172,10 @@ static int update(struct sg_promql_plan *p, struct sg__node *n, bool first_block
                                         p->opt.delayed_names);
     }
     sg__intern_deinit(&set);
-    return sg__rows_done(p, n);
+    int rc = sg__rows_done(p, n);
+    if (rc < 0)
+        st->version = 0;
+    return rc;
 }
 
 /* ---- per step ---- */

@@ -2,6 +2,10 @@
  */
 #include "plan.h"
 
+/* Nested joins double a value; these bound what comes of it, in bytes of one value and of one node.
+ */
+enum { MAX_VALUE = 64 * 1024, MAX_TOTAL = 64 << 20 };
+
 struct state {
     struct sg__map map;
     struct sg_regex *re; /* label_replace */
@@ -117,10 +121,11 @@ static int update(struct sg_promql_plan *p, struct sg__node *n)
     struct sg_buf value;
     sg__intern_init(&set, in->n);
     sg_labels_builder_init(&b);
-    sg_buf_init(&value, SG_REGEX_MAX_SUBJECT);
+    sg_buf_init(&value, MAX_VALUE);
     sg__map_begin(&st->map, in->n);
     sg__rows_clear(&n->own_rows);
-    for (size_t i = 0; i < in->n; i++) {
+    size_t total = 0;
+    for (size_t i = 0; i < in->n && !value.failed && total < MAX_TOTAL; i++) {
         const struct sg_labels *l = in->labels[i];
         bool drop = in->drop[i];
         sg_buf_reset(&value);
@@ -128,20 +133,24 @@ static int update(struct sg_promql_plan *p, struct sg__node *n)
             sg_labels_builder_load(&b, l);
             sg_labels_builder_set(&b, arg(n, 1), sg_buf_str(&value));
             l = sg_labels_builder_build(&b);
+            total += sg_labels_size(l);
             drop &= !to_name;
         } else {
             sg_labels_ref(l);
         }
         st->map.to[i] = sg__intern_row_take(&set, &n->own_rows, l, drop);
     }
-    bool failed = value.failed;
+    bool failed = value.failed || total >= MAX_TOTAL;
     st->map.identity = n->own_rows.n == in->n;
     sg__intern_deinit(&set);
     sg_labels_builder_deinit(&b);
     sg_buf_deinit(&value);
-    if (failed)
-        return sg__fail(p, n->expr, SG_ELIMIT, "label value is longer than %d bytes",
-                        SG_REGEX_MAX_SUBJECT);
+    if (failed) {
+        st->map.version = 0;
+        return sg__fail(p, n->expr, SG_ELIMIT,
+                        "a label value is longer than %d bytes, or all together than %d",
+                        (int)MAX_VALUE, (int)MAX_TOTAL);
+    }
     return sg__rows_done(p, n);
 }
 

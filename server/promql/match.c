@@ -297,9 +297,10 @@ static int put(struct sg_promql_plan *p, struct sg__node *n, uint32_t row, size_
     if (!pt->h)
         return 0;
     int rc = sg__cols_want_h(p, n);
-    if (rc == 0)
-        sg__row_h(&n->own, row)[step] = pt->h;
-    return rc;
+    if (rc < 0)
+        return rc;
+    sg__row_h(&n->own, row)[step] = pt->h;
+    return sg__charge_samples(p, n->expr, 0);
 }
 
 static int compute_pairs(struct sg_promql_plan *p, struct sg__node *n, size_t k)

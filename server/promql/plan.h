@@ -390,8 +390,9 @@ sg__range_fn sg__range_function(enum sg_function_id id);
 struct sg__node *sg__range_node(struct sg_promql_plan *p, const struct sg_expr *e,
                                 bool *ret_invariant);
 /* range_hist.c */
-bool sg__rate_histograms(struct sg__call *c, const struct sg__window *w, bool counter,
-                         const struct sg_histogram **ret);
+/* Growth over the window, not extrapolated; NULL with a note. Returns owned. */
+struct sg_histogram *sg__rate_histograms(struct sg__call *c, const struct sg__window *w,
+                                         bool counter);
 bool sg__instant_delta(struct sg__call *c, const struct sg__window *w, bool rate,
                        struct sg__point *ret);
 bool sg__sum_histograms(struct sg__call *c, const struct sg__window *w, struct sg__point *ret);

@@ -249,9 +249,10 @@ static int put_point(struct sg_promql_plan *p, struct sg__node *n, size_t row, s
     if (!pt->h)
         return 0;
     int rc = sg__map_target_h(p, n, &st->map, row, t);
-    if (rc == 0)
-        t->h[step] = pt->h;
-    return rc;
+    if (rc < 0)
+        return rc;
+    t->h[step] = pt->h;
+    return sg__charge_samples(p, n->expr, 0);
 }
 
 static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,

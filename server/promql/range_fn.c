@@ -70,15 +70,18 @@ static bool extrapolated(struct sg__call *c, const struct sg__window *w, bool co
             sg__warn_mixed(c->p, c->range_at, name_of(c));
             return false;
         }
-        const struct sg_histogram *h;
-        if (w->hn < 2 || !sg__rate_histograms(c, w, counter, &h))
+        struct sg_histogram *h = w->hn < 2 ? NULL : sg__rate_histograms(c, w, counter), *scaled;
+        if (!h)
             return false;
         struct ends e = {w->ht[0], w->ht[w->hn - 1], w->hn, false, 0, 0};
         double factor = extrapolation(c, &e);
         if (rate)
             factor /= c->range_s;
-        ret->h = sg__keep_take(c->p, sg_histogram_scale(h, factor));
-        ret->v = ret->h->count;
+        scaled = sg_histogram_scale(h, factor);
+        sg_histogram_unref(h);
+        scaled->reset_hint = SG_RESET_GAUGE;
+        ret->h = sg__keep_take(c->p, scaled);
+        ret->v = scaled->count;
         return true;
     }
     if (w->n < 2)

@@ -29,16 +29,26 @@ static void warn_not_gauge(struct sg__call *c)
              SG_STR_ARG(name_of(c)));
 }
 
-/* a + factor * b, kept; NULL with a warning when they do not fit. a NULL: nothing is added to. */
-static const struct sg_histogram *combine(struct sg__call *c, const struct sg_histogram *a,
-                                          const struct sg_histogram *b, double factor)
+/* *a + factor * b takes the place of *a. False with a warning when they do not fit; *a is gone
+ * then. */
+static bool combine(struct sg__call *c, struct sg_histogram **a, const struct sg_histogram *b,
+                    double factor)
 {
-    struct sg_histogram *sum;
-    if (sg_histogram_combine(a, b, factor, &sum) < 0) {
-        sg__warn_combine(c->p, c->range_at, name_of(c), a, b);
-        return NULL;
-    }
-    return sg__keep_take(c->p, sum);
+    struct sg_histogram *sum = NULL;
+    bool fit = sg_histogram_combine(*a, b, factor, &sum) == 0;
+    if (!fit)
+        sg__warn_combine(c->p, c->range_at, name_of(c), *a, b);
+    sg_histogram_unref(*a);
+    *a = fit ? sum : NULL;
+    return fit;
+}
+
+/* Keeps the result of a window as *ret; takes h. */
+static bool put_take(struct sg__call *c, struct sg_histogram *h, struct sg__point *ret)
+{
+    ret->h = sg__keep_take(c->p, h);
+    ret->v = h->count;
+    return true;
 }
 
 static void warn_mixed_schemas(struct sg__call *c)
@@ -69,23 +79,20 @@ static bool check_kinds(struct sg__call *c, const struct sg__window *w, size_t f
     return true;
 }
 
-bool sg__rate_histograms(struct sg__call *c, const struct sg__window *w, bool counter,
-                         const struct sg_histogram **ret)
+struct sg_histogram *sg__rate_histograms(struct sg__call *c, const struct sg__window *w,
+                                         bool counter)
 {
     /* With a reset between the first two, the first is not looked at, whatever its buckets. */
     bool skip_first = counter && sg_histogram_is_reset(w->h[0], w->h[1]);
     if (!check_kinds(c, w, skip_first ? 1 : 0, counter))
-        return false;
-    const struct sg_histogram *sum = w->h[w->hn - 1];
-    if (!skip_first && !(sum = combine(c, sum, w->h[0], -1)))
-        return false;
+        return NULL;
+    struct sg_histogram *sum = sg_histogram_scale(w->h[w->hn - 1], 1);
+    if (!skip_first && !combine(c, &sum, w->h[0], -1))
+        return NULL;
     for (size_t i = skip_first ? 2 : 1; counter && i < w->hn; i++)
-        if (sg_histogram_is_reset(w->h[i - 1], w->h[i]) && !(sum = combine(c, sum, w->h[i - 1], 1)))
-            return false;
-    struct sg_histogram *gauge = sg_histogram_scale(sum, 1);
-    gauge->reset_hint = SG_RESET_GAUGE;
-    *ret = sg__keep_take(c->p, gauge);
-    return true;
+        if (sg_histogram_is_reset(w->h[i - 1], w->h[i]) && !combine(c, &sum, w->h[i - 1], 1))
+            return NULL;
+    return sum;
 }
 
 /* The two newest samples of a window with histograms, floats among them or not. */
@@ -130,35 +137,38 @@ bool sg__instant_delta(struct sg__call *c, const struct sg__window *w, bool rate
         warn_not_counter(c);
     if (!rate && !(is_gauge(two[0].h) && is_gauge(two[1].h)))
         warn_not_gauge(c);
-    const struct sg_histogram *diff = two[1].h;
-    if (!(rate && sg_histogram_is_reset(two[0].h, two[1].h)) &&
-        !(diff = combine(c, diff, two[0].h, -1)))
+    struct sg_histogram *diff = sg_histogram_scale(two[1].h, 1);
+    if (!(rate && sg_histogram_is_reset(two[0].h, two[1].h)) && !combine(c, &diff, two[0].h, -1))
         return false;
     struct sg_histogram *gauge = sg_histogram_scale(diff, rate ? 1 / seconds : 1);
+    sg_histogram_unref(diff);
     gauge->reset_hint = SG_RESET_GAUGE;
-    ret->h = sg__keep_take(c->p, gauge);
-    ret->v = gauge->count;
-    return true;
+    return put_take(c, gauge, ret);
+}
+
+static struct sg_histogram *add_up(struct sg__call *c, const struct sg__window *w)
+{
+    struct sg_histogram *sum = sg_histogram_scale(w->h[0], 1);
+    for (size_t i = 1; i < w->hn; i++)
+        if (!combine(c, &sum, w->h[i], 1))
+            return NULL;
+    return sum;
 }
 
 bool sg__sum_histograms(struct sg__call *c, const struct sg__window *w, struct sg__point *ret)
 {
-    const struct sg_histogram *sum = sg__keep(c->p, w->h[0]);
-    for (size_t i = 1; i < w->hn; i++)
-        if (!(sum = combine(c, sum, w->h[i], 1)))
-            return false;
-    ret->h = sum;
-    ret->v = sum->count;
-    return true;
+    struct sg_histogram *sum = add_up(c, w);
+    return sum && put_take(c, sum, ret);
 }
 
 bool sg__avg_histograms(struct sg__call *c, const struct sg__window *w, struct sg__point *ret)
 {
-    if (!sg__sum_histograms(c, w, ret))
+    struct sg_histogram *sum = add_up(c, w);
+    if (!sum)
         return false;
-    ret->h = sg__keep_take(c->p, sg_histogram_scale(ret->h, 1 / (double)w->hn));
-    ret->v = ret->h->count;
-    return true;
+    struct sg_histogram *avg = sg_histogram_scale(sum, 1 / (double)w->hn);
+    sg_histogram_unref(sum);
+    return put_take(c, avg, ret);
 }
 
 double sg__count_mixed(const struct sg__window *w, bool resets)

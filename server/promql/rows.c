@@ -154,7 +154,10 @@ int sg__map_update(struct sg_promql_plan *p, struct sg__node *n, struct sg__map 
     }
     sg__intern_deinit(&set);
     m->identity = n->own_rows.n == in->n;
-    return sg__rows_done(p, n);
+    int rc = sg__rows_done(p, n);
+    if (rc < 0)
+        m->version = 0;
+    return rc;
 }
 
 int sg__map_start(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m,

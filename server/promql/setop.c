@@ -49,7 +49,10 @@ static int update(struct sg_promql_plan *p, struct sg__node *n)
         st->right_to[i] =
             sg__intern_row_take(&set, &n->own_rows, sg_labels_ref(r->labels[i]), r->drop[i]);
     sg__intern_deinit(&set);
-    return sg__rows_done(p, n);
+    int rc = sg__rows_done(p, n);
+    if (rc < 0)
+        st->left_version = 0;
+    return rc;
 }
 
 static void make_mask(struct state *st, const struct sg__cols *c, const uint32_t *group,

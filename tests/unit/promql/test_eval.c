@@ -182,6 +182,45 @@ static void test_eval__limits_name_themselves(void **state)
     assert_non_null(strstr(f->err.text, "max_steps"));
 }
 
+/* A limit that was hit is hit again, though labels are only worked out when series are new. */
+static void test_eval__row_limits_hold_on_every_evaluation(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_promql_eval_options opt = {.max_series = 3};
+    load(f, "load 1m\n m{l=\"a\"} 1\n m{l=\"b\"} 2\n n{l=\"c\"} 3\n n{l=\"d\"} 4\n");
+    prepare(f, "m or n", &opt);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(eval(f, 0, 0, 0), SG_ELIMIT);
+    prepare(f, "count_values(\"v\", m or on () n)", &opt);
+    assert_int_equal(eval(f, 0, 0, 0), SG_ELIMIT);
+}
+
+static void test_eval__labels_cannot_be_doubled_without_end(void **state)
+{
+    struct fixture *f = *state;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    sg_buf_init(&text, 8192);
+    load(f, "load 1m\n m{l=\"aaaaaaaaaaaaaaaa\"} 1\n");
+    for (int i = 0; i < 40; i++)
+        sg_buf_puts(&text, "label_join(");
+    sg_buf_puts(&text, "m");
+    for (int i = 0; i < 40; i++)
+        sg_buf_puts(&text, ", \"l\", \"\", \"l\", \"l\")");
+    prepare(f, sg_buf_cstr(&text), NULL);
+    assert_int_equal(eval(f, 0, 0, 0), SG_ELIMIT);
+    assert_int_equal(eval(f, 0, 0, 0), SG_ELIMIT);
+}
+
+static void test_eval__histograms_count_as_samples(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_promql_eval_options opt = {.max_samples = 2000};
+    load(f, "load 1m\n m {{schema:0 count:8 sum:9 buckets:[1 1 1 1 1 1 1 1]}}x100\n");
+    prepare(f, "m * 2", &opt);
+    assert_int_equal(eval(f, 0, 0, 0), 0);
+    assert_int_equal(eval(f, 0, 6000000, 60000), SG_ELIMIT);
+}
+
 static int stop_at_once(void *ctx)
 {
     ++*(int *)ctx;
@@ -330,6 +369,9 @@ int main(void)
         TEST(test_eval__plan_survives_a_failed_evaluation),
         TEST(test_eval__result_outlives_plan_and_store),
         TEST(test_eval__limits_name_themselves),
+        TEST(test_eval__row_limits_hold_on_every_evaluation),
+        TEST(test_eval__labels_cannot_be_doubled_without_end),
+        TEST(test_eval__histograms_count_as_samples),
         TEST(test_eval__stops_when_told),
         TEST(test_eval__refuses_grids_that_run_backwards),
         TEST(test_eval__errors_have_a_place),
