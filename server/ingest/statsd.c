@@ -310,7 +310,7 @@ static const char *quick_fields(const char *q, const char *end, struct sg__stats
             break;
         }
     }
-    return q == end || (*q == '\n' && q[-1] != '\r') ? q : NULL;
+    return (q == end || *q == '\n') && q[-1] != '\r' ? q : NULL;
 }
 
 /* Reads a line with one value the quick way: name:number|type[|@rate][|#tags][|…]. False: it is not
