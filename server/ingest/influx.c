@@ -168,7 +168,7 @@ static int parse_time(struct sg_ingest_parser *p, const char *s, const char *end
         return 0;
     struct sg_str text = sg_str_make(s, (size_t)(end - s));
     int64_t t, unit = p->influx.unit_ns;
-    if (sg_i64_parse(text.p, text.n, &t) < 0)
+    if (sg__integer(text.p, text.n, &t) < 0)
         return sg__fault_set(&p->f, SG_ESYNTAX, s, "timestamp '%.*s', expected an integer",
                              SG__TOKEN(text.p, text.n));
     if (unit < ns_per_ms)

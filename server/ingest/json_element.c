@@ -212,7 +212,7 @@ static int read_time(struct sg__feed *f, const char **ps, const char *end, int64
     if (e == end)
         return SG_EMORE;
     size_t n = (size_t)(e - s);
-    if (number_length(s, e) != n || sg_i64_parse(s, n, ret) < 0)
+    if (number_length(s, e) != n || sg__integer(s, n, ret) < 0)
         return sg__fault_set(f, SG_ESYNTAX, s,
                              "timestamp '%.*s', expected integer milliseconds since 1970",
                              SG__TOKEN(s, n ? n : 1));

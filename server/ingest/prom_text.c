@@ -74,8 +74,7 @@ static int parse_timestamp(struct sg_ingest_parser *p, const char **ps, const ch
 {
     const char *s = *ps, *e = token_end(s, end);
     struct sg_str text = sg_str_make(s, (size_t)(e - s));
-    int r =
-        p->prom.openmetrics ? parse_seconds(text, ret_ms) : sg_i64_parse(text.p, text.n, ret_ms);
+    int r = p->prom.openmetrics ? parse_seconds(text, ret_ms) : sg__integer(text.p, text.n, ret_ms);
     if (r < 0)
         return sg__fault_set(&p->f, SG_ESYNTAX, s, "timestamp '%.*s', expected %s since 1970",
                              SG__TOKEN(s, text.n),

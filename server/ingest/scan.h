@@ -76,4 +76,19 @@ static inline const char *sg__number(const char *p, const char *end, double *ret
     return used < 0 ? NULL : p + used;
 }
 
+/* The whole of p..p+n as an integer: sg_i64_parse with a quick way for timestamps. */
+static inline int sg__integer(const char *p, size_t n, int64_t *ret)
+{
+    int64_t v = 0;
+    if (n == 0 || n > 18)
+        return sg_i64_parse(p, n, ret);
+    for (size_t i = 0; i < n; i++) {
+        if (!sg__is_digit(p[i]))
+            return sg_i64_parse(p, n, ret);
+        v = v * 10 + (p[i] - '0');
+    }
+    *ret = v;
+    return 0;
+}
+
 #endif
