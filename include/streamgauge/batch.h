@@ -1,12 +1,15 @@
-/* batch.h - what crosses from parsing threads to the engine: batches of points, and series seen for the first time.
+/* batch.h - what crosses from parsing threads to the engine: batches of points, and series seen for
+ * the first time.
  *
- * A hot point is 24 bytes: series id, operation, time, value. A series the parsing thread's cache does not know yet is a
- * *birth*: the batch carries its labels, points refer to it by index (SG_SERIES_NEW | index), and the engine answers
- * by storing the id into the birth's cell, which the cache reads on its next use. Until then further batches carry the birth again.
+ * A hot point is 24 bytes: series id, operation, time, value. A series the parsing thread's cache
+ * does not know yet is a *birth*: the batch carries its labels, points refer to it by index
+ * (SG_SERIES_NEW | index), and the engine answers by storing the id into the birth's cell, which
+ * the cache reads on its next use. Until then further batches carry the birth again.
  *
- * Stale ids: when the store expires series it raises `expire_epoch`. A cache that sees a new epoch at the start of a feed
- * forgets its ids. Expired ids rest in quarantine (at least 60 s, far longer than any batch lives) before they are used
- * again, and a point that reaches a resting id brings its series back to life.
+ * Stale ids: when the store expires series it raises `expire_epoch`. A cache that sees a new epoch
+ * at the start of a feed forgets its ids. Expired ids rest in quarantine (at least 60 s, far longer
+ * than any batch lives) before they are used again, and a point that reaches a resting id brings
+ * its series back to life.
  */
 #ifndef STREAMGAUGE_BATCH_H
 #define STREAMGAUGE_BATCH_H
@@ -17,26 +20,31 @@
 #include <streamgauge/queue.h>
 #include <streamgauge/value.h>
 
-#define SG_SERIES_NEW UINT32_C(0x80000000)  /* the rest is the index of a birth */
-#define SG_SERIES_MAX UINT32_C(0x7ffffff0)  /* ids are below */
+#define SG_SERIES_NEW UINT32_C(0x80000000) /* the rest is the index of a birth */
+#define SG_SERIES_MAX UINT32_C(0x7ffffff0) /* ids are below */
 #define SG_CELL_PENDING UINT32_C(0xffffffff)
-#define SG_CELL_REJECTED UINT32_C(0xfffffffe) /* a series limit is reached; try again after the next expire_epoch */
+/* A series limit is reached; try again after the next expire_epoch. */
+#define SG_CELL_REJECTED UINT32_C(0xfffffffe)
 
 enum sg_op {
     SG_OP_SET,       /* sample: value at time */
     SG_OP_COUNT,     /* adds to a cumulative counter kept by the engine; sampled once per tick */
-    SG_OP_GAUGE_ADD, /* changes a gauge by value (StatsD "+4|g"); a gauge that is not there starts at 0 */
-    SG_OP_GAUGE_SET, /* sets a gauge kept by the engine, so that GAUGE_ADD can follow; sampled once per tick */
-    SG_OP_WEIGHT,    /* value = weight of the OBSERVE that follows directly (sample rate); without it the weight is 1 */
-    SG_OP_OBSERVE,   /* observation into the series' exponential histogram; sampled once per pane */
-    SG_OP_MEMBER,    /* bits = sg_hash64_stable of a set member; sampled once per pane */
-    SG_OP_HISTOGRAM, /* bits = index into the batch's histograms: a whole histogram sample at time */
+    SG_OP_GAUGE_ADD, /* changes a gauge by value (StatsD "+4|g"); a gauge that is not there starts
+                        at 0 */
+    SG_OP_GAUGE_SET, /* sets a gauge kept by the engine, so that GAUGE_ADD can follow; sampled once
+                        per tick */
+    SG_OP_WEIGHT,  /* value = weight of the OBSERVE that follows directly (sample rate); without it
+                      the weight is 1 */
+    SG_OP_OBSERVE, /* observation into the series' exponential histogram; sampled once per pane */
+    SG_OP_MEMBER,  /* bits = sg_hash64_stable of a set member; sampled once per pane */
+    SG_OP_HISTOGRAM, /* bits = index into the batch's histograms: a whole histogram sample at time
+                      */
 };
 
 struct sg_point {
-    uint32_t series;  /* id, or SG_SERIES_NEW | birth index */
-    uint16_t op;      /* enum sg_op */
-    uint16_t flags;   /* 0; room for start timestamps and exemplars */
+    uint32_t series; /* id, or SG_SERIES_NEW | birth index */
+    uint16_t op;     /* enum sg_op */
+    uint16_t flags;  /* 0; room for start timestamps and exemplars */
     int64_t time_ms;
     union {
         double value;
@@ -53,7 +61,8 @@ struct sg_series_cell {
 
 struct sg_birth {
     const struct sg_labels *labels; /* owned by the batch */
-    struct sg_series_cell *cell;    /* one reference owned by the batch; NULL when nobody waits for the id */
+    struct sg_series_cell
+        *cell; /* one reference owned by the batch; NULL when nobody waits for the id */
 };
 
 enum sg_metric_type {
@@ -68,20 +77,22 @@ enum sg_metric_type {
 };
 
 struct sg_metadata {
-    char *metric;     /* family name, NUL-terminated, owned by the batch */
+    char *metric;      /* family name, NUL-terminated, owned by the batch */
     char *help, *unit; /* NULL: not told */
     enum sg_metric_type type;
 };
 
-/* One input of samples and what it promises. Lives as long as the server. Counters are for /metrics; any thread. */
+/* One input of samples and what it promises. Lives as long as the server. Counters are for
+ * /metrics; any thread. */
 struct sg_source {
-    const char *name;        /* "statsd", "http", "host", … */
-    int64_t stale_after_ms;  /* silence after which a series gets a staleness marker; 0: never (lookback decides) */
-    atomic_ullong samples;   /* points accepted by a parser */
-    atomic_ullong rejected;  /* lines or samples refused: malformed, over a limit */
-    atomic_ullong dropped;   /* lost because a queue was full */
-    atomic_ullong bytes;     /* read */
-    atomic_ullong events;    /* DogStatsD events and service checks, counted only */
+    const char *name;       /* "statsd", "http", "host", … */
+    int64_t stale_after_ms; /* silence after which a series gets a staleness marker; 0: never
+                               (lookback decides) */
+    atomic_ullong samples;  /* points accepted by a parser */
+    atomic_ullong rejected; /* lines or samples refused: malformed, over a limit */
+    atomic_ullong dropped;  /* lost because a queue was full */
+    atomic_ullong bytes;    /* read */
+    atomic_ullong events;   /* DogStatsD events and service checks, counted only */
 };
 
 struct sg_batch {
@@ -94,7 +105,8 @@ struct sg_batch {
     uint32_t n_histograms, cap_histograms;
     struct sg_birth *births;
     struct sg_metadata *metadata;
-    struct sg_histogram **histograms; /* one reference each, owned by the batch until the store takes it (then NULL) */
+    struct sg_histogram **histograms; /* one reference each, owned by the batch until the store
+                                         takes it (then NULL) */
     struct sg_point points[];
 };
 
@@ -109,8 +121,7 @@ SG_API uint32_t sg_batch_add_birth_take(struct sg_batch *b, const struct sg_labe
                                         struct sg_series_cell *cell);
 /* Copies the strings; help and unit may be {NULL, 0}. */
 SG_API void sg_batch_add_metadata(struct sg_batch *b, struct sg_str metric,
-                                  enum sg_metric_type type, struct sg_str help,
-                                  struct sg_str unit);
+                                  enum sg_metric_type type, struct sg_str help, struct sg_str unit);
 SG_API uint32_t sg_batch_add_histogram_take(struct sg_batch *b, struct sg_histogram *h);
 static inline void sg_batch_add_point(struct sg_batch *b, struct sg_point p)
 {
@@ -124,8 +135,9 @@ SG_API void sg_series_cell_unref(struct sg_series_cell *c); /* accepts NULL */
 
 /* What a store tells all parsing threads; written by the engine only. */
 struct sg_ingest_gate {
-    atomic_uint expire_epoch;   /* raised after each expiry of series */
-    atomic_bool series_full;    /* the total series limit is reached: new series are refused at the door (429) */
+    atomic_uint expire_epoch; /* raised after each expiry of series */
+    atomic_bool series_full;  /* the total series limit is reached: new series are refused at the
+                                 door (429) */
 };
 
 #endif

@@ -1,9 +1,10 @@
 /* hll.h - HyperLogLog: distinct counts that merge, for StatsD sets.
  *
- * Precision 12: 4096 registers, standard error 1.6 %. Sparse (sorted register list) while small, dense (one byte a
- * register) beyond, so a set of ten members costs tens of bytes. Registers merge by maximum, so a window is the merge of
- * its panes. Hashes must come from sg_hash64_stable, so that panes of different processes merge.
- * Source: Flajolet et al. 2007; Ertl, arXiv 1702.01284 (the improved raw estimator, no bias tables).
+ * Precision 12: 4096 registers, standard error 1.6 %. Sparse (sorted register list) while small,
+ * dense (one byte a register) beyond, so a set of ten members costs tens of bytes. Registers merge
+ * by maximum, so a window is the merge of its panes. Hashes must come from sg_hash64_stable, so
+ * that panes of different processes merge. Source: Flajolet et al. 2007; Ertl, arXiv 1702.01284
+ * (the improved raw estimator, no bias tables).
  */
 #ifndef STREAMGAUGE_HLL_H
 #define STREAMGAUGE_HLL_H

@@ -1,7 +1,8 @@
-/* querier.h - the table by which an evaluator asks for series. The series store implements it, a test may too.
+/* querier.h - the table by which an evaluator asks for series. The series store implements it, a
+ * test may too.
  *
- * An open querier pins what it has seen: labels, handles and objects stay valid until close, also while the writer goes on.
- * It never blocks the writer. A querier is used by one thread at a time.
+ * An open querier pins what it has seen: labels, handles and objects stay valid until close, also
+ * while the writer goes on. It never blocks the writer. A querier is used by one thread at a time.
  *
  *     struct sg_querier q;  sg_store_querier_open(store, &q);
  *     q.ops->select(&q, matchers, n, &sel, &err);
@@ -33,26 +34,29 @@ struct sg_selection {
 };
 
 struct sg_querier_ops {
-    /* Appends every live series that matches all n matchers. Nothing matching is not an error. SG_ELIMIT when more than
-     * q->max_series match. */
+    /* Appends every live series that matches all n matchers. Nothing matching is not an error.
+     * SG_ELIMIT when more than q->max_series match. */
     int (*select)(struct sg_querier *q, const struct sg_matcher *const *matchers, size_t n,
                   struct sg_selection *ret, struct sg_error *reterr);
-    /* Replaces the content of `ret` by the samples with after_ms < time <= until_ms, in time order, staleness markers included. */
+    /* Replaces the content of `ret` by the samples with after_ms < time <= until_ms, in time order,
+     * staleness markers included. */
     void (*read)(struct sg_querier *q, const void *handle, int64_t after_ms, int64_t until_ms,
                  struct sg_samples *ret);
-    /* The newest sample with after_ms < time <= until_ms (may be a staleness marker). False when there is none. */
+    /* The newest sample with after_ms < time <= until_ms (may be a staleness marker). False when
+     * there is none. */
     bool (*last)(struct sg_querier *q, const void *handle, int64_t after_ms, int64_t until_ms,
                  struct sg_sample *ret);
-    /* Changes whenever a series is born or expires: while it is equal, an earlier selection is still complete. */
+    /* Changes whenever a series is born or expires: while it is equal, an earlier selection is
+     * still complete. */
     uint64_t (*generation)(struct sg_querier *q);
     void (*close)(struct sg_querier *q);
 };
 
 struct sg_querier {
     const struct sg_querier_ops *ops;
-    void *ctx;           /* the implementation's */
-    uint64_t slot;       /* the implementation's */
-    size_t max_series;   /* per select; 0: no limit */
+    void *ctx;         /* the implementation's */
+    uint64_t slot;     /* the implementation's */
+    size_t max_series; /* per select; 0: no limit */
 };
 
 static inline void sg_selection_init(struct sg_selection *s)

@@ -1,8 +1,17 @@
-/* store.h - the series store: identities, windows of samples, index. Single writer, readers on any thread.
+/* store.h - the series store: identities, windows of samples, index. Single writer, readers on any
+ * thread.
  *
- * Everything here is for the engine thread, except sg_store_querier_open (and what it opens), sg_store_gate and
- * sg_store_stats, which any thread may use. Readers pin an epoch and never block the writer; what the writer unlinks is freed after
- * the last reader that could see it has closed. The store reads no clock: now_ms is told.
+ * Everything here is for the engine thread, except sg_store_querier_open (and what it opens),
+ * sg_store_gate and sg_store_stats, which any thread may use. Readers pin an epoch and never block
+ * the writer; what the writer unlinks is freed after the last reader that could see it has closed.
+ * The store reads no clock: now_ms is told.
+ *
+ * A sample is stored when it is not older than now - retention, not further ahead than max_future,
+ * and not older than its series' newest sample by more than out_of_order. Of two samples at one
+ * time the first stays. From a retention of 50 years on all these limits are off. A series that is
+ * silent for its source's stale_after (by the engine's clock) gets one staleness marker at the time
+ * of its newest sample + stale_after; a sample that still arrives at or before that takes the
+ * marker away.
  */
 #ifndef STREAMGAUGE_STORE_H
 #define STREAMGAUGE_STORE_H
@@ -16,15 +25,16 @@
 struct sg_store;
 
 struct sg_store_options {
-    int64_t retention_ms;        /* samples older than now - retention are dropped; > 0 */
-    int64_t out_of_order_ms;     /* how much older than its series' newest sample one may be */
-    int64_t max_future_ms;       /* how far ahead of now a sample may be */
-    int64_t idle_expiry_ms;      /* a series without samples for that long is forgotten; 0: retention decides */
-    uint32_t max_series;         /* in total */
+    int64_t retention_ms;    /* samples older than now - retention are dropped; > 0 */
+    int64_t out_of_order_ms; /* how much older than its series' newest sample one may be */
+    int64_t max_future_ms;   /* how far ahead of now a sample may be */
+    int64_t idle_expiry_ms;  /* a series without samples for that long is forgotten; 0: retention
+                                decides */
+    uint32_t max_series;     /* in total */
     uint32_t max_series_per_metric;
-    uint32_t max_labels;         /* per series, the name included */
-    int64_t histogram_pane_ms;   /* sampling period of OBSERVE accumulators; 1000 */
-    int64_t distinct_pane_ms;    /* sampling period of MEMBER accumulators; 10000 */
+    uint32_t max_labels;       /* per series, the name included */
+    int64_t histogram_pane_ms; /* sampling period of OBSERVE accumulators; 1000 */
+    int64_t distinct_pane_ms;  /* sampling period of MEMBER accumulators; 10000 */
 };
 
 /* Monotonic counters and gauges for /metrics; relaxed atomics, written by the engine. */
@@ -35,10 +45,10 @@ struct sg_store_stats {
     atomic_ullong rejected_duplicate; /* same time, other value */
     atomic_ullong rejected_too_old, rejected_future, rejected_limit, rejected_kind;
     atomic_ullong births, expired, stale_markers;
-    atomic_ullong series;             /* live now */
+    atomic_ullong series;              /* live now */
     atomic_ullong chunks, chunk_bytes; /* sealed now */
-    atomic_ullong sealed_samples;     /* in sealed chunks now */
-    atomic_ullong bytes;              /* heap bytes of series, chunks and index now, labels not included */
+    atomic_ullong sealed_samples;      /* in sealed chunks now */
+    atomic_ullong bytes; /* heap bytes of series, chunks and index now, labels not included */
     atomic_ullong label_bytes;
 };
 
@@ -48,7 +58,8 @@ SG_API SG_NODISCARD int sg_store_new(const struct sg_store_options *opt, struct 
 /* No querier may be open. Accepts NULL. */
 SG_API void sg_store_free(struct sg_store *s);
 
-/* Applies and frees a batch: births answered, points appended, metadata kept. Never fails as a whole; refusals are counted. */
+/* Applies and frees a batch: births answered, points appended, metadata kept. Never fails as a
+ * whole; refusals are counted. */
 SG_API void sg_store_apply_take(struct sg_store *s, struct sg_batch *batch, int64_t now_ms);
 /* Id of a label set, born if need be. SG_ELIMIT. Shares labels. For rules and embedders. */
 SG_API SG_NODISCARD int sg_store_intern(struct sg_store *s, const struct sg_labels *labels,
@@ -57,8 +68,8 @@ SG_API SG_NODISCARD int sg_store_intern(struct sg_store *s, const struct sg_labe
 /* One float sample. SG_EINVALID with the reason when it is refused. */
 SG_API int sg_store_append(struct sg_store *s, uint32_t id, int64_t time_ms, double v,
                            int64_t now_ms, struct sg_error *reterr);
-/* Once per base tick, before evaluation: samples the accumulators, sets due staleness markers, and does a bounded piece of
- * sealing, retention and expiry work. */
+/* Once per base tick, before evaluation: samples the accumulators, sets due staleness markers, and
+ * does a bounded piece of sealing, retention and expiry work. */
 SG_API void sg_store_tick(struct sg_store *s, int64_t now_ms);
 
 SG_API struct sg_ingest_gate *sg_store_gate(struct sg_store *s);
@@ -66,12 +77,13 @@ SG_API const struct sg_store_stats *sg_store_get_stats(const struct sg_store *s)
 /* Opens a querier; at most 256 are open at a time, SG_EBUSY beyond. */
 SG_API SG_NODISCARD int sg_store_querier_open(struct sg_store *s, struct sg_querier *ret);
 
-/* Metadata of a metric family, copied under the store's own rules; any thread. The callback borrows its arguments. */
+/* Metadata of a metric family, copied under the store's own rules; any thread. The callback borrows
+ * its arguments. */
 SG_API void sg_store_metadata_each(struct sg_store *s,
-                                   void (*each)(void *ctx, const struct sg_metadata *m),
-                                   void *ctx);
+                                   void (*each)(void *ctx, const struct sg_metadata *m), void *ctx);
 
-/* Listings for the HTTP API; any thread. Order is arbitrary, each text once; borrowed for the call. */
+/* Listings for the HTTP API; any thread. Order is arbitrary, each text once; borrowed for the call.
+ */
 SG_API void sg_store_label_names(struct sg_store *s, void (*each)(void *ctx, struct sg_str name),
                                  void *ctx);
 SG_API void sg_store_label_values(struct sg_store *s, struct sg_str name,

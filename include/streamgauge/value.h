@@ -1,6 +1,7 @@
 /* value.h - sample values and columns of samples, and the rules for NaN.
  *
- * A staleness marker is one particular NaN; every comparison with it is by bits. Ordinary NaN is a value like others.
+ * A staleness marker is one particular NaN; every comparison with it is by bits. Ordinary NaN is a
+ * value like others.
  */
 #ifndef STREAMGAUGE_VALUE_H
 #define STREAMGAUGE_VALUE_H
@@ -8,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <streamgauge/compiler.h>
 #include <streamgauge/histogram.h>
 #include <streamgauge/hll.h>
+#include <string.h>
 
 #define SG_STALE_BITS UINT64_C(0x7ff0000000000002)
 #define SG_NAN_BITS UINT64_C(0x7ff8000000000001)
@@ -50,11 +51,12 @@ enum sg_value_kind {
 
 struct sg_sample {
     int64_t time_ms;
-    double v;                /* float value; histogram: count; distinct: estimate; or the staleness marker */
-    const void *obj;         /* NULL for floats and staleness markers; borrowed */
+    double v; /* float value; histogram: count; distinct: estimate; or the staleness marker */
+    const void *obj; /* NULL for floats and staleness markers; borrowed */
 };
 
-/* Samples of one series in time order, as columns. obj is NULL while every sample is a float. Reused between reads. */
+/* Samples of one series in time order, as columns. obj is NULL while every sample is a float.
+ * Reused between reads. */
 struct sg_samples {
     int64_t *time_ms;
     double *v;

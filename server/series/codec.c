@@ -31,23 +31,23 @@ static unsigned bit_length(uint64_t x)
  * are short. */
 static struct widths plan_widths(const uint64_t *residuals, size_t n)
 {
-    unsigned upto[65] = {0}; /* residuals of at most that length */
+    unsigned at_most[65] = {0}; /* residuals of at most that length */
     unsigned longest = 0;
     for (size_t i = 0; i < n; i++) {
         unsigned length = bit_length(residuals[i]);
-        upto[length]++;
+        at_most[length]++;
         longest = length > longest ? length : longest;
     }
     if (longest == 0)
         return (struct widths){0};
     for (unsigned i = 1; i <= longest; i++)
-        upto[i] += upto[i - 1];
+        at_most[i] += at_most[i - 1];
     struct widths best = {longest, longest, longest, SIZE_MAX};
     for (unsigned a = 1; a <= longest; a++) {
-        size_t head = upto[0] + (size_t)(upto[a] - upto[0]) * (2 + a);
+        size_t head = at_most[0] + (size_t)(at_most[a] - at_most[0]) * (2 + a);
         for (unsigned b = a; b <= longest; b++) {
-            size_t bits = head + (size_t)(upto[b] - upto[a]) * (3 + b) +
-                          (size_t)(upto[longest] - upto[b]) * (3 + longest);
+            size_t bits = head + (size_t)(at_most[b] - at_most[a]) * (3 + b) +
+                          (size_t)(at_most[longest] - at_most[b]) * (3 + longest);
             if (bits < best.bits)
                 best = (struct widths){a, b, longest, bits};
         }

@@ -216,7 +216,7 @@ static bool is_resting(void *ctx, uint32_t id)
 
 void sg__store_expire(struct sg_store *s, const uint32_t *ids, size_t n, int64_t now_ms)
 {
-    const struct sg_labels **labels = sg_alloc(n * sizeof(*labels));
+    const struct sg_labels **labels = sg_alloc(n * sizeof(const struct sg_labels *));
     for (size_t i = 0; i < n; i++) {
         struct sg__slot *slot = sg__slot_at(s, ids[i]);
         labels[i] = slot->labels;

@@ -72,7 +72,7 @@ static int select_series(struct sg_querier *q, const struct sg_matcher *const *m
     struct sg_store *s = q->ctx;
     struct selecting sel = {.store = s, .matchers = matchers, .n = n, .ret = ret};
     sel.max_series = q->max_series ? ret->n + q->max_series : 0;
-    sel.memos = sg_calloc(n + 1, sizeof(*sel.memos));
+    sel.memos = sg_calloc(n + 1, sizeof(struct memo *));
     struct sg__source source = sg__index_plan(&s->index, matchers, n);
     if (!source.everything) {
         sel.skip = source.by;

@@ -26,8 +26,8 @@ static void chain_collect(struct chain *chain, const struct sg__block *b, int64_
             continue;
         if (chain->n == chain->cap) {
             chain->cap *= 2;
-            const struct sg__chunk **more = sg_alloc(chain->cap * sizeof(*more));
-            memcpy(more, chain->chunks, chain->n * sizeof(*more));
+            const struct sg__chunk **more = sg_alloc(chain->cap * sizeof(const struct sg__chunk *));
+            memcpy(more, chain->chunks, chain->n * sizeof(const struct sg__chunk *));
             if (chain->chunks != chain->near)
                 sg_free(chain->chunks);
             chain->chunks = more;
