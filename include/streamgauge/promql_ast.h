@@ -321,7 +321,7 @@ enum sg_binary_op {
 #define SG_BINARY_ENUM(id, text, priority, class) SG_OP_##id,
     SG_BINARY_MAP(SG_BINARY_ENUM)
 #undef SG_BINARY_ENUM
-        SG_OP_COUNT
+        SG_BINARY_OP_COUNT
 };
 enum sg_binary_class {
     SG_BINARY_SET,

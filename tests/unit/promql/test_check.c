@@ -166,7 +166,7 @@ static bool operands_fit(enum sg_binary_class class, bool with_bool, enum sg_exp
 static void test_operators__check_their_operands(void **state)
 {
     (void)state;
-    for (int op = 0; op < SG_OP_COUNT; op++) {
+    for (int op = 0; op < SG_BINARY_OP_COUNT; op++) {
         for (int a = SG_TYPE_SCALAR; a <= SG_TYPE_RANGE; a++) {
             for (int b = SG_TYPE_SCALAR; b <= SG_TYPE_RANGE; b++) {
                 for (int with_bool = 0; with_bool < 2; with_bool++) {
