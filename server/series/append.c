@@ -41,10 +41,26 @@ static void end(const struct applying *a)
 
 /* ---- one sample ---- */
 
+/* In front of a marker of ours: the series went on, so the marker was early and goes; unless the
+ * sample is refused. */
+static enum sg__put put_before_marker(struct sg_store *s, struct sg__slot *slot,
+                                      struct sg_sample sample)
+{
+    struct sg_sample marker;
+    SG_ASSERT(sg__series_newest(slot, &marker));
+    sg__series_unmark(&s->keeper, slot);
+    enum sg__put put = sg__series_put(&s->keeper, slot, sample);
+    if (put == SG__PUT_OLD) {
+        sg__series_append_slow(&s->keeper, slot, marker);
+        slot->flags |= SG__MARKED;
+    }
+    return put;
+}
+
 enum sg__put sg__store_put(struct sg_store *s, struct sg__slot *slot, struct sg_sample sample)
 {
     if ((slot->flags & SG__MARKED) && sample.time_ms <= slot->last_ms)
-        sg__series_unmark(&s->keeper, slot); /* our marker was early: the series goes on */
+        return put_before_marker(s, slot, sample);
     enum sg__put put = sg__series_put(&s->keeper, slot, sample);
     if (put == SG__PUT_STORED)
         slot->flags &= (uint8_t)~SG__MARKED;
@@ -98,6 +114,8 @@ static bool put_checked(struct applying *a, struct sg__slot *slot, struct sg_sam
     }
     enum sg__put put = sg__store_put(a->store, slot, sample);
     count_put(a, put);
+    if (put == SG__PUT_OLD)
+        return false;
     slot->flags &= (uint8_t)~SG__QUIET;
     if (put == SG__PUT_STORED && sg_is_stale(sample.v))
         slot->flags |= SG__QUIET;

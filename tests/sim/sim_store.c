@@ -104,20 +104,20 @@ static void model_set(struct world *w, struct model_series *s, int64_t t, uint64
         w->want.future++;
         return;
     }
-    s->quiet = false;
-    if (s->marked && t <= s->t[s->n - 1]) {
-        s->n--;
-        s->marked = false;
+    bool before_marker = s->marked && t <= s->t[s->n - 1];
+    size_t n = s->n - before_marker;
+    if (!unlimited(w) && n && s->t[n - 1] - t > w->opt.out_of_order_ms) {
+        w->want.old++;
+        return;
     }
+    s->quiet = false;
+    s->n = n;
+    s->marked = s->marked && !before_marker;
     if (s->n == 0 || t > s->t[s->n - 1]) {
         model_insert(s, s->n, t, bits);
         s->marked = false;
         s->quiet = bits == SG_STALE_BITS;
         w->want.samples++;
-        return;
-    }
-    if (!unlimited(w) && s->t[s->n - 1] - t > w->opt.out_of_order_ms) {
-        w->want.old++;
         return;
     }
     size_t at = s->n;
