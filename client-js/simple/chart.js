@@ -213,12 +213,12 @@ export class Chart {
             hi = Math.max(hi, 0);
             lo = Math.min(lo, 0);
         }
+        if (this.o.unit === 'percent' && hi > 1 && hi < 1.1)
+            hi = 1; /* parts of a whole: what is over is the jitter of reading the parts one after the other */
         const axis = valueAxis(lo, hi, {
             min: this.o.min, max: this.o.max?.(), atLeast: this.o.atLeast, binary: this.o.unit.startsWith('bytes'),
             wanted: Math.max(2, Math.min(5, Math.floor(height / 28))), former: this.former,
         });
-        if (this.o.unit === 'percent' && this.o.min === 0 && axis.hi > 1 && hi <= 1.0001)
-            axis.hi = 1;
         this.former = axis;
         return axis;
     }

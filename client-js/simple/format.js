@@ -12,7 +12,7 @@ const SMALL = ['', 'm', 'µ', 'n'];
  * @param {number} digits significant ones
  */
 function significant(v, digits) {
-    const a = Math.abs(v);
+    const a = Math.abs(Number(v.toPrecision(digits))); /* 0.9999 has one digit before the point */
     if (a === 0)
         return '0';
     const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(a)));

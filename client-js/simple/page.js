@@ -55,7 +55,7 @@ const host = new Host(connection);
 const own = new Own(connection, () => paused);
 const tryIt = new TryIt(connection, () => paused);
 /* The server's pulse: changes every second, whatever else is quiet. */
-connection.subscribe(new Subscription('pulse', 'time()', { history: '0s', keepMs: 1000 }));
+connection.subscribe(new Subscription('pulse', 'time()', { history: '', keepMs: 1000 }));
 connection.connect();
 
 /** @param {string} reason */

@@ -106,7 +106,7 @@ export const panels = [
 ];
 
 export const mounts = {
-    size: `node_filesystem_size_bytes{${job}} > 0`,
+    size: `node_filesystem_size_bytes{${job}} > 16777216`,
     avail: `node_filesystem_avail_bytes{${job}}`,
 };
 

@@ -50,7 +50,8 @@ export class Subscription {
 
     request() {
         const resume = this.offset ? { epoch: this.epoch, offset: this.offset } : {};
-        return { action: 'subscribe', id: this.id, query: this.query, interval: this.interval, history: this.historyText, ...resume };
+        const history = this.historyText ? { history: this.historyText } : {};
+        return { action: 'subscribe', id: this.id, query: this.query, interval: this.interval, ...history, ...resume };
     }
 }
 

@@ -69,6 +69,7 @@ export class TryIt {
         const box = byId('try-error');
         byId('try-input').setAttribute('aria-invalid', String(Boolean(error)));
         box.hidden = !error;
+        byId('try-result').hidden = Boolean(error);
         box.replaceChildren();
         if (!error)
             return;
