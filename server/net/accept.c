@@ -132,17 +132,20 @@ int sg__accept_open(struct sg__edge *e, const int *fds)
     e->listener_count = e->net->cfg.listen_count;
     e->listener = sg_calloc(e->listener_count, sizeof(*e->listener));
     e->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int rc = 0;
     for (size_t i = 0; i < e->listener_count; i++) {
         struct sg__listener *l = &e->listener[i];
-        l->edge = e;
         l->fd = fds[i];
         l->tls = e->net->cfg.listen[i].tls;
         l->poll.data = l;
-        if (uv_poll_init(&e->loop, &l->poll, l->fd) != 0)
-            return SG_EIO;
-        start(l);
+        if (uv_poll_init(&e->loop, &l->poll, l->fd) == 0) {
+            l->edge = e;
+            continue;
+        }
+        close(l->fd);
+        rc = SG_EIO;
     }
-    return 0;
+    return rc;
 }
 
 static void on_poll_closed(uv_handle_t *h)
@@ -167,6 +170,12 @@ void sg__accept_close(struct sg__edge *e)
     e->accept_resume_ms = 0;
 }
 
+void sg__accept_start(struct sg__edge *e)
+{
+    for (size_t i = 0; i < e->listener_count; i++)
+        start(&e->listener[i]);
+}
+
 void sg__accept_resume(struct sg__edge *e)
 {
     if (!e->accept_resume_ms || e->now_ms < e->accept_resume_ms)
@@ -174,6 +183,5 @@ void sg__accept_resume(struct sg__edge *e)
     e->accept_resume_ms = 0;
     if (e->reserve_fd < 0)
         e->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (size_t i = 0; i < e->listener_count; i++)
-        start(&e->listener[i]);
+    sg__accept_start(e);
 }

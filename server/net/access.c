@@ -224,7 +224,10 @@ void sg__http_handle(struct sg__conn *c)
     const struct sg__route *route =
         sg__routes_find(&e->net->routes, path, 1u << rq->method, &allow);
     q->route = route;
-    if (c->refused && !(route && route->kind == SG__ROUTE_HEALTHY) && !sg_ws_wanted(rq)) {
+    bool socket =
+        route && (route->kind == SG__ROUTE_STREAM || route->kind == SG__ROUTE_NOTIFICATIONS);
+    if (c->refused && !(route && route->kind == SG__ROUTE_HEALTHY) &&
+        !(socket && sg_ws_wanted(rq))) { /* a WebSocket is told by 1013 */
         refuse_full(c);
         return;
     }

@@ -96,8 +96,6 @@ void sg__conn_established(struct sg__conn *c)
         return;
     c->edge->fresh_count--;
     sg_list_remove(&c->pending);
-    if (c->tls) /* ends lws's deadline of the handshake */
-        lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
 }
 
 void sg__conn_doom(struct sg__conn *c, enum sg__counter reason)
@@ -261,6 +259,9 @@ int sg__conn_rx(struct sg__conn *c, char *p, size_t n)
     sg__edge_update_clock(c->edge);
     sg__count(&c->edge->counters, SG__C_BYTES_IN, (long long)n);
     c->heard = true;
+    if (!c->spoke && c->tls) /* the handshake is over, and lws's deadline with it */
+        lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+    c->spoke = true;
     while (n > 0 && !c->doomed) {
         size_t used = n;
         switch ((enum sg__conn_state)c->state) {

@@ -77,6 +77,10 @@ static void drain(struct sg__edge *e)
 static void handle(struct sg__edge *e, struct sg__message *m)
 {
     switch (m->kind) {
+    case SG__MSG_SERVE:
+        sg__accept_start(e);
+        sg_free(m);
+        break;
     case SG__MSG_DRAIN:
         drain(e);
         sg_free(m);
@@ -148,7 +152,7 @@ static void before_sleep(uv_prepare_t *p)
 
 /* --- life --- */
 
-static int open_ingest(struct sg__edge *e)
+static void open_ingest(struct sg__edge *e)
 {
     const struct sg_net_config *cfg = &e->net->cfg;
     static struct sg_ingest_gate no_gate;
@@ -159,26 +163,26 @@ static int open_ingest(struct sg__edge *e)
         .gate = cfg->store ? sg_store_gate(cfg->store) : &no_gate,
     };
     e->batcher = sg_batcher_new(&bc);
-    return 0;
 }
 
 static int open_all(struct sg__edge *e, const int *fds)
 {
     if (uv_loop_init(&e->loop) != 0)
         return sg_error_set(&e->error, SG_EIO, "cannot make an event loop");
+    e->loop.data = e;
     sg__edge_update_clock(e);
     sg__wheel_init(&e->wheel, e->now_ms);
     uv_async_init(&e->loop, &e->wake, on_wake);
     uv_timer_init(&e->loop, &e->timer);
     uv_prepare_init(&e->loop, &e->before_sleep);
     e->wake.data = e->timer.data = e->before_sleep.data = e;
-    int rc = open_ingest(e);
-    if (rc == 0)
-        rc = sg__hooks_open(e, &e->error);
+    open_ingest(e);
+    int rc = sg__accept_open(e, fds);
+    if (rc < 0)
+        return sg_error_set(&e->error, SG_EIO, "cannot watch a listening socket");
+    rc = sg__hooks_open(e, &e->error);
     if (rc == 0)
         rc = sg__lws_open(e, &e->error);
-    if (rc == 0 && sg__accept_open(e, fds) < 0)
-        rc = sg_error_set(&e->error, SG_EIO, "cannot watch a listening socket");
     if (rc < 0)
         return rc;
     uv_timer_start(&e->timer, on_timer, TIMER_MS, TIMER_MS);
@@ -194,33 +198,43 @@ static void set_state(struct sg__edge *e, enum sg__edge_state state)
     pthread_mutex_unlock(&e->net->lock);
 }
 
+/* Messages of other edges may wake this one as long as they turn: nobody takes down its `wake`
+ * before all are through. */
+static void wait_for_others(struct sg__edge *e)
+{
+    struct sg_net *net = e->net;
+    pthread_mutex_lock(&net->lock);
+    net->ended++;
+    pthread_cond_broadcast(&net->changed);
+    while (net->ended < net->serving)
+        pthread_cond_wait(&net->changed, &net->lock);
+    pthread_mutex_unlock(&net->lock);
+}
+
 /* Everything must be closed before the loop can be: our handles, lws's sockets and its own handles.
  */
-static void close_all(struct sg__edge *e)
+static void close_all(struct sg__edge *e, bool served)
 {
     atomic_store(&e->hurry, true);
     sg__accept_close(e);
     SG_LIST_FOREACH_SAFE(it, tmp, &e->conns)
     sg__conn_doom(SG_CONTAINER_OF(it, struct sg__conn, all), SG__C_CLOSED_DRAIN);
     reap(e);
+    if (served)
+        wait_for_others(e);
     uv_close((uv_handle_t *)&e->wake, NULL);
     uv_close((uv_handle_t *)&e->timer, NULL);
     uv_close((uv_handle_t *)&e->before_sleep, NULL);
-    if (e->lws) {
-        for (int i = 0; i < 10 && e->jobs == 0; i++)
-            uv_run(&e->loop, UV_RUN_NOWAIT); /* sockets of lws close in here */
+    for (int i = 0; i < 10; i++)
+        uv_run(&e->loop, UV_RUN_NOWAIT); /* lws's sockets close in here */
+    if (e->lws)
         lws_context_destroy(e->lws);
-    }
     for (int i = 0; i < END_TURNS && uv_run(&e->loop, UV_RUN_ONCE); i++)
         ;
     if (e->lws)
         lws_context_destroy(e->lws);
     if (uv_loop_close(&e->loop) != 0)
         SG_LOG(WARN, "net", "an event loop did not end clean", "edge=%u", e->number);
-    sg_hub_free(e->hub);
-    e->hub = NULL;
-    sg_batcher_free(e->batcher);
-    sg_buf_deinit(&e->out);
 }
 
 struct start {
@@ -237,13 +251,15 @@ static void *edge_main(void *arg)
     pthread_setname_np(pthread_self(), name);
     int rc = open_all(e, start.fds);
     if (rc < 0) {
+        if (e->loop.data)
+            close_all(e, false);
         set_state(e, SG__EDGE_FAILED);
         return NULL;
     }
     set_state(e, SG__EDGE_SERVING);
     while (!e->stopping)
         uv_run(&e->loop, UV_RUN_DEFAULT);
-    close_all(e);
+    close_all(e, true);
     set_state(e, SG__EDGE_ENDED);
     return NULL;
 }
@@ -266,6 +282,8 @@ int sg__edge_start(struct sg_net *net, unsigned number, const int *fds, struct s
         (struct sg_ws_config){.max_message = net->cfg.hub.message_bytes, .max_fragments = 1024};
     net->edge[number] = e;
     if (pthread_create(&e->thread, NULL, edge_main, &start) != 0) {
+        for (size_t i = 0; i < net->cfg.listen_count; i++)
+            close(fds[i]);
         net->edge[number] = NULL;
         sg_free(e);
         return sg_error_set(reterr, SG_EIO, "cannot start an edge thread");
@@ -274,6 +292,7 @@ int sg__edge_start(struct sg_net *net, unsigned number, const int *fds, struct s
     while (e->state == SG__EDGE_STARTING)
         pthread_cond_wait(&net->changed, &net->lock);
     bool failed = e->state == SG__EDGE_FAILED;
+    net->serving += !failed;
     pthread_mutex_unlock(&net->lock);
     if (!failed)
         return 0;
@@ -302,10 +321,17 @@ static void drop_messages(struct sg__edge *e)
     }
 }
 
-void sg__edge_join_free(struct sg__edge *e)
+void sg__edge_join(struct sg__edge *e)
 {
     pthread_join(e->thread, NULL);
+}
+
+void sg__edge_free(struct sg__edge *e)
+{
     drop_messages(e);
+    sg_hub_free(e->hub);
+    sg_batcher_free(e->batcher);
+    sg_buf_deinit(&e->out);
     sg_free(e->listener);
     sg_free(e);
 }

@@ -75,6 +75,7 @@ struct sg__conn {
     bool ending : 1;  /* shut down as soon as the socket has drained */
     bool refused : 1; /* over a limit: everything but health is told 503 */
     bool heard : 1;   /* since the last ping */
+    bool spoke : 1;   /* any byte has come */
     bool was_ws : 1, was_sse : 1, was_ndjson : 1; /* gauges to take back */
     bool in_session_count : 1;
     uint8_t missed; /* pings */
@@ -88,6 +89,7 @@ struct sg__listener {
 };
 
 enum sg__message_kind {
+    SG__MSG_SERVE, /* all edges are there: accept */
     SG__MSG_DRAIN,
     SG__MSG_STOP,
     SG__MSG_RELOAD_TLS, /* pair: one reference of an SSL_CTX */
@@ -160,8 +162,8 @@ struct sg_net {
     atomic_uint connections, sessions;
     atomic_bool draining;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* an edge's state, or its last connection went */
-    unsigned edge_count;
+    pthread_cond_t changed;              /* an edge's state, or its last connection went */
+    unsigned edge_count, serving, ended; /* serving, ended: under lock */
     struct sg__edge *edge[SG_EDGES_MAX];
 };
 
@@ -172,14 +174,19 @@ int sg__lws_open(struct sg__edge *e, struct sg_error *reterr);
 bool sg__lws_adopt(struct sg__edge *e, struct sg__conn *c, int fd);
 
 /* --- edge.c --- */
+/* Takes the fds, also when it fails. The edge serves when it is told SG__MSG_SERVE. */
 int sg__edge_start(struct sg_net *net, unsigned number, const int *fds, struct sg_error *reterr);
-void sg__edge_join_free(struct sg__edge *e);
+/* An edge's hub is looked at by the others (metrics): free none before all are joined. */
+void sg__edge_join(struct sg__edge *e);
+void sg__edge_free(struct sg__edge *e);
 /* Any thread. Returns 0 and takes the message, or SG_EBUSY. Weight 0 is never refused. */
 int sg__edge_tell(struct sg__edge *e, struct sg__message *m, size_t weight);
 void sg__edge_update_clock(struct sg__edge *e);
 
 /* --- accept.c --- */
+/* Takes the fds, one per listen. Does not accept yet. */
 int sg__accept_open(struct sg__edge *e, const int *fds);
+void sg__accept_start(struct sg__edge *e);
 void sg__accept_close(struct sg__edge *e);
 /* From the timer: wakes listeners that rest. */
 void sg__accept_resume(struct sg__edge *e);

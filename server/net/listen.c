@@ -68,7 +68,15 @@ static int bind_and_listen(int fd, struct sockaddr_storage *sa, socklen_t len, u
     return 0;
 }
 
-int sg__listen_open(const char *address, uint16_t *port, struct sg_error *reterr)
+static int bind_only(int fd, const struct sockaddr_storage *sa, socklen_t len)
+{
+    if (set(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+        (sa->ss_family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0))
+        return -1;
+    return bind(fd, (const struct sockaddr *)sa, len);
+}
+
+static int open_socket(const char *address, uint16_t *port, bool probe, struct sg_error *reterr)
 {
     struct sockaddr_storage sa;
     int len = make_address(address, *port, &sa);
@@ -76,7 +84,9 @@ int sg__listen_open(const char *address, uint16_t *port, struct sg_error *reterr
         return sg_error_set(reterr, SG_EINVALID,
                             "listen address '%s' is not a numeric IPv4 or IPv6 address", address);
     int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && set_options(fd, sa.ss_family) == 0 &&
+    if (fd >= 0 && probe && bind_only(fd, &sa, (socklen_t)len) == 0)
+        return fd;
+    if (fd >= 0 && !probe && set_options(fd, sa.ss_family) == 0 &&
         bind_and_listen(fd, &sa, (socklen_t)len, port) == 0)
         return fd;
     int e = errno;
@@ -84,6 +94,16 @@ int sg__listen_open(const char *address, uint16_t *port, struct sg_error *reterr
         close(fd);
     return sg_error_set(reterr, SG_EIO, "cannot listen on %s port %u: %s", address, *port,
                         strerror(e));
+}
+
+int sg__listen_open(const char *address, uint16_t *port, struct sg_error *reterr)
+{
+    return open_socket(address, port, false, reterr);
+}
+
+int sg__listen_probe(const char *address, uint16_t port, struct sg_error *reterr)
+{
+    return open_socket(address, &port, true, reterr);
 }
 
 bool sg_net_is_loopback(const char *address)

@@ -11,5 +11,8 @@
  * SG_EINVALID (not a numeric address) or SG_EIO. An address without port would let each edge have
  * another one: the caller passes on the first's. */
 int sg__listen_open(const char *address, uint16_t *port, struct sg_error *reterr);
+/* Binds alone, without listening: fails when anybody listens there, shared or not. Returns the fd
+ * or an error as above. */
+int sg__listen_probe(const char *address, uint16_t port, struct sg_error *reterr);
 
 #endif

@@ -62,15 +62,17 @@ static int check(const struct sg_net_config *cfg, struct sg_error *reterr)
     return 0;
 }
 
-static void raise_file_limit(const struct sg_net_config *cfg)
+/* Enough for the connections; and not much more, since lws keeps 16 bytes per possible descriptor
+ * and edge. */
+static void set_file_limit(const struct sg_net_config *cfg)
 {
     struct rlimit r;
     rlim_t need = cfg->limits.max_connections + (rlim_t)OTHER_FILES;
-    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= need)
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || (r.rlim_cur >= need && r.rlim_cur <= 4 * need))
         return;
     rlim_t had = r.rlim_cur;
     r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > need ? need : r.rlim_max;
-    if (r.rlim_cur > had && setrlimit(RLIMIT_NOFILE, &r) < 0)
+    if (r.rlim_cur != had && setrlimit(RLIMIT_NOFILE, &r) < 0)
         r.rlim_cur = had;
     if (r.rlim_cur < need)
         SG_LOG(WARN, "net", "fewer file descriptors than connections allowed",
@@ -94,15 +96,31 @@ static int load_pair(struct sg_net *net, struct sg_error *reterr)
     return 0;
 }
 
+/* SO_REUSEPORT would let a second server of the same user share the port in silence. */
+static int check_free(const struct sg_net *net, size_t i, struct sg_error *reterr)
+{
+    if (net->ports[i] == 0)
+        return 0;
+    int fd = sg__listen_probe(net->cfg.listen[i].address, net->ports[i], reterr);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
 /* All sockets before any thread: an address in use stops the start with nothing to undo but
  * descriptors. */
 static int open_sockets(struct sg_net *net, int *fds, struct sg_error *reterr)
 {
     size_t n = net->cfg.listen_count;
-    for (size_t i = 0; i < n; i++)
-        net->ports[i] = net->cfg.listen[i].port;
     for (size_t k = 0; k < n * net->edge_count; k++)
         fds[k] = -1;
+    for (size_t i = 0; i < n; i++) {
+        net->ports[i] = net->cfg.listen[i].port;
+        int rc = check_free(net, i, reterr);
+        if (rc < 0)
+            return rc;
+    }
     for (size_t k = 0; k < n * net->edge_count; k++) {
         fds[k] = sg__listen_open(net->cfg.listen[k % n].address, &net->ports[k % n], reterr);
         if (fds[k] < 0)
@@ -123,20 +141,28 @@ static void free_net(struct sg_net *net)
     sg_free(net);
 }
 
+static struct sg__message *message(enum sg__message_kind kind)
+{
+    struct sg__message *m = sg_calloc(1, sizeof(*m));
+    m->kind = kind;
+    return m;
+}
+
 static int start_edges(struct sg_net *net, struct sg_error *reterr)
 {
     size_t n = net->cfg.listen_count, total = n * net->edge_count;
     int *fds = sg_calloc(total, sizeof(*fds));
     int rc = open_sockets(net, fds, reterr);
-    unsigned started = 0;
-    while (rc == 0 && started < net->edge_count) {
-        rc = sg__edge_start(net, started, fds + started * n, reterr);
-        started += rc == 0;
+    unsigned given = 0;
+    while (rc == 0 && given < net->edge_count) {
+        rc = sg__edge_start(net, given, fds + given * n, reterr);
+        given++;
     }
-    if (rc < 0)
-        for (size_t k = started * n; k < total; k++)
-            if (fds[k] >= 0)
-                close(fds[k]);
+    for (size_t k = given * n; rc < 0 && k < total; k++)
+        if (fds[k] >= 0)
+            close(fds[k]);
+    for (unsigned i = 0; rc == 0 && i < net->edge_count; i++)
+        (void)sg__edge_tell(net->edge[i], message(SG__MSG_SERVE), 0);
     sg_free(fds);
     return rc;
 }
@@ -159,7 +185,7 @@ int sg_net_start(const struct sg_net_config *cfg, struct sg_net **ret, struct sg
     pthread_cond_init(&net->changed, &attr);
     pthread_condattr_destroy(&attr);
     sg__peers_init(&net->peers, cfg->limits.max_per_address);
-    raise_file_limit(cfg);
+    set_file_limit(cfg);
     rc = sg__auth_init(&net->auth, cfg, reterr);
     if (rc == 0)
         rc = sg__routes_init(&net->routes, cfg, reterr);
@@ -201,13 +227,6 @@ bool sg_net_edge_has_room(struct sg_net *net, unsigned edge)
 {
     struct sg_mpsc *q = &net->edge[edge]->frames;
     return atomic_load_explicit(&q->weight, memory_order_relaxed) < q->max_weight / 2;
-}
-
-static struct sg__message *message(enum sg__message_kind kind)
-{
-    struct sg__message *m = sg_calloc(1, sizeof(*m));
-    m->kind = kind;
-    return m;
 }
 
 int sg_net_reload_tls(struct sg_net *net, struct sg_error *reterr)
@@ -259,6 +278,9 @@ void sg_net_free(struct sg_net *net)
             (void)sg__edge_tell(net->edge[i], message(SG__MSG_STOP), 0);
     for (unsigned i = 0; i < net->edge_count; i++)
         if (net->edge[i])
-            sg__edge_join_free(net->edge[i]);
+            sg__edge_join(net->edge[i]);
+    for (unsigned i = 0; i < net->edge_count; i++)
+        if (net->edge[i])
+            sg__edge_free(net->edge[i]);
     free_net(net);
 }

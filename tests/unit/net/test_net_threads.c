@@ -546,6 +546,21 @@ static void test_net__taken_port_is_told(void **state)
     free(f);
 }
 
+static void test_net__second_server_does_not_share_the_port(void **state)
+{
+    (void)state;
+    struct fixture *f = make(2);
+    start(f);
+    struct sg_net *second;
+    struct sg_error err = {0};
+    struct sg_net_listen same = {.address = "127.0.0.1", .port = sg_net_port(f->net, 0)};
+    struct sg_net_config cfg = f->cfg;
+    cfg.listen = &same;
+    assert_int_equal(sg_net_start(&cfg, &second, &err), SG_EIO);
+    assert_non_null(strstr(err.text, "in use"));
+    stop(f);
+}
+
 /* --- as a server --- */
 
 static volatile sig_atomic_t ended;
@@ -601,6 +616,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_net__drain_tells_clients_when_to_come_back),
         cmocka_unit_test(test_net__public_address_needs_tokens),
         cmocka_unit_test(test_net__taken_port_is_told),
+        cmocka_unit_test(test_net__second_server_does_not_share_the_port),
     };
     return cmocka_run_group_tests_name("net/threads", tests, NULL, NULL);
 }
