@@ -1,0 +1,420 @@
+/* test_session.c - sessions: limits, states, keep-alive, deadlines, groups, blocks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <streamgauge/deflate.h>
+
+#include "hub_rig.h"
+
+struct fixture {
+    struct rig r;
+    struct client_model c;
+    struct line l;
+};
+
+static struct fixture *start(enum sg_wire wire, enum sg_dialect dialect)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    rig_init(&f->r);
+    cm_init(&f->c, (enum cm_wire)wire);
+    line_open(&f->r, &f->l, &f->c, wire, dialect);
+    return f;
+}
+
+static void finish(struct fixture *f)
+{
+    assert_int_equal(f->c.violations, 0);
+    line_cut(&f->l);
+    cm_deinit(&f->c);
+    rig_deinit(&f->r);
+    free(f);
+}
+
+static unsigned long long stat(struct fixture *f, size_t offset)
+{
+    const char *p = (const char *)sg_hub_get_stats(f->r.hub) + offset;
+    return atomic_load((atomic_ullong *)(uintptr_t)p);
+}
+#define STAT(f, field) stat(f, offsetof(struct sg_hub_stats, field))
+
+static void test_session__says_nothing_before_start(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    rig_step(&f->r);
+    line_say(&f->l, "{\"action\":\"ping\"}");
+    assert_int_equal(f->l.writes, 0);
+    assert_int_equal(sg_session_get_state(f->l.session), SG_SESSION_CONNECTING);
+    sg_session_start(f->l.session);
+    assert_int_equal(f->c.welcomes, 1);
+    finish(f);
+}
+
+static void test_session__id_names_its_edge_and_is_found(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    const char *id = sg_session_id(f->l.session);
+    assert_int_equal(strlen(id), 34);
+    assert_int_equal(sg_session_id_edge(sg_str_from(id)), 0);
+    assert_ptr_equal(sg_hub_find_session(f->r.hub, sg_str_from(id)), f->l.session);
+    assert_null(sg_hub_find_session(f->r.hub, SG_STR("0-00")));
+    assert_int_equal(sg_session_id_edge(SG_STR("64-00112233445566778899aabbccddeeff")), SG_ESYNTAX);
+    assert_int_equal(sg_session_id_edge(SG_STR("63-00112233445566778899aabbccddeeff")), 63);
+    assert_int_equal(sg_session_id_edge(SG_STR("")), SG_ESYNTAX);
+    finish(f);
+}
+
+static void test_session__subscriptions_are_limited(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_SIMPLE);
+    sg_session_start(f->l.session);
+    for (int i = 0; i <= 100; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "{\"action\":\"subscribe\",\"metric\":\"m%d\"}", i % 101);
+        f->r.now_ms += 100;
+        rig_flush(&f->r);
+        f->r.n_topics = 0; /* the rig has room for few */
+        line_say(&f->l, text);
+    }
+    assert_int_equal(f->c.simple_errors, 1);
+    assert_string_equal(f->c.last_error, "limit of 100 subscriptions per session reached");
+    finish(f);
+}
+
+static void test_session__actions_per_second_are_limited(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    for (int i = 0; i < 405; i++)
+        line_say(&f->l, "{\"action\":\"ping\"}");
+    assert_int_equal(f->c.pongs, 400);
+    assert_int_equal(f->c.errors, 5);
+    assert_string_equal(f->c.last_error_code, "busy");
+    f->r.now_ms += 1000;
+    rig_flush(&f->r);
+    for (int i = 0; i < 105; i++)
+        line_say(&f->l, "{\"action\":\"ping\"}");
+    assert_int_equal(f->c.pongs, 500);
+    finish(f);
+}
+
+static void test_session__messages_are_limited_in_size_depth_and_number(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    char *big = malloc(70001);
+    memset(big, '[', 70000);
+    big[70000] = 0;
+    line_say(&f->l, big);
+    assert_string_equal(f->c.last_error, "limit of 65536 bytes per message passed");
+    big[17] = 0;
+    line_say(&f->l, big);
+    assert_string_equal(f->c.last_error, "limit of 16 levels of nesting passed");
+    size_t n = 0;
+    n += (size_t)sprintf(big, "[0");
+    for (int i = 0; i < 200; i++)
+        n += (size_t)sprintf(big + n, ",0");
+    strcpy(big + n, "]");
+    line_say(&f->l, big);
+    assert_string_equal(f->c.last_error, "limit of 200 actions per message passed");
+    free(big);
+    finish(f);
+}
+
+static void test_session__a_busy_engine_is_a_retryable_error(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    f->r.busy = true;
+    line_subscribe(&f->l, "a", "x");
+    assert_string_equal(f->c.last_error_code, "busy");
+    f->r.busy = false;
+    line_subscribe(&f->l, "a", "x");
+    rig_step(&f->r);
+    assert_int_equal(cm_find(&f->c, "a")->fulls, 1);
+    finish(f);
+}
+
+static void test_session__the_last_one_to_leave_closes_the_topic(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    line_subscribe(&f->l, "a", "x");
+    line_subscribe(&f->l, "b", "x");
+    rig_step(&f->r);
+    assert_int_equal(f->r.opens, 1);
+    line_say(&f->l, "{\"action\":\"unsubscribe\",\"id\":\"a\"}");
+    assert_int_equal(f->r.closes, 0);
+    f->r.busy = true;
+    line_say(&f->l, "{\"action\":\"unsubscribe\",\"id\":\"b\"}");
+    assert_int_equal(f->r.closes, 0);
+    f->r.busy = false;
+    rig_step(&f->r); /* a close that was refused is tried again */
+    assert_int_equal(f->r.closes, 1);
+    rig_step(&f->r);
+    assert_int_equal(f->r.closes, 1);
+    assert_int_equal(STAT(f, subscriptions), 0);
+    finish(f);
+}
+
+static void test_session__a_topic_closed_and_opened_anew_is_announced_again(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    struct rig_topic *t = rig_topic(&f->r, "x", 100);
+    t->present[0] = true;
+    line_subscribe(&f->l, "a", "x");
+    rig_step(&f->r);
+    rig_send_take(&f->r, sg_track_closed(t->track, f->r.now_ms));
+    sg_track_free(t->track);
+    t->track = NULL;
+    t->value[0] = 9;
+    rig_step(&f->r);
+    struct cm_sub *s = cm_find(&f->c, "a");
+    assert_int_equal(s->subscribed, 2);
+    assert_int_equal(s->stream, 2);
+    assert_null(rig_compare(&f->r, t, s));
+    finish(f);
+}
+
+static void test_session__a_topic_that_does_not_come_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    f->r.hold = true;
+    line_subscribe(&f->l, "a", "x");
+    for (int i = 0; i < 70; i++)
+        rig_step(&f->r);
+    assert_int_equal(f->r.opens, 2);
+    f->r.hold = false;
+    rig_step(&f->r);
+    assert_int_equal(cm_find(&f->c, "a")->fulls, 1);
+    finish(f);
+}
+
+static void test_session__a_dead_connection_is_left_alone(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    line_subscribe(&f->l, "a", "x");
+    rig_step(&f->r);
+    f->l.dead = true;
+    rig_topic(&f->r, "x", 100)->present[1] = true;
+    unsigned writes = f->l.writes;
+    rig_step(&f->r);
+    rig_step(&f->r);
+    assert_int_equal(sg_session_get_state(f->l.session), SG_SESSION_CLOSING);
+    assert_int_equal(f->l.writes, writes);
+    assert_false(f->l.closed); /* it was the transport that said so */
+    line_say(&f->l, "{\"action\":\"ping\"}");
+    sg_session_writable(f->l.session);
+    finish(f);
+}
+
+static void test_session__drain_says_goodbye_and_lets_nobody_in(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    struct sg_session_options so = {.transport = &line_transport, .ctx = &f->l};
+    struct sg_session *late = NULL;
+    struct sg_error err = {0};
+    sg_session_start(f->l.session);
+    sg_hub_drain(f->r.hub, 4000);
+    assert_true(f->l.closed);
+    assert_int_equal(f->l.close_code, 1001);
+    unsigned ms = 0;
+    assert_int_equal(sscanf(f->l.close_reason, "{\"retryAfter\":%u}", &ms), 1);
+    assert_in_range(ms, 2000, 6000);
+    assert_int_equal(sg_session_open(f->r.hub, &so, &late, &err), SG_EBUSY);
+    finish(f);
+}
+
+static void test_session__sse_gets_comments_and_ws_does_not(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_SSE, SG_DIALECT_V1);
+    struct client_model ws;
+    struct line l;
+    cm_init(&ws, CM_WS);
+    line_open(&f->r, &l, &ws, SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    sg_session_start(l.session);
+    unsigned sse_before = f->l.writes, ws_before = l.writes;
+    for (int i = 0; i < 310; i++)
+        rig_step(&f->r);
+    assert_int_equal(f->l.writes - sse_before, 2); /* 31 s */
+    assert_int_equal(l.writes - ws_before, 0);
+    line_cut(&l);
+    cm_deinit(&ws);
+    finish(f);
+}
+
+static void test_session__equals_share_one_group_and_one_block(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 20 };
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    struct client_model *c = calloc(CLIENTS, sizeof(*c));
+    struct line l[CLIENTS];
+    sg_session_start(f->l.session);
+    for (int i = 0; i < CLIENTS; i++) {
+        cm_init(&c[i], CM_WS);
+        line_open(&f->r, &l[i], &c[i], SG_WIRE_WS, SG_DIALECT_V1);
+        sg_session_start(l[i].session);
+        /* The order of subscribing does not matter. */
+        line_subscribe(&l[i], "a", i % 2 ? "x" : "y");
+        line_subscribe(&l[i], "b", i % 2 ? "y" : "x");
+    }
+    rig_step(&f->r);
+    assert_int_equal(STAT(f, groups), 2); /* and the one without subscriptions */
+    rig_topic(&f->r, "x", 100)->present[0] = true;
+    rig_topic(&f->r, "y", 100)->present[0] = true;
+    unsigned writes = l[3].writes;
+    rig_step(&f->r);
+    for (int i = 0; i < CLIENTS; i++) {
+        assert_int_equal(c[i].violations, 0);
+        assert_int_equal(cm_find(&c[i], "a")->updates, 1);
+        assert_int_equal(cm_find(&c[i], "b")->updates, 1);
+    }
+    assert_int_equal(l[3].writes, writes + 1); /* both frames in one block */
+    for (int i = 0; i < CLIENTS; i++) {
+        line_cut(&l[i]);
+        cm_deinit(&c[i]);
+    }
+    free(c);
+    assert_int_equal(STAT(f, groups), 1);
+    finish(f);
+}
+
+static void test_session__heartbeats_go_to_v1_only(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    struct client_model simple;
+    struct line l;
+    cm_init(&simple, CM_WS);
+    line_open(&f->r, &l, &simple, SG_WIRE_WS, SG_DIALECT_SIMPLE);
+    sg_session_start(f->l.session);
+    sg_session_start(l.session);
+    rig_send_take(&f->r, sg_publisher_heartbeat(&f->r.pub, 777));
+    rig_flush(&f->r);
+    assert_int_equal(f->c.heartbeats, 1);
+    assert_int_equal(f->c.heartbeat_ms, 777);
+    assert_int_equal(l.writes, 0);
+    line_cut(&l);
+    cm_deinit(&simple);
+    finish(f);
+}
+
+static void test_session__arguments_are_checked_as_a_whole(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_SSE, SG_DIALECT_V1);
+    struct sg_error err = {0};
+    struct sg_str none = {NULL, 0};
+    const struct sg_arg bad[] = {{SG_STR("query"), SG_STR("x")}, {SG_STR("query"), SG_STR("bad(")}};
+    assert_int_equal(sg_session_subscribe_args(f->l.session, bad, 2, none, &err), SG_ESYNTAX);
+    assert_string_equal(err.text, "query: parse error: unexpected end of input");
+    assert_int_equal(err.pos, 3);
+    assert_int_equal(STAT(f, subscriptions), 0);
+    memset(&err, 0, sizeof(err));
+    const struct sg_arg nothing[] = {{SG_STR("color"), SG_STR("red")}};
+    assert_int_equal(sg_session_subscribe_args(f->l.session, nothing, 1, none, &err), SG_EINVALID);
+    memset(&err, 0, sizeof(err));
+    const struct sg_arg soon[] = {{SG_STR("query"), SG_STR("x")},
+                                  {SG_STR("interval"), SG_STR("soon")}};
+    assert_int_equal(sg_session_subscribe_args(f->l.session, soon, 2, none, &err), SG_ESYNTAX);
+    assert_int_equal(strncmp(err.text, "interval: ", 10), 0);
+    assert_int_equal(f->l.writes, 0);
+    finish(f);
+}
+
+/* A large frame is compressed once for those who agreed on it, and comes out as it went in. */
+static void test_session__deflate_compresses_large_frames(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    struct rig_topic *t = rig_topic(&f->r, "x", 100);
+    t->wanted = true;
+    for (int i = 0; i < RIG_SERIES; i++)
+        t->present[i] = true;
+    rig_step(&f->r);
+    struct sg_frame *full = sg_track_full(t->track);
+    struct sg_deflater z;
+    sg_deflater_init(&z, 15, 1);
+    const struct sg_block *plain = sg_frame_encode(full, SG_ENC_WS, NULL);
+    const struct sg_block *packed = sg_frame_encode(full, SG_ENC_WS_Z, &z);
+    assert_ptr_equal(packed, sg_frame_encode(full, SG_ENC_WS_Z, &z));
+    assert_true(packed->n < plain->n / 2);
+    assert_int_equal((uint8_t)packed->data[0], 0xc1);
+    struct sg_inflater in;
+    struct sg_deflate_params params = {
+        .agreed = true, .client_no_takeover = true, .server_bits = 15, .client_bits = 15};
+    SG_AUTO(sg_buf_deinit) struct sg_buf out;
+    sg_buf_init(&out, 1 << 20);
+    sg_inflater_init(&in, &params, 0);
+    assert_int_equal(sg_inflater_feed(&in, packed->data + 4, packed->n - 4, &out, 1 << 20), 0);
+    assert_int_equal(sg_inflater_finish(&in, &out, 1 << 20), 0);
+    assert_int_equal(out.len, plain->n - 4);
+    assert_memory_equal(out.data, plain->data + 4, out.len);
+    sg_inflater_deinit(&in);
+    sg_deflater_deinit(&z);
+    sg_frame_unref(full);
+    finish(f);
+}
+
+static void test_session__what_waits_for_a_slow_one_is_capped(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct sg_hub_options o;
+    rig_options(&f->r, &o);
+    o.limits.session_out_bytes = 2000;
+    rig_start(&f->r, &o);
+    cm_init(&f->c, CM_WS);
+    line_open(&f->r, &f->l, &f->c, SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    f->l.slow_percent = 100;
+    for (int i = 0; i < 200; i++)
+        line_say(&f->l, "{\"action\":\"ping\",\"time\":123456}");
+    assert_true(f->l.closed);
+    assert_int_equal(f->l.close_code, 1008);
+    finish(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_session__says_nothing_before_start),
+        cmocka_unit_test(test_session__id_names_its_edge_and_is_found),
+        cmocka_unit_test(test_session__subscriptions_are_limited),
+        cmocka_unit_test(test_session__actions_per_second_are_limited),
+        cmocka_unit_test(test_session__messages_are_limited_in_size_depth_and_number),
+        cmocka_unit_test(test_session__a_busy_engine_is_a_retryable_error),
+        cmocka_unit_test(test_session__the_last_one_to_leave_closes_the_topic),
+        cmocka_unit_test(test_session__a_topic_closed_and_opened_anew_is_announced_again),
+        cmocka_unit_test(test_session__a_topic_that_does_not_come_is_asked_for_again),
+        cmocka_unit_test(test_session__a_dead_connection_is_left_alone),
+        cmocka_unit_test(test_session__drain_says_goodbye_and_lets_nobody_in),
+        cmocka_unit_test(test_session__sse_gets_comments_and_ws_does_not),
+        cmocka_unit_test(test_session__equals_share_one_group_and_one_block),
+        cmocka_unit_test(test_session__heartbeats_go_to_v1_only),
+        cmocka_unit_test(test_session__arguments_are_checked_as_a_whole),
+        cmocka_unit_test(test_session__deflate_compresses_large_frames),
+        cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
+    };
+    return cmocka_run_group_tests_name("hub/session", tests, NULL, NULL);
+}
