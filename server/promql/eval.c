@@ -112,15 +112,21 @@ static int run_blocks(struct sg_promql_plan *p, struct sg_promql_result *ret)
     return rc;
 }
 
+static int not_for_ranges(struct sg_promql_plan *p)
+{
+    return sg__fail(p, p->query->root, SG_EINVALID,
+                    "invalid expression type \"%s\" for range query, must be scalar or instant "
+                    "vector",
+                    sg_expr_type_text(p->query->root->type));
+}
+
 /* A range selector or subquery as the whole expression: its raw samples. */
 static int run_raw(struct sg_promql_plan *p, struct sg_promql_result *ret)
 {
     struct sg__source *src = p->source;
     struct sg__span s = {p->grid.start_ms, 1, 1, 0, 1};
-    if (p->grid.start_ms != p->grid.end_ms)
-        return sg__fail(p, src->expr, SG_EINVALID,
-                        "invalid expression type \"range vector\" for range query, must be scalar "
-                        "or instant vector");
+    if (ret->range)
+        return not_for_ranges(p);
     int rc = sg__source_open(p, src, &s);
     if (rc == 0)
         rc = sg__result_reserve(p, ret, src->rows->n);
@@ -138,6 +144,8 @@ static int run_raw(struct sg_promql_plan *p, struct sg_promql_result *ret)
 static int run_string(struct sg_promql_plan *p, struct sg_promql_result *ret)
 {
     struct sg_str text = p->query->root->u.string;
+    if (ret->range)
+        return not_for_ranges(p);
     char *copy = sg_arena_strndup(&ret->arena, text.p, text.n);
     if (!copy)
         return sg_error_set(p->err, SG_ELIMIT, "result is too large");

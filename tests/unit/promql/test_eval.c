@@ -248,6 +248,18 @@ static void test_eval__refuses_grids_that_run_backwards(void **state)
     assert_int_equal(eval(f, 0, 10, 0), SG_EINVALID);
 }
 
+static void test_eval__ranges_need_scalars_or_vectors(void **state)
+{
+    struct fixture *f = *state;
+    prepare(f, "m[5m]", NULL);
+    assert_int_equal(eval(f, 0, 0, 1000), SG_EINVALID);
+    assert_non_null(strstr(f->err.text, "\"range vector\""));
+    prepare(f, "\"text\"", NULL);
+    assert_int_equal(eval(f, 0, 1000, 1000), SG_EINVALID);
+    assert_non_null(strstr(f->err.text, "\"string\""));
+    assert_int_equal(eval(f, 0, 0, 0), 0);
+}
+
 /* ---- errors ---- */
 
 static void test_eval__errors_have_a_place(void **state)
@@ -374,6 +386,7 @@ int main(void)
         TEST(test_eval__histograms_count_as_samples),
         TEST(test_eval__stops_when_told),
         TEST(test_eval__refuses_grids_that_run_backwards),
+        TEST(test_eval__ranges_need_scalars_or_vectors),
         TEST(test_eval__errors_have_a_place),
         TEST(test_eval__bad_regex_is_refused_before_data),
         TEST(test_eval__notes_are_told_once_with_place),
