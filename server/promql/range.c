@@ -1,6 +1,7 @@
 /* range.c - functions over range selectors and subqueries: every series is decoded once, windows
  * are two moving indices. */
 #include "plan.h"
+#include "stats.h"
 #include <streamgauge/time.h>
 
 /* ---- where windows come from ---- */
@@ -91,22 +92,13 @@ static void finish(struct sg__series *r, size_t n, size_t hn, bool sketches)
                                  hn};
 }
 
-/* The common case has none; a loop without a branch vectorises. */
-static bool any_stale(const double *v, size_t n)
-{
-    uint64_t found = 0;
-    for (size_t i = 0; i < n; i++)
-        found |= sg_double_bits(v[i]) == SG_STALE_BITS;
-    return found;
-}
-
 /* Splits what was read into floats and histograms, in place; staleness markers go. */
 static void split(struct sg__series *r)
 {
     struct sg_samples *f = &r->floats;
     size_t n = 0, hn = 0;
     bool histograms = f->obj && f->kind == SG_KIND_HISTOGRAM;
-    if (!histograms && !any_stale(f->v, f->n)) {
+    if (!histograms && !sg__any_nan(f->v, f->n)) { /* so no marker either */
         finish(r, f->n, 0, f->obj && f->kind == SG_KIND_DISTINCT);
         return;
     }

@@ -87,7 +87,7 @@ static bool extrapolated(struct sg__call *c, const struct sg__window *w, bool co
     if (w->n < 2)
         return false;
     double diff = w->v[w->n - 1] - w->v[0];
-    if (counter)
+    if (counter && sg__any_drop(w->v, w->n))
         for (size_t i = 1; i < w->n; i++)
             if (w->v[i] < w->v[i - 1])
                 diff += w->v[i - 1];

@@ -3,6 +3,7 @@
 #include "stats.h"
 #include <stdlib.h>
 #include <streamgauge/value.h>
+#include <string.h>
 
 void sg__mean_add(struct sg__mean *m, double x)
 {
@@ -33,6 +34,41 @@ void sg__mean_add(struct sg__mean *m, double x)
 double sg__mean_value(const struct sg__mean *m)
 {
     return m->incremental ? m->mean + m->c : m->sum / m->n + m->c / m->n;
+}
+
+/* Four values at a time (GNU vector extension: whatever the machine has for it). */
+typedef double double4 __attribute__((vector_size(32)));
+typedef int64_t mask4 __attribute__((vector_size(32)));
+
+bool sg__any_nan(const double *v, size_t n)
+{
+    mask4 found = {0};
+    size_t i = 0;
+    bool any = false;
+    for (; i + 4 <= n; i += 4) {
+        double4 x;
+        memcpy(&x, v + i, sizeof(x));
+        found |= x != x;
+    }
+    for (; i < n; i++)
+        any |= v[i] != v[i];
+    return any || (found[0] | found[1] | found[2] | found[3]);
+}
+
+bool sg__any_drop(const double *v, size_t n)
+{
+    mask4 found = {0};
+    size_t i = 1;
+    bool any = false;
+    for (; i + 4 <= n; i += 4) {
+        double4 x, before;
+        memcpy(&x, v + i, sizeof(x));
+        memcpy(&before, v + i - 1, sizeof(before));
+        found |= x < before;
+    }
+    for (; i < n; i++)
+        any |= v[i] < v[i - 1];
+    return any || (found[0] | found[1] | found[2] | found[3]);
 }
 
 double sg__sum(const double *v, size_t n)

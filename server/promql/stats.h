@@ -31,6 +31,10 @@ struct sg__mean {
 void sg__mean_add(struct sg__mean *m, double x);
 double sg__mean_value(const struct sg__mean *m);
 
+/* Whether any of n values is NaN; whether any is smaller than the one before it. Without branches,
+ * so wide windows are cheap. */
+bool sg__any_nan(const double *v, size_t n);
+bool sg__any_drop(const double *v, size_t n);
 double sg__sum(const double *v, size_t n);
 /* Population variance of n > 0 values, compensated Welford. */
 double sg__variance(const double *v, size_t n);

@@ -83,6 +83,27 @@ static void test_stats__quantile_outside_and_nan(void **state)
     assert_near(sg__quantile(1, v, 3), 3, 0);
 }
 
+/* Every place in arrays of every small length, so that blocks and their rests are met. */
+static void test_stats__any_nan_and_any_drop_look_everywhere(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 40; n++) {
+        double v[40];
+        for (size_t i = 0; i < n; i++)
+            v[i] = (double)i;
+        assert_false(sg__any_nan(v, n));
+        assert_false(sg__any_drop(v, n));
+        for (size_t i = 0; i < n; i++) {
+            v[i] = NAN;
+            assert_true(sg__any_nan(v, n));
+            assert_false(sg__any_drop(v, n));
+            v[i] = (double)i - 1.5;
+            assert_true(sg__any_drop(v, n) == (i > 0));
+            v[i] = (double)i;
+        }
+    }
+}
+
 static void test_stats__regression_of_a_line(void **state)
 {
     const int64_t t[] = {1000, 3000, 4000, 9000};
@@ -124,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_stats__variance_of_large_offsets),
         cmocka_unit_test(test_stats__quantile_equals_sorting),
         cmocka_unit_test(test_stats__quantile_outside_and_nan),
+        cmocka_unit_test(test_stats__any_nan_and_any_drop_look_everywhere),
         cmocka_unit_test(test_stats__regression_of_a_line),
         cmocka_unit_test(test_stats__regression_of_a_constant_is_exact),
         cmocka_unit_test(test_stats__min_and_max_follow_the_rules_of_nan),
