@@ -221,9 +221,9 @@ int sg_address_parse(const char *text, char *ret_host, uint16_t *ret_port, struc
     struct in_addr v4;
     struct in6_addr v6;
     if (n == 0 || strcmp(ret_host, "*") == 0)
-        strcpy(ret_host, "0.0.0.0");
+        memcpy(ret_host, "0.0.0.0", sizeof("0.0.0.0"));
     else if (strcmp(ret_host, "localhost") == 0)
-        strcpy(ret_host, "127.0.0.1");
+        memcpy(ret_host, "127.0.0.1", sizeof("127.0.0.1"));
     else if (inet_pton(AF_INET, ret_host, &v4) != 1 && inet_pton(AF_INET6, ret_host, &v6) != 1)
         return sg_error_set(reterr, SG_EINVALID, "expected an IP address before the port, got '%s'",
                             ret_host);

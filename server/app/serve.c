@@ -101,15 +101,15 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
     sigprocmask(SIG_BLOCK, set, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 /* While draining a second TERM or INT ends the process without waiting. */
 static void arm_second_signal(void)
 {
     sigset_t set;
-    signal(SIGTERM, exit_at_once);
-    signal(SIGINT, exit_at_once);
+    (void)signal(SIGTERM, exit_at_once);
+    (void)signal(SIGINT, exit_at_once);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

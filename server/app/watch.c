@@ -250,7 +250,7 @@ int sg_command_watch(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll and read return */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     sg_buf_init(&w.message, MAX_MESSAGE);
     sg_buf_init(&w.rest, (size_t)1 << 20);
     sg_buf_init(&w.out, (size_t)1 << 20);

@@ -77,7 +77,7 @@ static struct sg_watch_series *slot(struct sg_watch_view *v, json_int_t index)
     size_t need = (size_t)index + 1;
     if (need > v->n) {
         v->series = sg_grow(v->series, &v->cap, need, sizeof(*v->series));
-        memset(v->series + v->n, 0, (need - v->n) * sizeof(*v->series));
+        memset(&v->series[v->n], 0, (need - v->n) * sizeof(*v->series));
         v->n = need;
     }
     return &v->series[index];

@@ -1,4 +1,5 @@
 /* error.c - setting, wrapping and printing the one error value; failed assertions. */
+#define SG_ERROR_IMPLEMENTATION
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
