@@ -109,7 +109,7 @@ static void on_listener(uv_poll_t *poll, int status, int events)
     (void)events;
     sg__edge_update_clock(e);
     for (uint32_t i = 0; i < e->net->cfg.limits.accepts_per_turn; i++) {
-        struct sockaddr_storage sa;
+        struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof(sa);
         int fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {

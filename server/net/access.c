@@ -3,7 +3,6 @@
 #include "http.h"
 
 #include <streamgauge/mem.h>
-#include <string.h>
 
 /* The connection's standing for this request. */
 struct caller {
@@ -24,10 +23,13 @@ static void not_found(struct sg__conn *c, unsigned allow)
         sg__reply_error(c, 404, false, "no such path");
         return;
     }
-    char methods[96], line[128] = "Allow: ";
-    strcat(line, sg__methods_text(allow | SG_NET_METHOD(OPTIONS), methods));
-    strcat(line, "\r\n");
-    sg__reply_error_with(c, 405, line, "method not allowed here");
+    char methods[96];
+    struct sg_buf line;
+    sg_buf_init(&line, 128);
+    sg_buf_printf(&line, "Allow: %s\r\n",
+                  sg__methods_text(allow | SG_NET_METHOD(OPTIONS), methods));
+    sg__reply_error_with(c, 405, sg_buf_cstr(&line), "method not allowed here");
+    sg_buf_deinit(&line);
 }
 
 /* OPTIONS: what may be done, and a browser's question whether a foreign page may do it. */

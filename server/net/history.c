@@ -87,29 +87,43 @@ static void fill_row(double *row, uint32_t n, const struct sg_promql_series *s,
     }
 }
 
+static void fail(const struct sg__history *h, struct sg_hub *hub, enum sg_errc code,
+                 const char *text)
+{
+    struct sg_error err = h->error;
+    sg_error_set(&err, code, "%s", text); /* unless it says something already */
+    sg_hub_history_done(hub, h->rq.token, NULL, &err);
+}
+
 void sg__history_hand_over(const struct sg__history *h, struct sg_hub *hub)
 {
     const struct sg_promql_result *r = &h->result;
     if (h->rc < 0) {
-        struct sg_error err = h->error;
-        sg_error_set(&err, (enum sg_errc)h->rc, "history cannot be evaluated");
-        sg_hub_history_done(hub, h->rq.token, NULL, &err);
+        fail(h, hub, (enum sg_errc)h->rc, "history cannot be evaluated");
         return;
     }
-    uint32_t points = (uint32_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms) + 1;
-    const struct sg_labels **labels = sg_calloc(r->n + 1, sizeof(*labels));
-    double *value = sg_calloc(r->n * points + 1, sizeof(*value));
-    for (size_t i = 0; i < r->n; i++) {
-        labels[i] = r->series[i].labels ? r->series[i].labels : sg_labels_empty();
-        fill_row(value + i * points, points, &r->series[i], &h->rq);
+    size_t points = (size_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms) + 1;
+    if (r->n > MAX_SERIES || r->n * points > MAX_SAMPLES) {
+        fail(h, hub, SG_ELIMIT, "history is too large, ask for fewer series or a shorter time");
+        return;
     }
-    struct sg_history told = {.start_ms = h->rq.start_ms,
-                              .step_ms = h->rq.step_ms,
-                              .n_points = points,
-                              .n_series = (uint32_t)r->n,
-                              .labels = labels,
-                              .value = value};
-    sg_hub_history_done(hub, h->rq.token, &told, NULL);
-    sg_free(labels);
+    const struct sg_labels **labels = sg_try_alloc((r->n + 1) * sizeof(labels[0]));
+    double *value = sg_try_alloc((r->n * points + 1) * sizeof(*value));
+    if (!labels || !value) {
+        fail(h, hub, SG_ENOMEM, "no memory for the history");
+    } else {
+        for (size_t i = 0; i < r->n; i++) {
+            labels[i] = r->series[i].labels ? r->series[i].labels : sg_labels_empty();
+            fill_row(value + i * points, (uint32_t)points, &r->series[i], &h->rq);
+        }
+        struct sg_history told = {.start_ms = h->rq.start_ms,
+                                  .step_ms = h->rq.step_ms,
+                                  .n_points = (uint32_t)points,
+                                  .n_series = (uint32_t)r->n,
+                                  .labels = labels,
+                                  .value = value};
+        sg_hub_history_done(hub, h->rq.token, &told, NULL);
+    }
+    sg_free((void *)labels);
     sg_free(value);
 }

@@ -252,7 +252,7 @@ int sg_net_reload_tls(struct sg_net *net, struct sg_error *reterr)
 void sg_net_drain(struct sg_net *net, int64_t timeout_ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += timeout_ms / 1000;
     until.tv_nsec += timeout_ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {

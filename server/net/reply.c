@@ -6,6 +6,14 @@
 #include <streamgauge/mem.h>
 #include <string.h>
 
+static void format(char *dst, size_t size, const char *fmt, va_list ap) SG_PRINTF(3, 0);
+
+static void format(char *dst, size_t size, const char *fmt, va_list ap)
+{
+    if (vsnprintf(dst, size, fmt, ap) < 0)
+        dst[0] = 0;
+}
+
 #define API_HEADERS                                                                                \
     "X-Content-Type-Options: nosniff\r\n"                                                          \
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
@@ -134,7 +142,7 @@ void sg__reply_error(struct sg__conn *c, unsigned status, bool close, const char
     char text[256];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    format(text, sizeof(text), fmt, ap);
     va_end(ap);
     struct sg__request *q = sg__request_of(c);
     if (close)
@@ -147,7 +155,7 @@ void sg_net_exchange_error(struct sg_net_exchange *x, uint16_t status, const cha
     char text[512];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    format(text, sizeof(text), fmt, ap);
     va_end(ap);
     x->status = status;
     x->type = "application/json";
