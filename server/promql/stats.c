@@ -36,39 +36,46 @@ double sg__mean_value(const struct sg__mean *m)
     return m->incremental ? m->mean + m->c : m->sum / m->n + m->c / m->n;
 }
 
-/* Four values at a time (GNU vector extension: whatever the machine has for it). */
-typedef double double4 __attribute__((vector_size(32)));
-typedef int64_t mask4 __attribute__((vector_size(32)));
+/* Two values at a time, which every 64-bit machine has registers for (GNU vector extension). */
+typedef double double2 __attribute__((vector_size(16)));
+typedef int64_t mask2 __attribute__((vector_size(16)));
+
+static inline double2 load2(const double *v)
+{
+    double2 x;
+    memcpy(&x, v, sizeof(x));
+    return x;
+}
 
 bool sg__any_nan(const double *v, size_t n)
 {
-    mask4 found = {0};
+    mask2 found = {0}, more = {0};
     size_t i = 0;
     bool any = false;
     for (; i + 4 <= n; i += 4) {
-        double4 x;
-        memcpy(&x, v + i, sizeof(x));
+        double2 x = load2(v + i), y = load2(v + i + 2);
         found |= x != x;
+        more |= y != y;
     }
     for (; i < n; i++)
         any |= v[i] != v[i];
-    return any || (found[0] | found[1] | found[2] | found[3]);
+    found |= more;
+    return any || (found[0] | found[1]);
 }
 
 bool sg__any_drop(const double *v, size_t n)
 {
-    mask4 found = {0};
+    mask2 found = {0}, more = {0};
     size_t i = 1;
     bool any = false;
     for (; i + 4 <= n; i += 4) {
-        double4 x, before;
-        memcpy(&x, v + i, sizeof(x));
-        memcpy(&before, v + i - 1, sizeof(before));
-        found |= x < before;
+        found |= load2(v + i) < load2(v + i - 1);
+        more |= load2(v + i + 2) < load2(v + i + 1);
     }
     for (; i < n; i++)
         any |= v[i] < v[i - 1];
-    return any || (found[0] | found[1] | found[2] | found[3]);
+    found |= more;
+    return any || (found[0] | found[1]);
 }
 
 double sg__sum(const double *v, size_t n)
