@@ -1,0 +1,183 @@
+"""The README cannot rot: its commands are run, its tables compared, its example compiled.
+
+Blocks marked `sh tour` run in order in one folder, against a server on other ports; the `text` block behind one says what must
+come out, line by line, `…` standing for anything. `forever` blocks are ended once all of it has come. Blocks of `tour=public`
+talk to a second server that runs the configuration which an earlier block wrote.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import BINARY, ROOT, Server, free_port, wait_until
+
+README = (ROOT / "README.md").read_text()
+FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.S | re.M)
+BLOCKS = [(m[1], m[2].strip(), m[3]) for m in FENCE.finditer(README)]
+
+
+def pattern(line):
+    return re.compile(".*".join(re.escape(p) for p in line.split("…")))
+
+
+def missing(expected, got):
+    """The first expected line that has not come, in order; None when all have."""
+    lines = iter(got.splitlines())
+    for line in expected.splitlines():
+        if not any(pattern(line).match(g) for g in lines):
+            return line
+    return None
+
+
+class Tour:
+    def __init__(self, folder, server):
+        self.folder = folder
+        self.replace = {
+            "127.0.0.1:8420": f"127.0.0.1:{server.port}",
+            "/dev/udp/127.0.0.1/8125": f"/dev/udp/127.0.0.1/{server.statsd}",
+            "build/streamgauge watch": f"{BINARY} watch --url {server.url}",
+            "build/streamgauge send": f"{BINARY} send --url {server.url}",
+            "build/streamgauge": str(BINARY),
+            "8443": str(free_port()),
+            "8421": str(free_port()),
+        }
+
+    def adapt(self, text):
+        for old, new in self.replace.items():
+            text = text.replace(old, new)
+        return text
+
+    def run(self, script, forever, expected):
+        script = "set -e -o pipefail\n" + self.adapt(script)
+        out = self.folder / "out"
+        with open(out, "wb") as f:
+            p = subprocess.Popen(["bash", "-c", script], cwd=self.folder, stdout=f, stderr=subprocess.STDOUT,
+                                 start_new_session=True)
+        end = time.monotonic() + 20
+        try:
+            while p.poll() is None and time.monotonic() < end:
+                if forever and missing(expected, out.read_text()) is None:
+                    break
+                time.sleep(0.05)
+            if not forever:
+                assert p.poll() == 0, f"exit {p.poll()} of:\n{script}\n{out.read_text()}"
+        finally:
+            if p.poll() is None:
+                os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+        line = missing(expected, out.read_text())
+        assert line is None, f"{line!r} did not come out of:\n{script}\n{out.read_text()}"
+
+
+def test_the_tour(start, tmp_path):
+    server = start()
+    tour = Tour(tmp_path, server)
+    public = None
+    ran = 0
+    for i, (language, mark, text) in enumerate(BLOCKS):
+        if language != "sh" or not mark.startswith("tour"):
+            continue
+        follows = BLOCKS[i + 1] if i + 1 < len(BLOCKS) else ("", "", "")
+        expected = follows[2] if follows[0] == "text" else ""
+        if mark == "tour=public" and not public:
+            config = tmp_path / "public.yml"
+            config.write_text(tour.adapt(config.read_text()))
+            log = open(tmp_path / "public.log", "wb")
+            public = subprocess.Popen([BINARY, "serve", "--config", config, "--no-host"], cwd=tmp_path, stdout=log, stderr=log)
+            wait_until("the public server", lambda: b"serving" in (tmp_path / "public.log").read_bytes())
+        try:
+            tour.run(text, mark == "tour forever", expected)
+        except BaseException:
+            if public:
+                public.kill()
+            raise
+        ran += 1
+    public.terminate()
+    assert public.wait(12) == 0
+    assert ran >= 9
+    assert server.counter("streamgauge_input_samples_total") > 0
+
+
+def test_named_streams_of_the_tour_are_served(start, tmp_path):
+    text = next(t for language, mark, t in BLOCKS if "checkout_p99:" in t and mark == "tour")
+    config = tmp_path / "named.yml"
+    config.write_text(text.split("<<'YAML'\n")[1].split("YAML\n")[0].replace("127.0.0.1:8421", "127.0.0.1:0"))
+    server = Server(tmp_path, "--config", config)
+    try:
+        server.start()
+        command = ["timeout", "4", "curl", "-sN", f"{server.url}/events?metric=cpu_busy"]
+        out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        assert '"metric":"cpu_busy","value":' in out
+    finally:
+        server.stop()
+
+
+def table(name):
+    body = re.search(rf"<!-- {name}: .*?-->\n(.*?)<!-- end -->", README, re.S)[1]
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in body.splitlines()[2:]]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_flags_are_those_of_serve_help():
+    text = subprocess.run([BINARY, "serve", "--help"], check=True, capture_output=True, text=True).stdout
+    said = {}
+    for flag, help_text in re.findall(r"^  (--.*)\n {8}(.*)$", text, re.M):
+        default = re.search(r" \(default ([^()]*)\)$", help_text)
+        said[flag] = (default[1] if default else "", help_text)
+    mine = {k.replace("`", ""): v for k, v in table("flags").items()}
+    assert list(mine) == list(said)
+    for flag, (default, what) in mine.items():
+        assert said[flag][1].startswith(what), flag
+        assert default in ("", said[flag][0]), flag
+        assert default or "(default" in what or not said[flag][0], flag
+
+
+def test_limits_are_those_of_the_option_table():
+    source = (ROOT / "server/app/config.c").read_text()
+    rows = re.findall(r'\{"(limits\.\w+)".*?, "(\d+)", \d+, \d+, "\w+",\s*"(.*?)"\}', source)
+    assert rows
+    assert table("limits") == {f"`{key}`": [default, what] for key, default, what in rows}
+
+
+def test_the_configuration_example_is_good(tmp_path):
+    text = next(t for language, _, t in BLOCKS if language == "yaml")
+    (tmp_path / "example.yml").write_text(text)
+    subprocess.run([BINARY, "check-config", "example.yml"], check=True, cwd=tmp_path)
+
+
+def test_files_that_are_linked_exist():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in link:
+            assert (ROOT / link).exists(), link
+
+
+def test_endpoints_answer(server):
+    rows = re.findall(r"^\| (`/.*?) \| (.*?) \|", README, re.M)
+    assert len(rows) >= 12
+    for paths, methods in rows:
+        for path in re.findall(r"`(/[^`]*)`", paths):
+            path = path.replace("<job>…", "x").replace("<session>", "0-" + "0" * 32)
+            method = "GET" if methods == "WebSocket" else methods.split(",")[0]
+            command = ["curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}", "-X", method, server.url + path]
+            code = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+            if path.startswith("/events/"):
+                assert code in ("404", "410"), "a session that is not there"
+            else:
+                assert code not in ("404", "405", "000", "500"), f"{method} {path}: {code}"
+
+
+def test_the_embedding_example_compiles_and_runs(tmp_path):
+    build = BINARY.parent
+    if not (build / "libstreamgauge.a").is_file() or not shutil.which("cmake"):
+        pytest.skip(f"no libstreamgauge.a beside {BINARY}: build all targets")
+    i = next(i for i, b in enumerate(BLOCKS) if b[0] == "c")
+    (tmp_path / "example.c").write_text(BLOCKS[i][2])
+    prefix = tmp_path / "local"
+    script = BLOCKS[i + 1][2].replace("cmake --build build && cmake --install build", f"cmake --install {build} >install.log").replace("~/.local", str(prefix))
+    result = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert missing(BLOCKS[i + 2][2], result.stdout) is None, result.stdout
