@@ -188,7 +188,7 @@ struct sg_rows {
                          order */
     const struct sg_labels *const *labels;
     const double *value;     /* a stale marker means absent */
-    const uint64_t *present; /* bit (i & 63) of word i >> 6: row i has a value; NULL: all have */
+    const uint64_t *present; /* bit 0 of present[i]: row i has a value; NULL: all have */
 };
 
 /* A topic's slots on the engine: which series has which index, and its value as last told.

@@ -6,12 +6,12 @@
  * nothing by itself: time, samples and delivery come as arguments and functions.
  *
  *     engine loop, every base tick:
- *         for each control message: sg_live_control_take(live, c);
- *         apply batches, sg_store_tick(store, now);
- *         sg_live_tick(live, now);                      // calls publish(ctx, edge, frame) for what
- * changed when an edge's queue was full and frames were dropped for it, and there is room again:
- *         sg_live_resync(live, edge);                   // a FULL of every topic, for that edge
- * only
+ *         apply batches;  sg_store_tick(store, now);
+ *         for each control message:  sg_live_control_take(live, c, now);
+ *         sg_live_tick(live, now);          // publish(ctx, edge, frame) for what changed
+ *
+ *     when frames were dropped for an edge whose queue was full, and there is room again:
+ *         sg_live_resync(live, edge);       // the state of every topic, for that edge only
  *
  * Ticks lie on multiples of the interval in wall-clock time. A stream is evaluated at the newest
  * tick that has come; ticks missed (clock stepped forward, overload) are skipped, never caught up.

@@ -246,8 +246,7 @@ static void slot_del(struct sg_track *t, uint32_t slot)
 
 static bool row_present(const struct sg_rows *rows, size_t i)
 {
-    return (!rows->present || (rows->present[i >> 6] >> (i & 63) & 1)) &&
-           !sg_is_stale(rows->value[i]);
+    return (!rows->present || (rows->present[i] & 1)) && !sg_is_stale(rows->value[i]);
 }
 
 /* The slot of row i. Without a trusted version the slot of the same row last time is only a guess.

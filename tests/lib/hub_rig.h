@@ -191,7 +191,7 @@ static void rig_random(void *dst, size_t n)
 
 /* ---- the rig ---- */
 
-static void rig_options(struct rig *r, struct sg_hub_options *o)
+__attribute__((unused)) static void rig_options(struct rig *r, struct sg_hub_options *o)
 {
     memset(r, 0, sizeof(*r));
     r->hooks = (struct sg_hub_hooks){.resolve = rig_resolve,
@@ -212,7 +212,7 @@ static void rig_options(struct rig *r, struct sg_hub_options *o)
     sg_hub_limits_default(&o->limits);
 }
 
-static void rig_start(struct rig *r, const struct sg_hub_options *o)
+__attribute__((unused)) static void rig_start(struct rig *r, const struct sg_hub_options *o)
 {
     struct sg_error err = {0};
     if (sg_hub_new(o, &r->hub, &err) < 0) {
@@ -238,7 +238,7 @@ __attribute__((unused)) static void rig_init(struct rig *r)
     rig_start(r, &o);
 }
 
-static void rig_deinit(struct rig *r)
+__attribute__((unused)) static void rig_deinit(struct rig *r)
 {
     sg_hub_free(r->hub);
     for (size_t i = 0; i < r->n_topics; i++)
@@ -295,7 +295,7 @@ static void rig_tick(struct rig *r)
     }
 }
 
-static void rig_flush(struct rig *r)
+__attribute__((unused)) static void rig_flush(struct rig *r)
 {
     sg_hub_flush(r->hub, r->now_ms);
 }

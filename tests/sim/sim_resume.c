@@ -1,4 +1,5 @@
-/* sim_resume.c - connections that are cut and come back with epoch and offset: no gap and no double while the ring holds. */
+/* sim_resume.c - connections that are cut and come back with epoch and offset: no gap and no double
+ * while the ring holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 
 #include "hub_rig.h"
 
-/* A counter stream: one series whose value is the number of the tick, so that every missed or doubled frame shows. */
+/* A counter stream: one series whose value is the number of the tick, so that every missed or
+ * doubled frame shows. */
 static void count_up(struct rig *r)
 {
     struct rig_topic *t = rig_topic(r, "x", 100);
@@ -194,8 +196,8 @@ static void sse_check(struct rig *r, struct client_model *c)
     }
 }
 
-/* Cut at random moments, on slow and fast lines, also in the middle of a block: the last id the client has seen brings back
- * every stream's state and every notification once. */
+/* Cut at random moments, on slow and fast lines, also in the middle of a block: the last id the
+ * client has seen brings back every stream's state and every notification once. */
 static void sse_cuts(unsigned seed)
 {
     struct rig r;
@@ -235,7 +237,8 @@ static void sse_cuts(unsigned seed)
     }
     rig_flush(&r);
     sse_check(&r, c);
-    /* Notifications: all since the first id was seen, none twice (the client drops what it has by its offset). */
+    /* Notifications: all since the first id was seen, none twice (the client drops what it has by
+     * its offset). */
     size_t distinct = 0;
     int64_t newest = 0;
     for (size_t i = 0; i < c->n_notes; i++)

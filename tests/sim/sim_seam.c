@@ -1,4 +1,5 @@
-/* sim_seam.c - subscribing while updates flow: at every possible moment, the client ends with exactly what the engine has. */
+/* sim_seam.c - subscribing while updates flow: at every possible moment, the client ends with
+ * exactly what the engine has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@ static void check(struct rig *r, const struct client_model *c, const char *key, 
         fail_msg("%s", diff);
 }
 
-/* A client subscribes between any two of the steps engine tick, apply, flush; a hundred others before it. */
+/* A client subscribes between any two of the steps engine tick, apply, flush; a hundred others
+ * before it. */
 static void subscribe_at(unsigned seed, unsigned moment)
 {
     struct rig r;
@@ -67,7 +69,8 @@ static void test_seam__any_moment_ends_in_the_engines_state(void **state)
             subscribe_at(seed, moment);
 }
 
-/* Many clients come, subscribe to one or more of three topics, leave some, go; all wires; nobody is slow. */
+/* Many clients come, subscribe to one or more of three topics, leave some, go; all wires; nobody is
+ * slow. */
 static void churn(unsigned seed)
 {
     enum { CLIENTS = 8 };

@@ -1,4 +1,5 @@
-/* sim_slow.c - sessions whose connection takes bytes only now and then: bounded memory, fresh state, nothing lost in silence. */
+/* sim_slow.c - sessions whose connection takes bytes only now and then: bounded memory, fresh
+ * state, nothing lost in silence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,8 +74,8 @@ static void world_check(struct world *w)
         if (w->c[i].violations)
             fail_msg("client %d: %s", i, w->c[i].violation);
         for (int k = 0; k < KEYS; k++) {
-            const char *diff = rig_compare(&w->r, rig_topic(&w->r, keys[k], 100),
-                                           cm_find(&w->c[i], keys[k]));
+            const char *diff =
+                rig_compare(&w->r, rig_topic(&w->r, keys[k], 100), cm_find(&w->c[i], keys[k]));
             if (diff)
                 fail_msg("client %d: %s", i, diff);
         }
@@ -117,7 +118,8 @@ static void test_slow__with_a_ring_of_three_frames_fulls_take_over(void **state)
     world_free(w);
 }
 
-/* The connection takes one block and then nothing for a long time: what waits does not grow with time. */
+/* The connection takes one block and then nothing for a long time: what waits does not grow with
+ * time. */
 static void test_slow__a_stopped_reader_costs_one_block(void **state)
 {
     (void)state;
@@ -162,7 +164,8 @@ static void test_slow__who_takes_nothing_for_a_minute_is_closed(void **state)
     world_free(w);
 }
 
-/* Notifications are told one by one and in order, however slow the session; when the ring has overrun, the gap is told. */
+/* Notifications are told one by one and in order, however slow the session; when the ring has
+ * overrun, the gap is told. */
 static void notes(unsigned seed, uint32_t ring, unsigned slow, bool gaps)
 {
     struct sg_hub_limits limits;
@@ -171,8 +174,7 @@ static void notes(unsigned seed, uint32_t ring, unsigned slow, bool gaps)
     struct world *w = world_new(seed, &limits);
     for (int i = 0; i < CLIENTS; i++) {
         cm_expect(&w->c[i], "n");
-        line_say(&w->l[i],
-                 "{\"action\":\"subscribe\",\"id\":\"n\",\"topic\":\"notifications\"}");
+        line_say(&w->l[i], "{\"action\":\"subscribe\",\"id\":\"n\",\"topic\":\"notifications\"}");
     }
     w->l[1].slow_percent = slow;
     for (int step = 0; step < 300; step++) {
@@ -210,7 +212,8 @@ static void test_slow__an_overrun_ring_is_told_as_a_gap(void **state)
         notes(seed, 2, 100, true);
 }
 
-/* Frames are lost between engine and edge; the engine repairs with fulls. Fast and slow sessions end right. */
+/* Frames are lost between engine and edge; the engine repairs with fulls. Fast and slow sessions
+ * end right. */
 static void test_slow__frames_lost_on_the_way_to_the_edge_are_repaired(void **state)
 {
     (void)state;
@@ -237,7 +240,8 @@ static void test_slow__frames_lost_on_the_way_to_the_edge_are_repaired(void **st
     }
 }
 
-/* A session with a rate gets its streams at that pace and ends with the newest state; another pays nothing for it. */
+/* A session with a rate gets its streams at that pace and ends with the newest state; another pays
+ * nothing for it. */
 static void test_slow__a_rate_is_kept_and_conflates(void **state)
 {
     (void)state;

@@ -60,7 +60,7 @@ static struct sg_frame *tick_v(struct fixture *f, const char *rows, uint64_t ver
 {
     const struct sg_labels *labels[N];
     double value[N];
-    uint64_t present = 0;
+    uint64_t present[N] = {0};
     size_t n = 0;
     for (const char *p = rows; *p;) {
         char *end;
@@ -70,13 +70,13 @@ static struct sg_frame *tick_v(struct fixture *f, const char *rows, uint64_t ver
             end = (char *)(uintptr_t)p + 3;
         } else {
             value[n] = strtod(p + 2, &end);
-            present |= UINT64_C(1) << n;
+            present[n] = 1;
         }
         n++;
         p = end + (*end == ' ');
     }
     struct sg_rows r = {
-        .n = n, .version = version, .labels = labels, .value = value, .present = &present};
+        .n = n, .version = version, .labels = labels, .value = value, .present = present};
     f->now_ms += 1000;
     return sg_track_update(f->track, f->now_ms, &r, left_out);
 }
