@@ -39,7 +39,7 @@ export class Host {
         return s ? s.values[s.values.length - 1] : null;
     }
 
-    /** @param {any} tile */
+    /** @param {import('./panels.js').Tile} tile */
     makeTile(tile) {
         const value = h('div', { class: 'value' }, h('span', {}, '–'), ' ', h('small', {}));
         const sub = h('div', { class: 'sub' });

@@ -11,7 +11,7 @@ function otherWays(origin) {
     const host = location.hostname;
     return [
         ['a stream of them', `while sleep 0.5; do curl -d '{"metric":"orders","value":'$RANDOM'}' ${origin}/api/v1/samples; done`],
-        ['StatsD, from bash', `echo -n 'orders:3|g' > /dev/udp/${host.replace(/[[\]]/g, '')}/8125`],
+        ['StatsD on its usual port, from bash', `echo -n 'orders:3|g' > /dev/udp/${host.replace(/[[\]]/g, '')}/8125`],
         ['Prometheus text', `echo 'orders 4' | curl --data-binary @- ${origin}/api/v1/import/prometheus`],
         ['Influx line protocol', `curl -d 'shop orders=5' ${origin}/write`],
     ];

@@ -73,6 +73,9 @@ byId('token-form').addEventListener('submit', () => {
     connection.setToken(token);
 });
 
+/* Without a token there is nothing to see: Escape does not lead anywhere. */
+byId('token').addEventListener('cancel', (/** @type {Event} */ e) => e.preventDefault());
+
 byId('pause').addEventListener('click', () => {
     paused = !paused;
     byId('pause').setAttribute('aria-pressed', String(paused));

@@ -10,7 +10,8 @@ const job = 'job="node"';
  *   name: of its one series; label: whose value names each series; order: those label values first, in this order
  * @typedef {{id: string, title: string, kind: 'line' | 'stack' | 'mirror', unit: string, wide?: boolean, queries: Query[],
  *            min?: number, atLeast?: number, max?: string, empty: string}} Panel max: id of the query whose value the axis reaches
- * @typedef {{id: string, title: string, unit: string, q: string, sub?: {text: (v: (id: string) => number | null) => string}}} Tile
+ * @typedef {{id: string, title: string, unit: string, q: string,
+ *            sub: (v: (id: string) => number | null, f: typeof import('./format.js')) => string}} Tile sub: the line below the value
  */
 
 const total = `node_memory_MemTotal_bytes{${job}}`;
@@ -28,7 +29,7 @@ export const facts = {
     boot: `max(node_boot_time_seconds{${job}})`,
 };
 
-/** @type {(import('./panels.js').Tile & {sub: (v: (id: string) => number | null, f: typeof import('./format.js')) => string})[]} */
+/** @type {Tile[]} */
 export const tiles = [
     {
         id: 'cpu', title: 'CPU busy', unit: 'percent', q: `1 - avg(rate(node_cpu_seconds_total{${job}, mode="idle"}[5s]))`,
