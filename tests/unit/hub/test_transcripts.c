@@ -26,11 +26,11 @@ struct play {
     int line;
 };
 
-static void hear(struct play *p, const char *fmt, struct sg_str head, struct sg_str text)
+static void hear(struct play *p, struct sg_str head, struct sg_str text)
 {
     char *line = NULL;
     assert_true(p->n_said < SG_ARRAY_LEN(p->said));
-    if (asprintf(&line, fmt, SG_STR_ARG(head), SG_STR_ARG(text)) < 0)
+    if (asprintf(&line, "%.*s%.*s", SG_STR_ARG(head), SG_STR_ARG(text)) < 0)
         abort();
     p->said[p->n_said++] = line;
 }
@@ -48,7 +48,7 @@ static void hear_sse(struct play *p, const char *data, size_t n)
         int len = snprintf(head, sizeof(head), "[%.*s %.*s] ", SG_STR_ARG(ev.event),
                            SG_STR_ARG(ev.id.n ? ev.id : SG_STR("-")));
         if (complete)
-            hear(p, "%.*s%.*s", sg_str_make(head, (size_t)len), ev.data);
+            hear(p, sg_str_make(head, (size_t)len), ev.data);
     }
 }
 
@@ -69,7 +69,7 @@ static void hear_bytes(struct play *p, const char *data, size_t n)
             len = b[1] < 126 ? b[1] : (size_t)b[2] << 8 | b[3];
             assert_true(b[1] < 127);
         }
-        hear(p, "%.*s%.*s", SG_STR(""), sg_str_make(data + head, len));
+        hear(p, SG_STR(""), sg_str_make(data + head, len));
         size_t used = head + len + (p->wire == SG_WIRE_NDJSON ? 1 : 0);
         data += used;
         n -= used;
@@ -93,7 +93,7 @@ static void play_close(void *ctx, unsigned code, const char *reason)
 {
     char head[64];
     int n = snprintf(head, sizeof(head), "close %u ", code);
-    hear(ctx, "%.*s%.*s", sg_str_make(head, (size_t)n), sg_str_from(reason));
+    hear(ctx, sg_str_make(head, (size_t)n), sg_str_from(reason));
 }
 
 static const struct sg_transport play_transport = {play_write, play_close};
