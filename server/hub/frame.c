@@ -155,9 +155,9 @@ static struct sg_block *ws_block(struct sg_str payload, bool compressed)
 
 static struct sg_block *ws_deflated(struct sg_str payload, struct sg_deflater *z)
 {
-    SG_AUTO(sg_buf_deinit) struct sg_buf packed;
     if (!z || payload.n < SG_DEFLATE_MIN)
         return ws_block(payload, false);
+    SG_AUTO(sg_buf_deinit) struct sg_buf packed;
     /* The cap makes compression that does not pay end early. */
     sg_buf_init(&packed, payload.n - payload.n / 8);
     if (sg_deflate_compress(z, payload.p, payload.n, &packed) < 0)

@@ -198,7 +198,7 @@ static void sse_check(struct rig *r, struct client_model *c)
 
 /* Cut at random moments, on slow and fast lines, also in the middle of a block: the last id the
  * client has seen brings back every stream's state and every notification once. */
-static void sse_cuts(unsigned seed)
+static void sse_cuts(unsigned seed, bool drops)
 {
     struct rig r;
     struct line l;
@@ -217,8 +217,12 @@ static void sse_cuts(unsigned seed)
             rig_shake(rig_topic(&r, "x", 100), &g, 3);
             if (sg_prng_below(&g, 2))
                 rig_shake(rig_topic(&r, "y", 100), &g, 3);
-            if (sg_prng_below(&g, 3) == 0)
+            if (!drops && sg_prng_below(&g, 3) == 0)
                 rig_note(&r, ++notes, "info");
+            bool was = r.drop;
+            r.drop = drops && sg_prng_below(&g, 100) < (was ? 60 : 15);
+            if (was && !r.drop)
+                rig_resync(&r);
             rig_tick(&r);
             if (sg_prng_below(&g, 3))
                 rig_flush(&r);
@@ -235,6 +239,9 @@ static void sse_cuts(unsigned seed)
         snprintf(last, sizeof(last), "%s", c->last_event_id);
         sse_open(&r, &l, c, last);
     }
+    r.drop = false;
+    if (drops)
+        rig_resync(&r);
     rig_flush(&r);
     sse_check(&r, c);
     /* Notifications: all since the first id was seen, none twice (the client drops what it has by
@@ -255,7 +262,15 @@ static void test_resume__sse_ids_cover_all_subscriptions(void **state)
 {
     (void)state;
     for (unsigned seed = 1; seed <= 60; seed++)
-        sse_cuts(seed);
+        sse_cuts(seed, false);
+}
+
+/* While frames are missing on this edge no id may promise them. */
+static void test_resume__sse_ids_promise_nothing_that_was_lost_on_the_way(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 60; seed++)
+        sse_cuts(seed, true);
 }
 
 int main(void)
@@ -266,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_resume__past_the_ring_a_gap_is_told_and_a_full_follows),
         cmocka_unit_test(test_resume__another_epoch_is_a_gap_and_a_full),
         cmocka_unit_test(test_resume__sse_ids_cover_all_subscriptions),
+        cmocka_unit_test(test_resume__sse_ids_promise_nothing_that_was_lost_on_the_way),
     };
     return cmocka_run_group_tests_name("sim_resume", tests, NULL, NULL);
 }
