@@ -26,6 +26,7 @@
 #include <streamgauge/frame.h>
 #include <streamgauge/http1.h>
 #include <streamgauge/hub.h>
+#include <streamgauge/ingest.h>
 #include <streamgauge/rights.h>
 #include <streamgauge/str.h>
 
@@ -146,6 +147,7 @@ struct sg_net_config {
     bool require_origin; /* WebSockets without Origin are refused */
     bool deflate;        /* agree to permessage-deflate */
     struct sg_net_limits limits;
+    struct sg_ingest_limits ingest; /* of a sample's parts; 0: the default */
     const struct sg_net_asset *assets;
     size_t asset_count;
     const struct sg_net_route *routes;

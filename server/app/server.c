@@ -160,6 +160,15 @@ static int make_listen(struct sg_server *s, struct sg_error *reterr)
     return rc;
 }
 
+static struct sg_ingest_limits ingest_limits(const struct sg_config *c)
+{
+    return (struct sg_ingest_limits){.max_line = (uint32_t)c->limits.line_bytes,
+                                     .max_labels = (uint32_t)c->limits.labels_per_series,
+                                     .max_name = (uint32_t)c->limits.label_length,
+                                     .max_value = (uint32_t)c->limits.label_length,
+                                     .max_future_ms = c->retention_ms >= ANY_TIME_MS ? -1 : 0};
+}
+
 static void set_limits(const struct sg_config *c, struct sg_net_config *n)
 {
     const struct sg_config_limits *l = &c->limits;
@@ -169,6 +178,7 @@ static void set_limits(const struct sg_config *c, struct sg_net_config *n)
     n->limits.max_per_address = (uint32_t)l->sessions_per_address;
     n->limits.max_body = (size_t)l->body_bytes;
     n->limits.max_inflated = (size_t)l->body_bytes;
+    n->ingest = ingest_limits(c);
     n->hub.sessions = (uint32_t)l->sessions;
     n->hub.subscriptions_per_session = (uint32_t)l->subscriptions_per_session;
     n->hub.topics = (uint32_t)l->streams;
@@ -232,11 +242,7 @@ static struct sg_batcher_config batcher_config(struct sg_server *s, struct sg_so
         .ctx = s,
         .source = source,
         .gate = sg_store_gate(sg_engine_get_store(sg_engine_thread_engine(s->engine))),
-        .limits = {.max_line = (uint32_t)c->limits.line_bytes,
-                   .max_labels = (uint32_t)c->limits.labels_per_series,
-                   .max_name = (uint32_t)c->limits.label_length,
-                   .max_value = (uint32_t)c->limits.label_length,
-                   .max_future_ms = c->retention_ms >= ANY_TIME_MS ? -1 : 0},
+        .limits = ingest_limits(s->config),
     };
 }
 

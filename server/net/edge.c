@@ -161,6 +161,7 @@ static void open_ingest(struct sg__edge *e)
         .ctx = cfg->hooks.ctx,
         .source = e->net->source,
         .gate = cfg->store ? sg_store_gate(cfg->store) : &no_gate,
+        .limits = cfg->ingest,
     };
     e->batcher = sg_batcher_new(&bc);
 }
