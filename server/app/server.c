@@ -236,7 +236,6 @@ static int make_net(struct sg_server *s, struct sg_error *reterr)
 
 static struct sg_batcher_config batcher_config(struct sg_server *s, struct sg_source *source)
 {
-    const struct sg_config *c = s->config;
     return (struct sg_batcher_config){
         .submit = on_ingest,
         .ctx = s,
