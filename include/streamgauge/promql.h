@@ -1,20 +1,19 @@
 /* promql.h - evaluating a PromQL expression: plan once, evaluate often.
  *
- * A plan is made from a parsed expression and evaluated against any querier, for one instant or for a grid of steps. It
- * keeps what does not change between evaluations: per selector the selection (while the querier's generation stays the same),
- * per node the output label sets, groups and match partners (while the series sets of its inputs stay the same), and all
- * column memory. So a stream that evaluates its plan on every tick does no label work while no series is born.
+ * A plan is made from a parsed expression and evaluated against any querier, for one instant or for
+ * a grid of steps. It keeps what does not change between evaluations: per selector the selection
+ * (while the querier's generation stays the same), per node the output label sets, groups and match
+ * partners (while the series sets of its inputs stay the same), and all column memory. So a stream
+ * that evaluates its plan on every tick does no label work while no series is born.
  *
  *     struct sg_promql_plan *plan;
- *     sg_promql_prepare(q, NULL, &plan, &err);                       // shares nothing but borrows q
- *     struct sg_promql_result r;
- *     sg_promql_eval(plan, &querier, SG_PROMQL_AT(now_ms), &r, &err);   // r owns what it holds
- *     for (i…) r.series[i]…
- *     sg_promql_result_deinit(&r);
+ *     sg_promql_prepare(q, NULL, &plan, &err);                       // shares nothing but borrows
+ * q struct sg_promql_result r; sg_promql_eval(plan, &querier, SG_PROMQL_AT(now_ms), &r, &err);   //
+ * r owns what it holds for (i…) r.series[i]… sg_promql_result_deinit(&r);
  *     sg_promql_plan_free(plan);
  *
- * A plan belongs to one thread at a time. Evaluation reads no clock; deadlines come through `stop`. Values are columns of
- * doubles with a presence bitmap beside them: NaN is a value, never "absent".
+ * A plan belongs to one thread at a time. Evaluation reads no clock; deadlines come through `stop`.
+ * Values are columns of doubles with a presence bitmap beside them: NaN is a value, never "absent".
  */
 #ifndef STREAMGAUGE_PROMQL_H
 #define STREAMGAUGE_PROMQL_H
@@ -37,14 +36,16 @@
 #define SG_PROMQL_MAX_NOTES 64
 
 struct sg_promql_eval_options {
-    int64_t lookback_ms;   /* how old a sample an instant selector takes; 0: SG_PROMQL_LOOKBACK_MS */
+    int64_t lookback_ms; /* how old a sample an instant selector takes; 0: SG_PROMQL_LOOKBACK_MS */
     int64_t resolution_ms; /* step of subqueries that give none; 0: SG_PROMQL_RESOLUTION_MS */
     uint64_t max_samples;  /* cells and raw samples in memory at a time; 0: SG_PROMQL_MAX_SAMPLES */
     uint64_t max_series;   /* rows of any node; 0: SG_PROMQL_MAX_SERIES */
-    uint64_t max_steps;    /* of the query and of each subquery; 0: SG_PROMQL_MAX_STEPS (subqueries: times 100) */
+    uint64_t max_steps;    /* of the query and of each subquery; 0: SG_PROMQL_MAX_STEPS (subqueries:
+                              times 100) */
     bool delayed_names;    /* metric names are dropped at the end of the query, not on the way */
     bool type_labels;      /* "is it a counter" is judged by __type__, not by the name */
-    /* Asked regularly; SG_ETIMEOUT or SG_ECANCELED ends the evaluation with that error, 0 goes on. NULL: never. */
+    /* Asked regularly; SG_ETIMEOUT or SG_ECANCELED ends the evaluation with that error, 0 goes on.
+     * NULL: never. */
     int (*stop)(void *ctx);
     void *stop_ctx;
 };
@@ -60,8 +61,10 @@ struct sg_promql_grid {
 enum sg_promql_kind {
     SG_RESULT_SCALAR, /* series[0], no labels; always one value per step */
     SG_RESULT_STRING,
-    SG_RESULT_VECTOR, /* instant query: every series has exactly one point; order as the expression gives it */
-    SG_RESULT_MATRIX, /* range query, sorted by labels; or a range selector evaluated at an instant */
+    SG_RESULT_VECTOR, /* instant query: every series has exactly one point; order as the expression
+                         gives it */
+    SG_RESULT_MATRIX, /* range query, sorted by labels; or a range selector evaluated at an instant
+                       */
 };
 
 /* Warnings and infos, as Prometheus words them, with the place in the query at the end. */
@@ -75,7 +78,8 @@ struct sg_promql_series {
     size_t n;                       /* points */
     const int64_t *time_ms;
     const double *v;
-    /* NULL while all points are floats; else an entry per point, NULL for floats. References of the result. */
+    /* NULL while all points are floats; else an entry per point, NULL for floats. References of the
+     * result. */
     const struct sg_histogram *const *h;
 };
 
@@ -88,14 +92,14 @@ struct sg_promql_result {
     int64_t time_ms;      /* the instant; of a grid the last one */
     struct sg_promql_note *notes;
     size_t n_notes;
-    uint64_t samples;     /* cells and raw samples that were looked at, for statistics */
+    uint64_t samples;      /* cells and raw samples that were looked at, for statistics */
     struct sg_arena arena; /* private: holds arrays and texts */
 };
 
 struct sg_promql_plan;
 
-/* Plans a parsed expression, borrowing q until the plan is freed. opt NULL: defaults. SG_EEXECUTION for what can be
- * refused before any data is seen (bad label names, regexes), with position. */
+/* Plans a parsed expression, borrowing q until the plan is freed. opt NULL: defaults. SG_EEXECUTION
+ * for what can be refused before any data is seen (bad label names, regexes), with position. */
 SG_API SG_NODISCARD int sg_promql_prepare(const struct sg_promql *q,
                                           const struct sg_promql_eval_options *opt,
                                           struct sg_promql_plan **ret, struct sg_error *reterr);
@@ -103,9 +107,10 @@ SG_API void sg_promql_plan_free(struct sg_promql_plan *p); /* accepts NULL */
 /* Replaces deadline and cancellation for the evaluations to come. */
 SG_API void sg_promql_plan_set_stop(struct sg_promql_plan *p, int (*stop)(void *ctx), void *ctx);
 
-/* Evaluates. The querier is used until return, and may be another one each time as long as they are of the same store.
- * Returns 0 and a result to be deinitialised; or SG_EEXECUTION (with place), SG_ELIMIT (the text names the limit),
- * SG_ETIMEOUT, SG_ECANCELED, SG_ENOMEM, or what the querier said. *ret is valid (empty, notes kept) on errors too. */
+/* Evaluates. The querier is used until return, and may be another one each time as long as they are
+ * of the same store. Returns 0 and a result to be deinitialised; or SG_EEXECUTION (with place),
+ * SG_ELIMIT (the text names the limit), SG_ETIMEOUT, SG_ECANCELED, SG_ENOMEM, or what the querier
+ * said. *ret is valid (empty, notes kept) on errors too. */
 SG_API SG_NODISCARD int sg_promql_eval(struct sg_promql_plan *p, struct sg_querier *q,
                                        struct sg_promql_grid grid, struct sg_promql_result *ret,
                                        struct sg_error *reterr);
@@ -113,8 +118,9 @@ SG_API void sg_promql_result_deinit(struct sg_promql_result *r);
 
 /* ---- for live streams: the newest instant without copies ---- */
 
-/* Rows of the last sg_promql_eval_view, borrowed from the plan until it is used again. A row keeps its index as long as
- * rows_version stays the same, so a receiver can keep dense slots. Scalars are one row with empty labels. */
+/* Rows of the last sg_promql_eval_view, borrowed from the plan until it is used again. A row keeps
+ * its index as long as rows_version stays the same, so a receiver can keep dense slots. Scalars are
+ * one row with empty labels. */
 struct sg_promql_view {
     size_t n;
     uint64_t rows_version;
@@ -124,8 +130,9 @@ struct sg_promql_view {
     const struct sg_histogram *const *h; /* NULL: all floats; else NULL entries are floats */
 };
 
-/* As sg_promql_eval at one instant, for expressions of type scalar or instant vector (else SG_EINVALID). Notes are not
- * collected. Row order is not value order, also for topk and sort. With delayed_names: SG_EUNSUPPORTED. */
+/* As sg_promql_eval at one instant, for expressions of type scalar or instant vector (else
+ * SG_EINVALID). Notes are not collected. Row order is not value order, also for topk and sort. With
+ * delayed_names: SG_EUNSUPPORTED. */
 SG_API SG_NODISCARD int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_querier *q,
                                             int64_t time_ms, struct sg_promql_view *ret,
                                             struct sg_error *reterr);

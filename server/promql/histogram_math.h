@@ -11,9 +11,9 @@
 struct sg__le {
     double bound, count;
 };
-/* *n > 0; buckets are merged and evened out, *n shrinks with them. *ret_forced: counts had to be
- * made monotonic. */
-double sg__bucket_quantile(double q, struct sg__le *b, size_t *n, bool *ret_forced);
+/* *count > 0; buckets are merged and evened out, *count shrinks with them. *ret_forced: counts had
+ * to be made monotonic. */
+double sg__bucket_quantile(double q, struct sg__le *b, size_t *count, bool *ret_forced);
 double sg__bucket_fraction(double lower, double upper, struct sg__le *b, size_t n);
 /* Share of observations in (lower, upper], estimated within buckets. */
 double sg__histogram_fraction(double lower, double upper, const struct sg_histogram *h);

@@ -160,7 +160,7 @@ static bool same_included(const struct sg_matching *m, const struct sg_labels *a
 {
     for (uint32_t i = 0; i < m->include_count; i++) {
         struct sg_str va = sg_labels_get(a, m->include[i]), vb = sg_labels_get(b, m->include[i]);
-        if (va.n != vb.n || (va.n && memcmp(va.p, vb.p, va.n)))
+        if (va.n != vb.n || (va.n && memcmp(va.p, vb.p, va.n) != 0))
             return false;
     }
     return true;

@@ -243,7 +243,7 @@ int sg__call_build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg_
     if (id == SG_FN_START_TIMESTAMP)
         return sg__fail(p, e, SG_EUNSUPPORTED, "start timestamps are not kept");
     if (sg__range_function(id) || id == SG_FN_ABSENT_OVER_TIME) {
-        bool source_invariant;
+        bool source_invariant = false;
         *ret = sg__range_node(p, e, &source_invariant);
         struct sg__node *n = *ret;
         if (!n)
@@ -295,7 +295,7 @@ int sg__build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node
 
 int sg__build_wrapped(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret)
 {
-    bool invariant;
+    bool invariant = false;
     int rc = sg__build(p, e, ret, &invariant);
     if (rc == 0 && invariant && (*ret)->op != &op_number && !(*ret = wrap(p, *ret)))
         rc = SG_ELIMIT;
@@ -330,7 +330,7 @@ int sg_promql_prepare(const struct sg_promql *q, const struct sg_promql_eval_opt
     p->err = reterr ? reterr : &local;
     int rc = 0;
     if (q->root->type == SG_TYPE_RANGE) {
-        bool invariant;
+        bool invariant = false;
         p->source = sg__source_new(p, q->root, &invariant);
         rc = p->source ? 0 : p->err->code ? (int)p->err->code : SG_ELIMIT;
     } else if (q->root->type != SG_TYPE_STRING) {

@@ -428,6 +428,7 @@ struct sg__node *sg__range_node(struct sg_promql_plan *p, const struct sg_expr *
     for (uint32_t i = 0; i < call->arg_count; i++)
         if (call->args[i]->type == SG_TYPE_RANGE)
             arg = call->args[i];
+    SG_ASSERT(arg); /* the checker saw to it */
     enum sg_function_id id = call->fn->id;
     st->fn = sg__range_function(id);
     st->keeps_name = id == SG_FN_LAST_OVER_TIME || id == SG_FN_FIRST_OVER_TIME;

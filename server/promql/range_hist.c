@@ -123,15 +123,15 @@ bool sg__instant_delta(struct sg__call *c, const struct sg__window *w, bool rate
     if (!newest_two(w, two) || two[1].t == two[0].t)
         return false;
     double seconds = (double)(two[1].t - two[0].t) / 1000;
-    if (!two[0].h != !two[1].h) {
-        sg__warn_mixed(c->p, c->range_at, name_of(c));
-        return false;
-    }
-    if (!two[1].h) {
+    if (!two[0].h && !two[1].h) {
         ret->v = rate && two[1].v < two[0].v ? two[1].v : two[1].v - two[0].v;
         if (rate)
             ret->v /= seconds;
         return true;
+    }
+    if (!two[0].h || !two[1].h) {
+        sg__warn_mixed(c->p, c->range_at, name_of(c));
+        return false;
     }
     if (rate && (is_gauge(two[0].h) || is_gauge(two[1].h)))
         warn_not_counter(c);
