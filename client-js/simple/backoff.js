@@ -9,11 +9,11 @@ export class Backoff {
         this.attempt = 0;
     }
 
-    /** @param {number} [atLeastMs] what the server asked for @returns {number} ms to wait */
-    next(atLeastMs = 0) {
+    /** @param {number} [floorMs] what the server asked for @returns {number} ms to wait */
+    next(floorMs = 0) {
         const most = this.attempt === 0 ? FIRST_MS : Math.min(MAX_MS, BASE_MS * 2 ** this.attempt);
         this.attempt++;
-        return atLeastMs + this.random() * most;
+        return floorMs + this.random() * most;
     }
 
     /** After a connection has been stable for a while, not as soon as it opens. */

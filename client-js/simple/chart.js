@@ -24,7 +24,7 @@ import { timeTicks, valueAxis } from './scale.js';
  * @property {(values: number[], t: number | null) => void} [onValues] those under the crosshair (t), or the newest ones (null)
  * @property {number} [stepMs]
  * @property {number} [min]
- * @property {number} [atLeast] the axis reaches at least to here
+ * @property {number} [reach] the axis reaches at least to here
  * @property {() => number} [max] likewise, from data
  * @property {string} empty said while there is nothing to draw
  */
@@ -216,7 +216,7 @@ export class Chart {
         if (this.o.unit === 'percent' && hi > 1 && hi < 1.1)
             hi = 1; /* parts of a whole: what is over is the jitter of reading the parts one after the other */
         const axis = valueAxis(lo, hi, {
-            min: this.o.min, max: this.o.max?.(), atLeast: this.o.atLeast, binary: this.o.unit.startsWith('bytes'),
+            min: this.o.min, max: this.o.max?.(), reach: this.o.reach, binary: this.o.unit.startsWith('bytes'),
             wanted: Math.max(2, Math.min(5, Math.floor(height / 28))), former: this.former,
         });
         this.former = axis;

@@ -7,7 +7,7 @@ import { Subscription } from './protocol.js';
 const METRIC = 'orders';
 
 /** @param {string} origin @returns {[string, string][]} */
-function otherWays(origin) {
+function waysIn(origin) {
     const host = location.hostname;
     return [
         ['a stream of them', `while sleep 0.5; do curl -d '{"metric":"orders","value":'$RANDOM'}' ${origin}/api/v1/samples; done`],
@@ -28,7 +28,7 @@ export class Own {
         this.shown = '';
         setText(byId('own-command'), this.command);
         byId('own-copy').addEventListener('click', () => this.copy());
-        for (const [what, command] of otherWays(location.origin))
+        for (const [what, command] of waysIn(location.origin))
             byId('own-more').append(h('dt', {}, what), h('dd', {}, h('code', {}, command)));
     }
 

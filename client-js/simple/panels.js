@@ -9,7 +9,7 @@ const job = 'job="node"';
  * @typedef {{q: string, name?: string, label?: string, sign?: 1 | -1, color?: number, order?: string[]}} Query
  *   name: of its one series; label: whose value names each series; order: those label values first, in this order
  * @typedef {{id: string, title: string, kind: 'line' | 'stack' | 'mirror', unit: string, wide?: boolean, queries: Query[],
- *            min?: number, atLeast?: number, max?: string, empty: string}} Panel max: id of the query whose value the axis reaches
+ *            min?: number, reach?: number, max?: string, empty: string}} Panel max: id of the query whose value the axis reaches
  * @typedef {{id: string, title: string, unit: string, q: string,
  *            sub: (v: (id: string) => number | null, f: typeof import('./format.js')) => string}} Tile sub: the line below the value
  */
@@ -60,7 +60,7 @@ export const tiles = [
 /** @type {Panel[]} */
 export const panels = [
     {
-        id: 'cpu', title: 'CPU, share of all cores', kind: 'stack', unit: 'percent', wide: true, min: 0, atLeast: 0.1, empty: 'no CPU metrics',
+        id: 'cpu', title: 'CPU, share of all cores', kind: 'stack', unit: 'percent', wide: true, min: 0, reach: 0.1, empty: 'no CPU metrics',
         queries: [{
             q: `avg by (mode) (rate(node_cpu_seconds_total{${job}, mode!="idle"}[5s]))`, label: 'mode',
             order: ['user', 'system', 'iowait', 'steal', 'nice', 'softirq', 'irq'],
@@ -96,7 +96,7 @@ export const panels = [
         ],
     },
     {
-        id: 'pressure', title: 'Pressure: time lost waiting', kind: 'line', unit: 'percent', min: 0, atLeast: 0.01,
+        id: 'pressure', title: 'Pressure: time lost waiting', kind: 'line', unit: 'percent', min: 0, reach: 0.01,
         empty: 'this kernel reports no pressure (PSI)',
         queries: [
             { q: `max(rate(node_pressure_cpu_waiting_seconds_total{${job}}[5s]))`, name: 'cpu', color: 0 },

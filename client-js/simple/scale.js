@@ -22,7 +22,7 @@ export function niceStep(span, wanted, binary) {
  * with every sample cannot be read.
  * @param {number} lo
  * @param {number} hi
- * @param {{min?: number, max?: number, atLeast?: number, binary: boolean, wanted: number, former?: {lo: number, hi: number} | null}} o
+ * @param {{min?: number, max?: number, reach?: number, binary: boolean, wanted: number, former?: {lo: number, hi: number} | null}} o
  */
 export function valueAxis(lo, hi, o) {
     if (o.former && hi < o.former.hi && hi > o.former.hi * 0.45 && lo >= o.former.lo && (o.former.lo >= 0 || lo < o.former.lo * 0.45))
@@ -31,8 +31,8 @@ export function valueAxis(lo, hi, o) {
         lo = Math.min(lo, o.min);
     if (o.max !== undefined)
         hi = Math.max(hi, o.max);
-    if (o.atLeast !== undefined)
-        hi = Math.max(hi, o.atLeast);
+    if (o.reach !== undefined)
+        hi = Math.max(hi, o.reach);
     if (!(hi > lo))
         hi = lo + (Math.abs(lo) > 1 ? Math.abs(lo) * 0.1 : 1);
     const step = niceStep(hi - lo, o.wanted, o.binary);
