@@ -108,7 +108,7 @@ static void put_point(struct sg_buf *out, const struct sg_frame *full, const str
     sg_buf_append(out, "]],", 3);
 }
 
-void sg__put_full_with_history(struct sg_session *s, struct sg__sub *sub,
+bool sg__put_full_with_history(struct sg_session *s, struct sg__sub *sub,
                                const struct sg_history *h)
 {
     static const char mark[] = "\"points\":[";
@@ -130,10 +130,23 @@ void sg__put_full_with_history(struct sg_session *s, struct sg__sub *sub,
             put_point(out, full, h, row_of, p);
     sg_free(row_of);
     sg_buf_append(out, plain.data + head, plain.len - head);
-    if (out->failed)
-        s->out.failed = true;
-    else
-        sg__session_put(s, "full", sg_buf_str(out));
+    if (out->failed || out->len + 64 > s->out.max - s->out.len) /* framing takes less than 64 */
+        return false;
+    sg__session_put(s, "full", sg_buf_str(out));
+    return true;
+}
+
+/* More than may wait for a session: it gets its full like one that asked for no history. */
+static void do_without(struct sg_session *s, struct sg__sub *sub)
+{
+    struct sg_error err = {0};
+    sg_error_set(&err, SG_ELIMIT,
+                 "limit of %zu bytes of history passed: ask for less history, a longer interval or "
+                 "fewer series",
+                 s->hub->limits.session_out_bytes);
+    sg__put_error(s, sg_str_from(sub->id), &err);
+    sub->history_ms = 0;
+    sg__sub_to_waiting(sub);
 }
 
 void sg_hub_history_done(struct sg_hub *hub, uint64_t token, const struct sg_history *h,
@@ -157,7 +170,8 @@ void sg_hub_history_done(struct sg_hub *hub, uint64_t token, const struct sg_his
         sg__put_error(s, sg_str_from(sub->id), &err);
     }
     static const struct sg_history none = {0};
-    sg__put_full_with_history(s, sub, h ? h : &none);
+    if (!sg__put_full_with_history(s, sub, h ? h : &none))
+        do_without(s, sub);
     if (s->state == SG_SESSION_OPEN && sg_list_empty(&s->behind))
         sg__session_catch_up(s, !s->gap_ms);
 }

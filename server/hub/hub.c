@@ -157,10 +157,6 @@ static void flush_groups(struct sg_hub *hub)
         hub->last_heartbeat = hub->heartbeat;
         hub->heartbeat = NULL;
     }
-    if (hub->scratch.cap > SCRATCH_KEEP) {
-        sg_buf_deinit(&hub->scratch);
-        sg_buf_init(&hub->scratch, SCRATCH_MAX);
-    }
 }
 
 void sg__hub_settle(struct sg_hub *hub)
@@ -326,6 +322,15 @@ static void retry_closes(struct sg_hub *hub)
     }
 }
 
+/* A large block now and then must not keep its memory for good. */
+static void trim(struct sg_buf *b)
+{
+    if (b->cap <= SCRATCH_KEEP)
+        return;
+    sg_buf_deinit(b);
+    sg_buf_init(b, SCRATCH_MAX);
+}
+
 void sg_hub_flush(struct sg_hub *hub, int64_t now_ms)
 {
     SG_ASSERT(!hub->flushing);
@@ -334,6 +339,8 @@ void sg_hub_flush(struct sg_hub *hub, int64_t now_ms)
     sg__due_serve(hub);
     if (hub->close_owed)
         retry_closes(hub);
+    trim(&hub->scratch);
+    trim(&hub->json);
     /* A clock that steps back must not put the chores off for long. */
     if (hub->chores_due_ms > now_ms + CHORES_MS)
         hub->chores_due_ms = now_ms;

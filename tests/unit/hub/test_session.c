@@ -376,6 +376,39 @@ static void test_session__deflate_compresses_large_frames(void **state)
     finish(f);
 }
 
+/* History of more bytes than may wait for a session: told, and the full comes without. */
+static void test_session__too_much_history_is_an_error_not_the_end(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct sg_hub_options o;
+    rig_options(&f->r, &o);
+    o.limits.session_out_bytes = 3000;
+    rig_start(&f->r, &o);
+    cm_init(&f->c, CM_WS);
+    line_open(&f->r, &f->l, &f->c, SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    rig_topic(&f->r, "x", 1000)->present[0] = true;
+    cm_expect(&f->c, "a");
+    line_say(&f->l, "{\"action\":\"subscribe\",\"id\":\"a\",\"query\":\"x\",\"history\":\"10m\"}");
+    rig_step(&f->r);
+    assert_int_equal(f->r.history.max_points, 601);
+    double value[601] = {0};
+    struct sg_history h = {.start_ms = f->r.history.start_ms,
+                           .step_ms = 1000,
+                           .n_points = 601,
+                           .n_series = 1,
+                           .labels = f->r.labels,
+                           .value = value};
+    sg_hub_history_done(f->r.hub, f->r.history_token, &h, NULL);
+    rig_flush(&f->r);
+    assert_false(f->l.closed);
+    assert_string_equal(f->c.last_error_code, "limit");
+    assert_int_equal(cm_find(&f->c, "a")->fulls, 1);
+    assert_int_equal(cm_find(&f->c, "a")->history_points, 0);
+    finish(f);
+}
+
 static void test_session__what_waits_for_a_slow_one_is_capped(void **state)
 {
     (void)state;
@@ -414,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_session__heartbeats_go_to_v1_only),
         cmocka_unit_test(test_session__arguments_are_checked_as_a_whole),
         cmocka_unit_test(test_session__deflate_compresses_large_frames),
+        cmocka_unit_test(test_session__too_much_history_is_an_error_not_the_end),
         cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
     };
     return cmocka_run_group_tests_name("hub/session", tests, NULL, NULL);
