@@ -205,6 +205,7 @@ static void sse_cuts(unsigned seed, bool drops)
     struct client_model *c = calloc(1, sizeof(*c));
     struct sg_prng g = {seed};
     int notes = 0;
+    bool owed = false; /* frames were lost and the engine has not repeated its state yet */
     rig_init(&r);
     cm_init(c, CM_SSE);
     sse_open(&r, &l, c, NULL);
@@ -219,10 +220,12 @@ static void sse_cuts(unsigned seed, bool drops)
                 rig_shake(rig_topic(&r, "y", 100), &g, 3);
             if (!drops && sg_prng_below(&g, 3) == 0)
                 rig_note(&r, ++notes, "info");
-            bool was = r.drop;
-            r.drop = drops && sg_prng_below(&g, 100) < (was ? 60 : 15);
-            if (was && !r.drop)
+            r.drop = drops && sg_prng_below(&g, 100) < 15;
+            owed = owed || r.drop;
+            if (owed && !r.drop && sg_prng_below(&g, 3) == 0) { /* the repair comes late */
                 rig_resync(&r);
+                owed = false;
+            }
             rig_tick(&r);
             if (sg_prng_below(&g, 3))
                 rig_flush(&r);
