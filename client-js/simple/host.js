@@ -16,6 +16,8 @@ export class Host {
         this.connection = connection;
         /** @type {Map<string, Subscription>} one per distinct query */
         this.byQuery = new Map();
+        this.changed = false;
+        this.drawnAt = 0; /* server time */
         this.tiles = tiles.map((t) => this.makeTile(t));
         this.panels = panels.map((p) => this.makePanel(p));
         this.mounts = this.makeMounts();
@@ -27,7 +29,7 @@ export class Host {
     watch(q) {
         let s = this.byQuery.get(q);
         if (!s) {
-            s = this.connection.subscribe(new Subscription(`host-${this.byQuery.size}`, q, { history: '5m' }));
+            s = this.connection.subscribe(new Subscription(`host-${this.byQuery.size}`, q, { history: '5m', onChange: () => { this.changed = true; } }));
             this.byQuery.set(q, s);
         }
         return s;
@@ -82,6 +84,11 @@ export class Host {
 
     /** @param {number} now server time */
     draw(now) {
+        /* Charts move on with the clock even when nothing has changed; between seconds there is nothing to draw. */
+        if (!this.changed && Math.abs(now - this.drawnAt) < 1000)
+            return;
+        this.changed = false;
+        this.drawnAt = now;
         fitSpan(this.known(now));
         const v = (/** @type {string} */ id) => this.value(facts[id]);
         for (const { tile, value, sub, spark } of this.tiles) {

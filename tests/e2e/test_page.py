@@ -2,9 +2,12 @@
 import json
 import re
 import signal
+import subprocess
 import time
 
 import pytest
+
+from browser_kit import free_port
 
 LIVE = "document.body.dataset.link === 'live' && document.querySelector('#tile-memory .value span').textContent !== '–'"
 PANELS = ["cpu", "memory", "network", "disk", "load", "pressure", "mounts"]
@@ -214,8 +217,39 @@ def test_says_what_it_shows_to_a_screen_reader(page):
     assert page.eval("document.querySelectorAll('main h2').length") >= 9
 
 
+def test_live_over_tls(binary, start, browse, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+                   check=True, capture_output=True)
+    port = free_port()
+    start("--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem", "--tls-listen", f"127.0.0.1:{port}")
+    page = browse(f"https://127.0.0.1:{port}", ignoreHTTPSErrors=True)
+    page.wait(LIVE)
+    assert page.ask("sockets")[0]["url"] == f"wss://127.0.0.1:{port}/stream"
+    assert page.eval("window.violations") == []
+
+
+def test_live_with_compressed_messages(start, browse):
+    server = start("--deflate")
+    page = browse(server.url)
+    page.wait(LIVE)
+    page.wait("[...document.querySelectorAll('.tile .value span')].every((e) => e.textContent !== '–')")
+    assert page.ask("complaints") == []
+
+
+def test_without_host_metrics_the_page_says_so_and_stays_live(start, browse):
+    server = start("--no-host")
+    page = browse(server.url)
+    page.wait_link("live")
+    server.send("orders", 3)
+    page.wait("document.getElementById('own-lead').textContent.includes('orders is 3.')")
+    assert page.eval("document.querySelector('#panel-load .note').checkVisibility()")
+    assert "no load metrics" in page.text("#panel-load .note")
+    time.sleep(4)
+    assert page.link() == "live", "a quiet stream is not a stale one: the server's clock goes on"
+
+
 def make_token(server_binary, tmp_path):
-    import subprocess
     text = subprocess.run([server_binary, "token"], check=True, capture_output=True, text=True).stdout
     token, hashed = re.search(r"token:\s+(\S+)", text)[1], re.search(r"hash:\s+(\S+)", text)[1]
     config = tmp_path / "token.yml"

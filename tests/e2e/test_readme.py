@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, ROOT, Server, free_port, wait_until
+from browser_kit import BINARY, ROOT, Server, free_port, wait_until
 
 README = (ROOT / "README.md").read_text()
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.S | re.M)
