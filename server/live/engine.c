@@ -130,11 +130,8 @@ static void drain_batches(struct sg_engine *e, int64_t now_ms)
     }
 }
 
-void sg_engine_drain(struct sg_engine *e, int64_t now_ms)
+static void drain_controls(struct sg_engine *e, int64_t now_ms)
 {
-    /* Cleared before the queues are emptied: who pushes from now on wakes again. */
-    atomic_store_explicit(&e->woken, false, memory_order_release);
-    drain_batches(e, now_ms);
     for (struct sg_mpsc_node *n = sg_mpsc_take(&e->control), *next; n; n = next) {
         struct sg_control *control = SG_CONTAINER_OF(n, struct sg_control, node);
         size_t weight = n->weight;
@@ -144,13 +141,25 @@ void sg_engine_drain(struct sg_engine *e, int64_t now_ms)
     }
 }
 
+void sg_engine_drain(struct sg_engine *e, int64_t now_ms)
+{
+    /* Cleared before the queues are emptied: who pushes from now on wakes again. */
+    atomic_store_explicit(&e->woken, false, memory_order_release);
+    drain_batches(e, now_ms);
+    drain_controls(e, now_ms);
+}
+
 void sg_engine_tick(struct sg_engine *e, int64_t tick_ms, int64_t now_ms)
 {
     if (e->last_tick_ms && now_ms - tick_ms > e->options.live.tick_ms)
         atomic_fetch_add_explicit(&e->stats.late_ticks, 1, memory_order_relaxed);
     e->last_tick_ms = tick_ms;
-    sg_engine_drain(e, now_ms);
+    atomic_store_explicit(&e->woken, false, memory_order_release);
+    drain_batches(e, now_ms);
     sg_store_tick(e->store, tick_ms);
+    /* After the store's tick, so that a new stream's first result holds what accumulators were
+     * sampled just now. */
+    drain_controls(e, now_ms);
     sg_live_tick(e->live, tick_ms);
     atomic_fetch_add_explicit(&e->stats.ticks, 1, memory_order_relaxed);
 }
