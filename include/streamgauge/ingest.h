@@ -1,5 +1,5 @@
-/* ingest.h - sample parsers: StatsD, Prometheus text, OpenMetrics, Influx lines, JSON samples; and
- * the parsing side of batches.
+/* ingest.h - sample parsers: StatsD, Prometheus text, OpenMetrics, Influx lines, JSON samples,
+ * Prometheus remote write; and the parsing side of batches.
  *
  * A batcher belongs to one parsing thread: it remembers the ids of series (keyed by a hash of their
  * raw bytes), fills batches and hands them to `submit`. HTTP bodies: one parser per request, many
@@ -150,6 +150,52 @@ SG_API const struct sg_ingest_result *sg_ingest_parser_result(const struct sg_in
  * Librato (name#k=v) and SignalFx (name[k=v]) tags too. */
 SG_API void sg_statsd_parse(struct sg_batcher *b, const char *p, size_t n, int64_t now_ms,
                             struct sg_ingest_result *result);
+
+/* ---- Prometheus remote write: one message per body, known only when it is whole ---- */
+
+enum sg_remote_write_version {
+    SG_REMOTE_WRITE_1, /* prometheus.WriteRequest */
+    SG_REMOTE_WRITE_2, /* io.prometheus.write.v2.Request */
+};
+
+struct sg_remote_write_options {
+    enum sg_remote_write_version version;
+    struct sg_source *source; /* NULL: that of the batcher; borrowed */
+    int64_t now_ms;
+    size_t max_message; /* bytes uncompressed; 0: 32 MiB; at most 1 GiB */
+};
+
+struct sg_remote_write_result {
+    int code; /* 0, or why nothing was taken: SG_ESYNTAX (snappy or message malformed), SG_ELIMIT
+                 (larger than max_message), SG_ENOMEM */
+    /* Elements handed to the engine. Exemplars are checked and counted, but not kept. */
+    uint64_t samples, histograms, exemplars;
+    /* accepted: samples and histograms; rejected: those refused, at least one per refused series;
+     * errors: line is the 1-based number of the TimeSeries (0: the message), column 0. */
+    struct sg_ingest_result ingest;
+};
+
+/* Message of a Content-Type: application/x-protobuf[;proto=…]; an empty one is 1.0, as upstream.
+ * SG_EUNSUPPORTED (answer 415) for others. */
+SG_API SG_NODISCARD int sg_remote_write_detect(struct sg_str content_type,
+                                               enum sg_remote_write_version *ret,
+                                               struct sg_error *reterr);
+/* Takes the body of a request (snappy block format) and flushes the batcher. The length that snappy
+ * announces is checked against max_message, and against what so many bytes can hold, before memory
+ * is taken. Good series are kept, bad ones named; what lies outside of a series must be right.
+ *
+ * Late and duplicate samples are judged by the store, after the answer: they are not named here.
+ * Labels may come unsorted; an empty value means no label, as in Prometheus. Start timestamps are
+ * ignored. Histograms of schemas 9 to 52 are brought to 8; a histogram whose sum is the staleness
+ * marker becomes a marker of the series. */
+SG_API void sg_remote_write(struct sg_batcher *b, const struct sg_remote_write_options *o,
+                            const void *body, size_t n, struct sg_remote_write_result *ret);
+/* 204, 400, 413, 429 (series limit: senders drop) or 503 (queue full: senders try again; add
+ * Retry-After to both). */
+SG_API int sg_remote_write_status(const struct sg_remote_write_result *r);
+/* {"error":…,"series":n,"samples":n,"histograms":n,"exemplars":n,"rejected":n,"dropped":n,
+ * "errors":[{"series","error"}…]} in one line: senders log the first. */
+SG_API void sg_remote_write_print(const struct sg_remote_write_result *r, struct sg_buf *out);
 
 /* Format of a body from its Content-Type; `fallback` is what the endpoint speaks, used for absent,
  * form and plain text types. SG_EUNSUPPORTED (answer 415) names a type or charset we do not read.
