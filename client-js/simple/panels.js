@@ -16,7 +16,6 @@ const job = 'job="node"';
 
 const total = `node_memory_MemTotal_bytes{${job}}`;
 const available = `node_memory_MemAvailable_bytes{${job}}`;
-const cache = `node_memory_Buffers_bytes{${job}} + node_memory_Cached_bytes{${job}} + node_memory_SReclaimable_bytes{${job}}`;
 
 /** Values the tiles' second lines need; also at one per second. @type {Record<string, string>} */
 export const facts = {
@@ -69,8 +68,8 @@ export const panels = [
     {
         id: 'memory', title: 'Memory', kind: 'stack', unit: 'bytes', min: 0, max: 'memTotal', empty: 'no memory metrics',
         queries: [
-            { q: `sum(${total} - node_memory_MemFree_bytes{${job}} - (${cache}))`, name: 'used', color: 0 },
-            { q: `sum(${cache})`, name: 'cache', color: 5 },
+            { q: `sum(${total} - ${available})`, name: 'used', color: 0 },
+            { q: `clamp_min(sum(${available} - node_memory_MemFree_bytes{${job}}), 0)`, name: 'cache, given back when needed', color: 5 },
         ],
     },
     {

@@ -47,9 +47,8 @@ class Tour:
         }
 
     def adapt(self, text):
-        for old, new in self.replace.items():
-            text = text.replace(old, new)
-        return text
+        # In one pass: what was put in is not looked at again. Longer ones come first in the table.
+        return re.sub("|".join(map(re.escape, self.replace)), lambda m: self.replace[m[0]], text)
 
     def run(self, script, forever, expected):
         script = "set -e -o pipefail\n" + self.adapt(script)
