@@ -170,6 +170,7 @@ static void dispatch(struct sg__conn *c, const struct sg__route *route, const st
         break;
     case SG__ROUTE_INGEST:
     case SG__ROUTE_PUSHGATEWAY:
+    case SG__ROUTE_REMOTE_WRITE:
         sg__ingest_begin(c);
         break;
     case SG__ROUTE_STREAM:
@@ -189,7 +190,7 @@ static void dispatch(struct sg__conn *c, const struct sg__route *route, const st
 static bool takes_body(const struct sg__route *route)
 {
     return route->kind == SG__ROUTE_INGEST || route->kind == SG__ROUTE_PUSHGATEWAY ||
-           route->kind == SG__ROUTE_EVENTS_POST ||
+           route->kind == SG__ROUTE_REMOTE_WRITE || route->kind == SG__ROUTE_EVENTS_POST ||
            (route->kind == SG__ROUTE_USER && route->max_body > 0);
 }
 

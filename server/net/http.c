@@ -144,7 +144,9 @@ void sg__http_begin_body(struct sg__conn *c, enum sg__sink sink, uint64_t max_by
     enum sg_inflate_format format;
     bool identity = true;
     struct sg_str coding = sg_http1_header(&rq->headers, SG_HTTP1_H_CONTENT_ENCODING);
-    if (coding.p && (rq->headers.lines[SG_HTTP1_H_CONTENT_ENCODING] > 1 ||
+    bool own_coding = q->route->kind == SG__ROUTE_REMOTE_WRITE; /* its decoder undoes it */
+    if (coding.p && !own_coding &&
+        (rq->headers.lines[SG_HTTP1_H_CONTENT_ENCODING] > 1 ||
                      sg_inflate_format_of(coding, &format, &identity) < 0)) {
         sg__reply_error(c, 415, true, "Content-Encoding must be gzip or deflate");
         return;

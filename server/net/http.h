@@ -27,6 +27,7 @@ struct sg__request {
     bool inflating;
     struct sg_inflate inflate;
     struct sg_ingest_parser *parser;
+    enum sg_remote_write_version message_version;
     struct sg_buf collected;
 
     struct sg_buf owned; /* body of the answer, when it is ours */

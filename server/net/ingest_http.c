@@ -1,6 +1,7 @@
 /* ingest_http.c - bodies of samples into the parsers of ingest, as they come in. */
 #include "http.h"
 
+#include <stdio.h>
 #include <streamgauge/labels.h>
 #include <string.h>
 
@@ -106,10 +107,72 @@ static int choose_format(struct sg__conn *c, struct sg_ingest_options *o)
     return 0;
 }
 
+/* ---- remote write: collected, then decoded at once ---- */
+
+/* Absent means snappy, as upstream takes it. False: answered. */
+static bool remote_write_headers(struct sg__conn *c, enum sg_remote_write_version *ret)
+{
+    const struct sg_http1_headers *h = &c->edge->rq.headers;
+    struct sg_error err = {0};
+    struct sg_str coding = sg_http1_header(h, SG_HTTP1_H_CONTENT_ENCODING);
+    struct sg_str type = sg_http1_header(h, SG_HTTP1_H_CONTENT_TYPE);
+    if (coding.p && (h->lines[SG_HTTP1_H_CONTENT_ENCODING] > 1 ||
+                     !sg_str_ieq(sg_str_trim(coding), SG_STR("snappy")))) {
+        sg__reply_error(c, 415, true, "Content-Encoding must be snappy");
+        return false;
+    }
+    if (sg_remote_write_detect(type.p ? type : SG_STR(""), ret, &err) == 0)
+        return true;
+    sg__reply_error(c, 415, true, "%s", err.text);
+    return false;
+}
+
+static void remote_write_done(struct sg__conn *c)
+{
+    struct sg__edge *e = c->edge;
+    struct sg__request *q = c->request;
+    struct sg_remote_write_options o = {.version = q->message_version,
+                                        .source = e->net->source,
+                                        .now_ms = e->wall_ms,
+                                        .max_message = e->net->cfg.limits.max_inflated};
+    struct sg_remote_write_result r;
+    struct sg_str body = sg_buf_str(&q->collected);
+    sg_remote_write(e->batcher, &o, body.p, body.n, &r);
+    sg_buf_deinit(&q->collected);
+    if (r.ingest.dropped)
+        sg__count(&e->counters, SG__C_REFUSED_QUEUE, 1);
+    if (r.ingest.series_full)
+        sg__count(&e->counters, SG__C_REFUSED_SERIES, 1);
+    int status = sg_remote_write_status(&r);
+    char headers[256];
+    int n = snprintf(headers, sizeof(headers),
+                     "X-Prometheus-Remote-Write-Samples-Written: %llu\r\n"
+                     "X-Prometheus-Remote-Write-Histograms-Written: %llu\r\n"
+                     "X-Prometheus-Remote-Write-Exemplars-Written: %llu\r\n%s",
+                     (unsigned long long)r.samples, (unsigned long long)r.histograms,
+                     (unsigned long long)r.exemplars,
+                     status == 429 || status == 503 ? "Retry-After: 1\r\n" : "");
+    struct sg__reply reply = {.status = (uint16_t)status,
+                              .headers = sg_str_make(headers, (size_t)n)};
+    if (status != 204) {
+        sg_remote_write_print(&r, &q->owned);
+        reply.type = "application/json";
+        reply.body = sg_buf_str(&q->owned);
+    }
+    sg__reply(c, &reply);
+}
+
+/* ---- */
+
 void sg__ingest_begin(struct sg__conn *c)
 {
     struct sg__edge *e = c->edge;
     struct sg__request *q = c->request;
+    if (q->route->kind == SG__ROUTE_REMOTE_WRITE) {
+        if (remote_write_headers(c, &q->message_version))
+            sg__http_begin_body(c, SG__SINK_INGEST, e->net->cfg.limits.max_body);
+        return;
+    }
     struct sg_ingest_options o = {.source = e->net->source, .now_ms = e->wall_ms};
     if (choose_format(c, &o) < 0)
         return;
@@ -151,6 +214,12 @@ static void answer(struct sg__conn *c)
 bool sg__ingest_data(struct sg__conn *c, const char *p, size_t n)
 {
     struct sg__request *q = c->request;
+    if (q->route->kind == SG__ROUTE_REMOTE_WRITE) {
+        if (sg_buf_append(&q->collected, p, n) == 0)
+            return true;
+        sg__reply_error(c, 503, true, "no memory for the body");
+        return false;
+    }
     atomic_fetch_add_explicit(&c->edge->net->source->bytes, n, memory_order_relaxed);
     if (sg_ingest_feed(q->parser, p, n) == 0)
         return true;
@@ -160,6 +229,10 @@ bool sg__ingest_data(struct sg__conn *c, const char *p, size_t n)
 
 void sg__ingest_done(struct sg__conn *c)
 {
+    if (c->request->route->kind == SG__ROUTE_REMOTE_WRITE) {
+        remote_write_done(c);
+        return;
+    }
     (void)sg_ingest_finish(c->request->parser);
     answer(c);
 }

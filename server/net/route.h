@@ -15,7 +15,8 @@ enum sg__route_kind {
     SG__ROUTE_PING,
     SG__ROUTE_INGEST,      /* arg: enum sg_ingest_format */
     SG__ROUTE_PUSHGATEWAY, /* labels in the path */
-    SG__ROUTE_STREAM,      /* WebSocket */
+    SG__ROUTE_REMOTE_WRITE,
+    SG__ROUTE_STREAM, /* WebSocket */
     SG__ROUTE_NOTIFICATIONS,
     SG__ROUTE_EVENTS,
     SG__ROUTE_EVENTS_POST,
