@@ -4,7 +4,8 @@
  *     sg_arena_init(&a, 1 << 20);
  *     struct node *n = sg_arena_alloc(&a, sizeof(*n));   // NULL when the cap is reached
  *
- * Not thread safe. Memory is 16-byte aligned and not zeroed (sg_arena_calloc zeroes). Allocation is O(1).
+ * Not thread safe. Memory is 16-byte aligned and not zeroed (sg_arena_calloc zeroes). Allocation is
+ * O(1).
  */
 #ifndef STREAMGAUGE_ARENA_H
 #define STREAMGAUGE_ARENA_H

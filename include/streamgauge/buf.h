@@ -1,7 +1,8 @@
 /* buf.h - growable byte buffer with a mandatory maximum.
  *
- * Appending past the maximum (or out of memory) appends nothing, sets `failed` and returns SG_ELIMIT; later appends do
- * nothing either, so a writer may check once at the end. Not NUL-terminated unless sg_buf_cstr is called.
+ * Appending past the maximum (or out of memory) appends nothing, sets `failed` and returns
+ * SG_ELIMIT; later appends do nothing either, so a writer may check once at the end. Not
+ * NUL-terminated unless sg_buf_cstr is called.
  *
  *     SG_AUTO(sg_buf_deinit) struct sg_buf b;
  *     sg_buf_init(&b, 64 * 1024);
@@ -15,15 +16,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <streamgauge/compiler.h>
 #include <streamgauge/str.h>
+#include <string.h>
 
 struct sg_buf {
-    char *data;       /* NULL while empty */
-    size_t len, cap;  /* bytes used, bytes allocated */
-    size_t max;       /* cap never grows past this */
-    bool failed;      /* an append did not fit */
+    char *data;      /* NULL while empty */
+    size_t len, cap; /* bytes used, bytes allocated */
+    size_t max;      /* cap never grows past this */
+    bool failed;     /* an append did not fit */
 };
 
 SG_API void sg_buf_init(struct sg_buf *b, size_t max);
@@ -34,19 +35,23 @@ SG_API void sg_buf_reset(struct sg_buf *b);
 SG_API int sg_buf_reserve(struct sg_buf *b, size_t n);
 SG_API int sg_buf_append_slow(struct sg_buf *b, const void *p, size_t n);
 SG_API int sg_buf_printf(struct sg_buf *b, const char *fmt, ...) SG_PRINTF(2, 3);
-/* Shortest digits that read back to the same double (see num.h); not JSON safe for NaN and infinities. */
+/* Shortest digits that read back to the same double (see num.h); not JSON safe for NaN and
+ * infinities. */
 SG_API int sg_buf_put_double(struct sg_buf *b, double v);
 SG_API int sg_buf_put_i64(struct sg_buf *b, int64_t v);
 SG_API int sg_buf_put_u64(struct sg_buf *b, uint64_t v);
 /* A JSON number, or "NaN", "+Inf", "-Inf" as JSON strings (DESIGN section 5). */
 SG_API int sg_buf_put_json_double(struct sg_buf *b, double v);
-/* A quoted JSON string; control characters escaped, invalid UTF-8 replaced by U+FFFD, so output is always valid. */
+/* A quoted JSON string; control characters escaped, invalid UTF-8 replaced by U+FFFD, so output is
+ * always valid. */
 SG_API int sg_buf_put_json_str(struct sg_buf *b, struct sg_str s);
 /* Drops the first n bytes, n <= len. O(len - n). */
 SG_API void sg_buf_consume(struct sg_buf *b, size_t n);
-/* Terminates and returns the text; "" when it is empty or out of memory. Borrowed until the next change. */
+/* Terminates and returns the text; "" when it is empty or out of memory. Borrowed until the next
+ * change. */
 SG_API const char *sg_buf_cstr(struct sg_buf *b);
-/* Hands the memory to the caller (free with sg_free) and leaves the buffer empty. May return NULL for empty. */
+/* Hands the memory to the caller (free with sg_free) and leaves the buffer empty. May return NULL
+ * for empty. */
 SG_API char *sg_buf_steal(struct sg_buf *b, size_t *ret_len);
 
 static inline int sg_buf_append(struct sg_buf *b, const void *p, size_t n)

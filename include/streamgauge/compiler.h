@@ -13,7 +13,8 @@
 #define SG_UNUSED __attribute__((unused))
 #define SG_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Scope cleanup: `SG_AUTO(sg_buf_deinit) struct sg_buf b;` calls sg_buf_deinit(&b) at the end of the scope. */
+/* Scope cleanup: `SG_AUTO(sg_buf_deinit) struct sg_buf b;` calls sg_buf_deinit(&b) at the end of
+ * the scope. */
 #define SG_AUTO(fn) __attribute__((cleanup(fn)))
 
 /* The struct that holds `member` at `ptr`. */

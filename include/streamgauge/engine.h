@@ -1,7 +1,8 @@
 /* engine.h - the pure core in one piece: series store, live streams and the queues into them.
  *
- * This is what an embedder links (libstreamgauge) and what the server runs on its engine thread. It has no thread, reads no clock and
- * does no I/O: whoever owns it calls sg_engine_tick at every base tick and gets frames through the publish hook.
+ * This is what an embedder links (libstreamgauge) and what the server runs on its engine thread. It
+ * has no thread, reads no clock and does no I/O: whoever owns it calls sg_engine_tick at every base
+ * tick and gets frames through the publish hook.
  *
  *     struct sg_engine_options o;
  *     sg_engine_options_default(&o);
@@ -10,7 +11,8 @@
  *     any thread:     sg_engine_ingest(engine, batch);  sg_engine_control(engine, control);
  *     engine thread:  sg_engine_tick(engine, now_ms);
  *
- * sg_engine_ingest, sg_engine_control and the sg_engine_get_* functions are for any thread, all else for the engine's.
+ * sg_engine_ingest, sg_engine_control and the sg_engine_get_* functions are for any thread, all
+ * else for the engine's.
  */
 #ifndef STREAMGAUGE_ENGINE_H
 #define STREAMGAUGE_ENGINE_H
@@ -27,21 +29,22 @@ struct sg_engine;
 
 struct sg_engine_options {
     struct sg_store_options store;
-    struct sg_live_options live;  /* hooks.open_querier is set by the engine */
-    uint64_t epoch;               /* random; incarnation of the frames' history */
-    size_t ingest_queue_bytes;    /* batches waiting; beyond: SG_EBUSY */
+    struct sg_live_options live; /* hooks.open_querier is set by the engine */
+    uint64_t epoch;              /* random; incarnation of the frames' history */
+    size_t ingest_queue_bytes;   /* batches waiting; beyond: SG_EBUSY */
     size_t control_queue_bytes;
-    /* Called on the sending thread when the engine should look at its queues before the next tick. May be NULL. */
+    /* Called on the sending thread when the engine should look at its queues before the next tick.
+     * May be NULL. */
     void (*wake)(void *ctx);
     void *wake_ctx;
 };
 
 /* Relaxed atomics written by the engine's thread and the senders. */
 struct sg_engine_stats {
-    atomic_ullong ticks, late_ticks;   /* done; begun more than one base tick too late */
-    atomic_ullong batches, points;     /* applied */
-    atomic_ullong refused_batches;     /* SG_EBUSY */
-    atomic_ullong queue_bytes;         /* at the last drain */
+    atomic_ullong ticks, late_ticks; /* done; begun more than one base tick too late */
+    atomic_ullong batches, points;   /* applied */
+    atomic_ullong refused_batches;   /* SG_EBUSY */
+    atomic_ullong queue_bytes;       /* at the last drain */
 };
 
 SG_API void sg_engine_options_default(struct sg_engine_options *o);
@@ -56,7 +59,8 @@ SG_API SG_NODISCARD int sg_engine_control(struct sg_engine *e, struct sg_control
 
 /* Applies what is queued; new streams are evaluated at once. Between ticks, after wake. */
 SG_API void sg_engine_drain(struct sg_engine *e, int64_t now_ms);
-/* Drains, ticks the store, evaluates what is due at tick_ms (a multiple of the base tick, at most now_ms). */
+/* Drains, ticks the store, evaluates what is due at tick_ms (a multiple of the base tick, at most
+ * now_ms). */
 SG_API void sg_engine_tick(struct sg_engine *e, int64_t tick_ms, int64_t now_ms);
 
 SG_API struct sg_store *sg_engine_get_store(struct sg_engine *e);

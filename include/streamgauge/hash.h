@@ -1,7 +1,7 @@
 /* hash.h - XXH3 with a process-wide random seed, so peers cannot choose collisions.
  *
- * The 128-bit form identifies: two inputs that give the same 128 bits are taken as equal (seeded, so a peer cannot search
- * for a collision; by chance it needs about 2^64 distinct series).
+ * The 128-bit form identifies: two inputs that give the same 128 bits are taken as equal (seeded,
+ * so a peer cannot search for a collision; by chance it needs about 2^64 distinct series).
  */
 #ifndef STREAMGAUGE_HASH_H
 #define STREAMGAUGE_HASH_H

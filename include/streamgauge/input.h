@@ -1,7 +1,7 @@
 /* input.h - inputs with threads of their own: StatsD over UDP, and this machine.
  *
- * Each input is started with where its batches go (as in sg_batcher_config) and stopped before that goes away.
- * Start and stop from one thread; stats from any.
+ * Each input is started with where its batches go (as in sg_batcher_config) and stopped before that
+ * goes away. Start and stop from one thread; stats from any.
  */
 #ifndef STREAMGAUGE_INPUT_H
 #define STREAMGAUGE_INPUT_H
@@ -18,17 +18,18 @@
 struct sg_udp;
 
 struct sg_udp_config {
-    const char *address;              /* numeric, without brackets */
-    uint16_t port;                    /* 0: the kernel chooses */
-    unsigned threads;                 /* each with its own socket of one SO_REUSEPORT group; at least 1 */
+    const char *address; /* numeric, without brackets */
+    uint16_t port;       /* 0: the kernel chooses */
+    unsigned threads;    /* each with its own socket of one SO_REUSEPORT group; at least 1 */
     struct sg_batcher_config batcher; /* copied; each thread makes a batcher of its own */
 };
 
 struct sg_udp_stats {
     atomic_ullong datagrams, bytes;
     atomic_ullong kernel_drops; /* lost in the socket's buffer (SO_RXQ_OVFL): we were too slow */
-    atomic_ullong truncated;    /* longer than SG_UDP_MAX_DATAGRAM; their last, cut line is not counted */
-    atomic_ullong rejected;     /* lines refused */
+    /* Longer than SG_UDP_MAX_DATAGRAM; their last, cut line is not counted. */
+    atomic_ullong truncated;
+    atomic_ullong rejected; /* lines refused */
 };
 
 #define SG_UDP_MAX_DATAGRAM 8192

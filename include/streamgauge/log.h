@@ -1,11 +1,12 @@
-/* log.h - key=value log lines on stderr, for rows 4 and 5 only (rows 0 to 3 return errors or bump counters).
+/* log.h - key=value log lines on stderr, for rows 4 and 5 only (rows 0 to 3 return errors or bump
+ * counters).
  *
  *     SG_LOG(WARN, "net", "accept failed, ignoring", "peer=%s errno=%d", peer, errno);
- *     → ts=2026-11-22T03:04:05.678Z level=warn part=net msg="accept failed, ignoring" peer=… errno=24
+ *     → ts=2026-11-22T03:04:05.678Z level=warn part=net msg="accept failed" peer=… errno=24
  *
- * error: the operator must act; warn: degraded and continuing; info: life cycle; debug. One event is one line: control
- * characters in the arguments are escaped, a line is cut at 1 KiB. Each call site prints at most 10 lines in 10 s and
- * then says how many it left out. Any thread.
+ * error: the operator must act; warn: degraded and continuing; info: life cycle; debug. One event
+ * is one line: control characters in the arguments are escaped, a line is cut at 1 KiB. Each call
+ * site prints at most 10 lines in 10 s and then says how many it left out. Any thread.
  */
 #ifndef STREAMGAUGE_LOG_H
 #define STREAMGAUGE_LOG_H

@@ -1,12 +1,14 @@
 /* queue.h - the bounded queues between threads, and an intrusive list within one.
  *
- * sg_mpsc: many producers, one consumer, of nodes embedded in what is sent (a batch, a request). Each node has a weight
- * (bytes, say); a push past the cap is refused with SG_EBUSY and the sender keeps its node: never unbounded, never silent.
- * The consumer takes everything at once, in the order of pushing per producer.
+ * sg_mpsc: many producers, one consumer, of nodes embedded in what is sent (a batch, a request).
+ * Each node has a weight (bytes, say); a push past the cap is refused with SG_EBUSY and the sender
+ * keeps its node: never unbounded, never silent. The consumer takes everything at once, in the
+ * order of pushing per producer.
  *
  *     struct sg_mpsc q;  sg_mpsc_init(&q, 64 << 20);
  *     producer: if (sg_mpsc_push(&q, &batch->node, bytes) < 0) → 429
- *     consumer: for (n = sg_mpsc_take(&q); n; n = next) { next = n->next; …; }  then sg_mpsc_done(&q, bytes)
+ *     consumer: for (n = sg_mpsc_take(&q); n; n = next) { next = n->next; …; }  then
+ * sg_mpsc_done(&q, bytes)
  */
 #ifndef STREAMGAUGE_QUEUE_H
 #define STREAMGAUGE_QUEUE_H
@@ -28,11 +30,12 @@ struct sg_mpsc {
 };
 
 SG_API void sg_mpsc_init(struct sg_mpsc *q, size_t max_weight);
-/* Returns 0 and owns the node until it is taken, or SG_EBUSY and has not touched it. *ret_was_empty (NULL allowed) tells
- * that the consumer may have to be woken. Lock-free; any thread. */
+/* Returns 0 and owns the node until it is taken, or SG_EBUSY and has not touched it. *ret_was_empty
+ * (NULL allowed) tells that the consumer may have to be woken. Lock-free; any thread. */
 SG_API SG_NODISCARD int sg_mpsc_push(struct sg_mpsc *q, struct sg_mpsc_node *node, size_t weight,
                                      bool *ret_was_empty);
-/* All nodes, oldest first, linked by next; NULL when empty. Consumer only. Frees no weight: call sg_mpsc_done. */
+/* All nodes, oldest first, linked by next; NULL when empty. Consumer only. Frees no weight: call
+ * sg_mpsc_done. */
 SG_API struct sg_mpsc_node *sg_mpsc_take(struct sg_mpsc *q);
 /* Gives weight back, after the consumer is through with nodes of that total weight. Any thread. */
 SG_API void sg_mpsc_done(struct sg_mpsc *q, size_t weight);
@@ -67,7 +70,8 @@ static inline void sg_list_remove(struct sg_list *node)
     node->prev->next = node->next;
     sg_list_init(node);
 }
-#define SG_LIST_FOREACH(it, head) for (struct sg_list *it = (head)->next; it != (head); it = it->next)
+#define SG_LIST_FOREACH(it, head)                                                                  \
+    for (struct sg_list *it = (head)->next; it != (head); it = it->next)
 /* Allows removal of `it` inside the body. */
 #define SG_LIST_FOREACH_SAFE(it, tmp, head)                                                        \
     for (struct sg_list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)

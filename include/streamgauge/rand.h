@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <streamgauge/compiler.h>
 
-/* Unpredictable bytes (getrandom); aborts if the kernel has none. For tokens, session ids, epochs, seeds. */
+/* Unpredictable bytes (getrandom); aborts if the kernel has none. For tokens, session ids, epochs,
+ * seeds. */
 SG_API void sg_rand_bytes(void *dst, size_t n);
 SG_API uint64_t sg_rand_u64(void);
 

@@ -1,4 +1,5 @@
-/* rights.h - what a caller may do. A token has a mask of these; every endpoint and action asks for one. */
+/* rights.h - what a caller may do. A token has a mask of these; every endpoint and action asks for
+ * one. */
 #ifndef STREAMGAUGE_RIGHTS_H
 #define STREAMGAUGE_RIGHTS_H
 

@@ -1,12 +1,13 @@
-/* str.h - pointer + length strings by value. Borrowed bytes, not NUL-terminated, may hold any byte. */
+/* str.h - pointer + length strings by value. Borrowed bytes, not NUL-terminated, may hold any byte.
+ */
 #ifndef STREAMGAUGE_STR_H
 #define STREAMGAUGE_STR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <streamgauge/compiler.h>
+#include <string.h>
 
 struct sg_str {
     const char *p; /* never NULL in a valid string */
@@ -43,17 +44,21 @@ SG_API bool sg_str_ieq(struct sg_str a, struct sg_str b); /* ASCII case is ignor
 SG_API bool sg_str_starts_with(struct sg_str s, struct sg_str prefix);
 /* Without spaces and tabs at both ends. */
 SG_API struct sg_str sg_str_trim(struct sg_str s);
-/* Splits at the first `sep`: returns what is before it and leaves the rest in *rest. Without `sep`: all, and *rest.p NULL. */
+/* Splits at the first `sep`: returns what is before it and leaves the rest in *rest. Without `sep`:
+ * all, and *rest.p NULL. */
 SG_API struct sg_str sg_str_split(struct sg_str *rest, char sep);
-/* True when the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). O(n), ASCII fast. */
+/* True when the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
+ * O(n), ASCII fast. */
 SG_API bool sg_utf8_valid(const char *p, size_t n);
-/* Length in bytes of the valid UTF-8 sequence at p (1 to 4), 0 when it is invalid or cut off. n > 0. */
+/* Length in bytes of the valid UTF-8 sequence at p (1 to 4), 0 when it is invalid or cut off. n >
+ * 0. */
 SG_API size_t sg_utf8_len(const char *p, size_t n);
 /* Length of the longest valid prefix. */
 SG_API size_t sg_utf8_valid_prefix(const char *p, size_t n);
 /* NUL-terminated copy; free with sg_free. */
 SG_API char *sg_str_dup(struct sg_str s);
-/* Edit distance (Levenshtein), for "did you mean"; at most `max` + 1 is returned. Inputs up to 64 bytes, longer: max + 1. */
+/* Edit distance (Levenshtein), for "did you mean"; at most `max` + 1 is returned. Inputs up to 64
+ * bytes, longer: max + 1. */
 SG_API size_t sg_str_distance(struct sg_str a, struct sg_str b, size_t max);
 
 #endif

@@ -1,4 +1,5 @@
-/* fuzz_driver.c - runs a fuzz target over files and folders, so that compilers without libFuzzer replay the corpus. */
+/* fuzz_driver.c - runs a fuzz target over files and folders, so that compilers without libFuzzer
+ * replay the corpus. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
