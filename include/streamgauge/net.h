@@ -71,11 +71,14 @@ struct sg_net_exchange {
     struct sg_str accept;
     struct sg_str body;    /* decoded from gzip or deflate */
     unsigned rights;       /* what the caller has */
+    int64_t arrived_us;    /* monotonic; when the request was complete */
     atomic_bool canceled;  /* the client has gone: long work may stop */
     uint16_t status;       /* answer; 200 when the handler starts */
     const char *type;      /* "application/json" when the handler starts; static text */
     struct sg_buf out;     /* body of the answer */
     struct sg_buf headers; /* whole lines "Name: value\r\n" */
+    /* Of the implementation: sends `out`. NULL: the answer is kept whole. */
+    int (*more)(struct sg_net_exchange *x);
 };
 typedef void sg_net_handler(void *ctx, struct sg_net_exchange *x);
 
@@ -90,11 +93,26 @@ struct sg_net_route {
                     it must stay below 1 ms */
     sg_net_handler *handle;
     void *ctx;
+    sg_net_handler *busy; /* writes the answer when the pool is full, on the edge loop; NULL: a 503 */
 };
 
 /* Sets status, type and {"error":"…"} with the message escaped. */
 SG_API void sg_net_exchange_error(struct sg_net_exchange *x, uint16_t status, const char *fmt, ...)
     SG_PRINTF(3, 4);
+
+/* From that size on an answer of a pooled handler can be sent while it is made. */
+#define SG_NET_PIECE ((size_t)512 * 1024)
+
+/* For pooled handlers, now and then while they write `out`: once there is a piece of it, the piece
+ * is sent (encoded as the client accepts) and `out` is empty again. Status, type and headers can
+ * then not be changed any more. Waits while the client is slow, so an answer takes bounded memory.
+ * SG_ECANCELED: the client is gone, the handler may stop. */
+static inline int sg_net_exchange_flush(struct sg_net_exchange *x)
+{
+    if (atomic_load_explicit(&x->canceled, memory_order_relaxed))
+        return SG_ECANCELED;
+    return x->out.len < SG_NET_PIECE || !x->more ? 0 : x->more(x);
+}
 
 /* --- what net asks of the rest; all called on edge threads --- */
 

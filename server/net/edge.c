@@ -2,6 +2,8 @@
  * and end. */
 #include "edge.h"
 
+#include "pieces.h"
+
 #include <stdio.h>
 #include <streamgauge/log.h>
 #include <streamgauge/mem.h>
@@ -101,6 +103,9 @@ static void handle(struct sg__edge *e, struct sg__message *m)
         break;
     case SG__MSG_FORWARDED:
         sg__http_forwarded(e, m);
+        break;
+    case SG__MSG_PIECES:
+        sg__pieces_arrived(e, m);
         break;
     }
 }
@@ -310,6 +315,10 @@ static void drop_messages(struct sg__edge *e)
         struct sg__message *m = (struct sg__message *)n;
         if (m->kind == SG__MSG_FORWARD || m->kind == SG__MSG_FORWARDED) {
             sg__http_forward_drop(m);
+            continue;
+        }
+        if (m->kind == SG__MSG_PIECES) {
+            sg__pieces_drop_message(m);
             continue;
         }
         SSL_CTX_free(m->pair);

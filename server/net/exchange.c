@@ -3,6 +3,7 @@
 #include "http.h"
 
 #include <streamgauge/mem.h>
+#include <streamgauge/time.h>
 #include <string.h>
 
 static struct sg_str keep(struct sg__request *q, struct sg_str s)
@@ -39,6 +40,7 @@ void sg__exchange_begin(struct sg__conn *c)
     x->content_type = keep(q, type);
     x->accept = keep(q, accept);
     x->rights = q->rights;
+    q->coding = sg__coding_choose(&rq->headers);
     x->status = 200;
     x->type = "application/json";
     size_t max =
@@ -60,6 +62,20 @@ static void answer(struct sg__conn *c)
         sg__reply(c, &r);
 }
 
+void sg__exchange_pieces(struct sg__conn *c)
+{
+    struct sg__request *q = c->request;
+    struct sg__reply head = {.status = q->x.status,
+                             .type = q->x.type,
+                             .body = SG_STR(""),
+                             .headers = sg_buf_str(&q->x.headers),
+                             .chunked = true};
+    if (c->state == SG__CONN_BUSY)
+        sg__reply(c, &head);
+    else if (!c->partial)
+        sg__http_writeable(c);
+}
+
 /* The work is done, the client may have gone meanwhile. */
 static void come_home(struct sg__request *q)
 {
@@ -70,7 +86,12 @@ static void come_home(struct sg__request *q)
         return;
     }
     sg__edge_update_clock(c->edge);
-    answer(c);
+    if (!q->pieces || !sg__pieces_used(q->pieces))
+        answer(c);
+    else if (atomic_load_explicit(&q->x.canceled, memory_order_relaxed))
+        sg__conn_doom(c, SG__C_CLOSED_WRITE); /* it could not be completed */
+    else
+        sg__exchange_pieces(c);
 }
 
 /* --- the pool --- */
@@ -81,6 +102,7 @@ static void on_work(uv_work_t *work)
     const struct sg_net_route *user = q->route->user;
     if (!atomic_load_explicit(&q->x.canceled, memory_order_relaxed))
         user->handle(user->ctx, &q->x);
+    sg__pieces_end(q->pieces);
 }
 
 static void after_work(uv_work_t *work, int status)
@@ -97,10 +119,18 @@ static void run_pooled(struct sg__conn *c)
     struct sg__request *q = c->request;
     if (e->jobs >= e->net->cfg.limits.max_pool_jobs) {
         sg__count(&e->counters, SG__C_REFUSED_POOL, 1);
-        sg__reply_error(c, 503, false, "too many queries at work, try again later");
+        if (q->route->user->busy) {
+            q->route->user->busy(q->route->user->ctx, &q->x);
+            answer(c);
+        } else {
+            sg__reply_error(c, 503, false, "too many queries at work, try again later");
+        }
         return;
     }
     q->work.data = q;
+    q->x.more = sg__pieces_more;
+    q->x.arrived_us = sg_mono_now_us();
+    q->pieces = sg__pieces_new(q, q->coding);
     if (uv_queue_work(&e->loop, &q->work, on_work, after_work) != 0) {
         sg__reply_error(c, 503, false, "the pool takes no work");
         return;

@@ -41,6 +41,7 @@ void sg__request_free(struct sg__request *q)
     sg_buf_deinit(&q->strings);
     sg_buf_deinit(&q->x.out);
     sg_buf_deinit(&q->x.headers);
+    sg__pieces_leave(q->pieces);
     if (q->inflating)
         sg_inflate_deinit(&q->inflate);
     sg_ingest_parser_free(q->parser);
@@ -54,6 +55,7 @@ void sg__http_free(struct sg__conn *c)
     if (q && q->in_work) {
         q->conn = NULL;
         atomic_store_explicit(&q->x.canceled, true, memory_order_relaxed);
+        sg__pieces_cancel(q->pieces);
         return;
     }
     sg__request_free(q);
@@ -286,7 +288,7 @@ void sg__http_writeable(struct sg__conn *c)
     struct sg__request *q = c->request;
     if (c->state != SG__CONN_SENDING)
         return;
-    while (q->rest.n) {
+    while (q->rest.n || (q->pieces && sg__pieces_next(q->pieces, &q->rest))) {
         size_t n = q->rest.n < 256 * 1024 ? q->rest.n : 256 * 1024;
         int rc = sg__conn_send(c, q->rest.p, n);
         if (rc == SG_EIO)
@@ -296,6 +298,8 @@ void sg__http_writeable(struct sg__conn *c)
         if (rc == SG_EBUSY)
             return;
     }
+    if (q->in_work) /* more of it is being made */
+        return;
     if (q->keep_alive && !c->edge->draining)
         sg__http_resume(c);
     else
@@ -320,7 +324,8 @@ void sg__http_timer(struct sg__conn *c)
     if (c->state == SG__CONN_BODY) {
         body_timer(c);
     } else if (c->state == SG__CONN_SENDING) {
-        if (sg__conn_progressed(c))
+        bool waits_for_pool = c->request->in_work && !c->partial;
+        if (sg__conn_progressed(c) || waits_for_pool)
             c->since_ms = c->edge->now_ms;
         if (c->edge->now_ms - c->since_ms >= l->write_stall_ms)
             sg__conn_doom(c, SG__C_CLOSED_STALL);

@@ -7,6 +7,8 @@
 
 #include <streamgauge/inflate.h>
 
+#include "pieces.h"
+
 enum sg__sink { SG__SINK_NONE, SG__SINK_INGEST, SG__SINK_COLLECT };
 
 /* Lives from the first byte of a head that is not complete, or from a complete head, to the end of
@@ -35,6 +37,8 @@ struct sg__request {
 
     struct sg_net_exchange x; /* user routes and forwarded actions */
     struct sg_buf strings;    /* what x points to */
+    enum sg__coding coding;   /* the client would like for the answer */
+    struct sg__pieces *pieces; /* NULL: not on the pool */
     uv_work_t work;
     struct sg__message message; /* to another edge */
 };
@@ -45,6 +49,7 @@ struct sg__reply {
     struct sg_str body;    /* borrowed until it is sent: static, or request->owned */
     struct sg_str headers; /* further whole lines */
     bool page;             /* with the headers of a page instead of no-store */
+    bool chunked;          /* the body follows in pieces */
 };
 
 /* http.c */
@@ -83,5 +88,7 @@ void sg__static_serve(struct sg__conn *c, const struct sg_net_asset *a);
 /* exchange.c */
 void sg__exchange_begin(struct sg__conn *c);
 void sg__exchange_run(struct sg__conn *c);
+/* There are pieces of an answer, or its end. */
+void sg__exchange_pieces(struct sg__conn *c);
 
 #endif

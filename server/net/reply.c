@@ -59,7 +59,9 @@ static void write_head(struct sg__conn *c, const struct sg__reply *r)
     bool bodyless = r->status == 204 || r->status == 304 || r->status < 200;
     struct sg_http1_head head = {
         .status = r->status,
-        .framing = bodyless ? SG_HTTP1_NO_BODY : SG_HTTP1_LENGTH,
+        .framing = bodyless     ? SG_HTTP1_NO_BODY
+                   : r->chunked ? SG_HTTP1_CHUNKED
+                                : SG_HTTP1_LENGTH,
         .body_bytes = r->body.n,
         .keep_alive = q->keep_alive,
         .minor = q->minor,

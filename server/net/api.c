@@ -1,0 +1,139 @@
+/* api.c - the table of paths, and what every request has in common. */
+#include <streamgauge/mem.h>
+#include <streamgauge/time.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "net/api.h"
+
+/* Longest form body: an expression of the greatest length, percent-encoded, and many selectors. */
+#define MAX_FORM ((size_t)1 << 20)
+/* How much the pool's threads step back behind those that tick. */
+#define POOL_NICE 10
+
+#define GET SG_NET_METHOD(GET)
+#define GET_POST (SG_NET_METHOD(GET) | SG_NET_METHOD(POST))
+
+static const struct {
+    const char *path;
+    unsigned methods, right;
+    sg_net_handler *handle;
+} paths[] = {
+    {"/api/v1/query", GET_POST, SG_RIGHT_READ, sg__api_query},
+    {"/api/v1/query_range", GET_POST, SG_RIGHT_READ, sg__api_query_range},
+    {"/api/v1/query_exemplars", GET_POST, SG_RIGHT_READ, sg__api_exemplars},
+    {"/api/v1/format_query", GET_POST, SG_RIGHT_READ, sg__api_format_query},
+    {"/api/v1/parse_query", GET_POST, SG_RIGHT_READ, sg__api_parse_query},
+    {"/api/v1/series", GET_POST, SG_RIGHT_READ, sg__api_series},
+    {"/api/v1/labels", GET_POST, SG_RIGHT_READ, sg__api_labels},
+    {"/api/v1/label/*", GET, SG_RIGHT_READ, sg__api_label_values},
+    {"/api/v1/metadata", GET, SG_RIGHT_READ, sg__api_metadata},
+    {"/api/v1/targets", GET, SG_RIGHT_READ, sg__api_targets},
+    {"/api/v1/rules", GET, SG_RIGHT_READ, sg__api_rules},
+    {"/api/v1/alerts", GET, SG_RIGHT_READ, sg__api_alerts},
+    {"/api/v1/status/buildinfo", GET, SG_RIGHT_READ, sg__api_buildinfo},
+    {"/api/v1/status/runtimeinfo", GET, SG_RIGHT_READ, sg__api_runtimeinfo},
+    {"/api/v1/status/tsdb", GET, SG_RIGHT_READ, sg__api_tsdb},
+    {"/api/v1/streams", GET, SG_RIGHT_ADMIN, sg__api_streams},
+    {"/federate", GET, SG_RIGHT_READ, sg__api_federate},
+};
+_Static_assert(SG_ARRAY_LEN(paths) <= SG__API_ROUTES, "all paths have room");
+
+/* Handlers are found by their place in the table: the pool runs `handle`, which steps back first.
+ */
+struct bound {
+    struct sg_api *api;
+    sg_net_handler *handle;
+};
+
+/* On a small machine a long query must not take the core from a tick. Linux counts threads as
+ * processes here; a thread of the pool stays there for good. */
+static void step_back(void)
+{
+    static _Thread_local bool done;
+    if (!done)
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), POOL_NICE);
+    done = true;
+}
+
+static void on_pool(void *ctx, struct sg_net_exchange *x)
+{
+    const struct bound *b = ctx;
+    step_back();
+    b->handle(b->api, x);
+}
+
+static void on_busy(void *ctx, struct sg_net_exchange *x)
+{
+    const struct bound *b = ctx;
+    atomic_fetch_add_explicit(&b->api->refused, 1, memory_order_relaxed);
+    sg__api_error(x, SG__UNAVAILABLE,
+                  "too many queries at work (query.concurrency %u), try again later",
+                  b->api->cfg.concurrency);
+}
+
+void sg_api_config_default(struct sg_api_config *c)
+{
+    *c = (struct sg_api_config){.timeout_ms = 2 * SG_MS_PER_MIN, .concurrency = 20};
+    /* The API counts intervals, the evaluator instants. */
+    c->eval.max_steps = SG_PROMQL_MAX_STEPS + 1;
+    c->eval.max_series = SG_PROMQL_MAX_SERIES;
+    c->eval.max_samples = SG_PROMQL_MAX_SAMPLES;
+}
+
+struct whole {
+    struct sg_api api; /* first */
+    struct bound bound[SG_ARRAY_LEN(paths)];
+};
+
+struct sg_api *sg_api_new(const struct sg_api_config *c)
+{
+    struct whole *w = sg_calloc(1, sizeof(*w));
+    w->api.cfg = *c;
+    for (size_t i = 0; i < SG_ARRAY_LEN(paths); i++) {
+        bool form = paths[i].methods & SG_NET_METHOD(POST);
+        w->bound[i] = (struct bound){&w->api, paths[i].handle};
+        w->api.routes[w->api.n_routes++] = (struct sg_net_route){.path = paths[i].path,
+                                                                 .methods = paths[i].methods,
+                                                                 .right = paths[i].right,
+                                                                 .max_body = form ? MAX_FORM : 0,
+                                                                 .pooled = true,
+                                                                 .handle = on_pool,
+                                                                 .ctx = &w->bound[i],
+                                                                 .busy = on_busy};
+    }
+    return &w->api;
+}
+
+const struct sg_net_route *sg_api_routes(const struct sg_api *api, size_t *ret_count)
+{
+    *ret_count = api->n_routes;
+    return api->routes;
+}
+
+void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
+{
+    const struct {
+        const char *name;
+        const atomic_ullong *value;
+    } counters[] = {
+        {"streamgauge_queries_total", &api->queries},
+        {"streamgauge_queries_failed_total", &api->failed},
+        {"streamgauge_queries_timed_out_total", &api->timeouts},
+        {"streamgauge_queries_canceled_total", &api->canceled},
+        {"streamgauge_queries_refused_total", &api->refused},
+        {"streamgauge_query_samples_total", &api->samples},
+    };
+    for (size_t i = 0; i < SG_ARRAY_LEN(counters); i++)
+        sg_buf_printf(out, "# TYPE %s counter\n%s %llu\n", counters[i].name, counters[i].name,
+                      atomic_load_explicit(counters[i].value, memory_order_relaxed));
+    sg_buf_printf(out,
+                  "# TYPE streamgauge_query_seconds_total counter\n"
+                  "streamgauge_query_seconds_total %.6f\n",
+                  (double)atomic_load_explicit(&api->eval_us, memory_order_relaxed) / 1e6);
+}
+
+void sg_api_free(struct sg_api *api)
+{
+    sg_free(api);
+}

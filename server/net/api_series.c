@@ -1,0 +1,430 @@
+/* api_series.c - what is there: series, label names, label values; selectors of match[]. */
+#include <stdlib.h>
+#include <streamgauge/mem.h>
+#include <streamgauge/store.h>
+#include <string.h>
+
+#include "net/api.h"
+
+/* ---- selectors ---- */
+
+static bool matches_everything(const struct sg_selector *s)
+{
+    for (uint32_t i = 0; i < s->matcher_count; i++)
+        if (!sg_matcher_matches_empty(s->matchers[i]))
+            return false;
+    return true;
+}
+
+int sg__selectors_init(struct sg__selectors *s, const struct sg__form *f, struct sg_error *reterr)
+{
+    struct sg_str text;
+    size_t at = 0;
+    *s = (struct sg__selectors){0};
+    s->q = sg_calloc(f->n + 1, sizeof(struct sg_promql *));
+    while (sg__form_next(f, "match[]", &at, &text)) {
+        struct sg_promql *q = NULL;
+        int rc = sg_promql_parse_selector(text, NULL, &q, reterr);
+        if (rc < 0)
+            return rc;
+        s->q[s->n++] = q;
+        if (matches_everything(&q->root->u.selector))
+            return sg_error_set(reterr, SG_EINVALID,
+                                "match[] must contain at least one non-empty matcher");
+    }
+    return 0;
+}
+
+void sg__selectors_deinit(struct sg__selectors *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        sg_promql_free(s->q[i]);
+    sg_free(s->q);
+    *s = (struct sg__selectors){0};
+}
+
+static int select_one(struct sg_querier *q, const struct sg_selector *s, struct sg_selection *ret,
+                      struct sg_error *reterr)
+{
+    const struct sg_matcher **m = sg_calloc(s->matcher_count + 1, sizeof(*m));
+    for (uint32_t i = 0; i < s->matcher_count; i++)
+        m[i] = s->matchers[i];
+    int rc = q->ops->select(q, m, s->matcher_count, ret, reterr);
+    sg_free(m);
+    return rc;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    return sg_labels_cmp(((const struct sg_selected *)a)->labels,
+                         ((const struct sg_selected *)b)->labels);
+}
+
+static bool in_range(struct sg_querier *q, const struct sg_selected *one,
+                     const struct sg__range *range)
+{
+    struct sg_sample s;
+    return !range->given || q->ops->last(q, one->handle, range->start_ms - 1, range->end_ms, &s);
+}
+
+int sg__series_select(struct sg_querier *q, const struct sg__selectors *s,
+                      const struct sg__range *range, struct sg_selection *ret,
+                      struct sg_error *reterr)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->n && rc == 0; i++)
+        rc = select_one(q, &s->q[i]->root->u.selector, ret, reterr);
+    if (rc < 0)
+        return rc;
+    if (ret->n)
+        qsort(ret->series, ret->n, sizeof(*ret->series), by_labels);
+    size_t kept = 0;
+    for (size_t i = 0; i < ret->n; i++) {
+        bool twice = i && ret->series[i].labels == ret->series[i - 1].labels;
+        if (!twice && in_range(q, &ret->series[i], range))
+            ret->series[kept++] = ret->series[i];
+    }
+    ret->n = kept;
+    return 0;
+}
+
+bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_querier *ret)
+{
+    if (sg_store_querier_open(api->cfg.store, ret) < 0) {
+        sg__api_error(x, SG__UNAVAILABLE, "too many queries at work, try again later");
+        return false;
+    }
+    ret->max_series = (size_t)api->cfg.eval.max_series;
+    return true;
+}
+
+/* ---- a set of texts ---- */
+
+/* Names gathered before the repeated ones among them are dropped. */
+#define COMPACT_AT 65536
+
+struct texts {
+    struct sg_buf bytes;
+    struct sg_str *items; /* p is an offset into bytes + 1 until sorted */
+    size_t n, cap;
+};
+
+static void texts_init(struct texts *t)
+{
+    *t = (struct texts){0};
+    sg_buf_init(&t->bytes, (size_t)1 << 30);
+}
+
+static void texts_deinit(struct texts *t)
+{
+    sg_buf_deinit(&t->bytes);
+    sg_free(t->items);
+}
+
+static void texts_add(void *ctx, struct sg_str s)
+{
+    struct texts *t = ctx;
+    size_t at = t->bytes.len;
+    if (s.n == 0 || sg_buf_put_str(&t->bytes, s) < 0)
+        return;
+    t->items = sg_grow(t->items, &t->cap, t->n + 1, sizeof(*t->items));
+    t->items[t->n++] = (struct sg_str){(const char *)(at + 1), s.n};
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return sg_str_cmp(*(const struct sg_str *)a, *(const struct sg_str *)b);
+}
+
+/* Sorted, each once. */
+static void texts_sort(struct texts *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        t->items[i].p = t->bytes.data + ((uintptr_t)t->items[i].p - 1);
+    if (t->n)
+        qsort(t->items, t->n, sizeof(*t->items), by_bytes);
+    size_t kept = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (!kept || !sg_str_eq(t->items[i], t->items[kept - 1]))
+            t->items[kept++] = t->items[i];
+    t->n = kept;
+}
+
+/* Many series share few names: drops the repeated ones. */
+static void texts_compact(struct texts *t)
+{
+    struct texts compact;
+    texts_sort(t);
+    texts_init(&compact);
+    for (size_t k = 0; k < t->n; k++)
+        texts_add(&compact, t->items[k]);
+    texts_deinit(t);
+    *t = compact;
+}
+
+static void answer_texts(struct sg_net_exchange *x, struct texts *t, size_t limit)
+{
+    struct sg__api_notes notes = {0};
+    texts_sort(t);
+    if (limit && t->n > limit) {
+        t->n = limit;
+        notes.further[notes.n_further++] = sg__truncated;
+    }
+    sg__api_begin(x);
+    sg_buf_putc(&x->out, '[');
+    for (size_t i = 0; i < t->n; i++) {
+        if (i)
+            sg_buf_putc(&x->out, ',');
+        sg_buf_put_json_str(&x->out, t->items[i]);
+        if (sg_net_exchange_flush(x) < 0)
+            return;
+    }
+    sg_buf_putc(&x->out, ']');
+    sg__api_end(x, &notes);
+}
+
+/* ---- the requests ---- */
+
+struct listing {
+    struct sg_api *api;
+    struct sg_net_exchange *x;
+    struct sg__form form;
+    struct sg__selectors selectors;
+    struct sg__range range;
+    size_t limit;
+};
+
+static bool read_listing(struct listing *l)
+{
+    struct sg_error err = {0};
+    const char *at_fault = "limit";
+    int rc = sg__limit_parse(&l->form, "limit", &l->limit, &err);
+    l->range = (struct sg__range){.start_ms = -SG__TIME_MAX_MS,
+                                  .end_ms = SG__TIME_MAX_MS,
+                                  .given = sg__form_get(&l->form, "start").n ||
+                                           sg__form_get(&l->form, "end").n};
+    if (rc == 0) {
+        at_fault = "start";
+        rc = sg__form_time(&l->form, "start", &l->range.start_ms, &err);
+    }
+    if (rc == 0) {
+        at_fault = "end";
+        rc = sg__form_time(&l->form, "end", &l->range.end_ms, &err);
+    }
+    if (rc == 0) {
+        at_fault = "match[]";
+        rc = sg__selectors_init(&l->selectors, &l->form, &err);
+    }
+    if (rc < 0)
+        sg__api_bad_param(l->x, at_fault, &err);
+    return rc == 0;
+}
+
+/* Runs `answer` with the parameters read and, when something is to be selected, the series. */
+static void list(struct sg_api *api, struct sg_net_exchange *x,
+                 void (*answer)(struct listing *l, struct sg_querier *q, struct sg_selection *sel))
+{
+    struct listing l = {.api = api, .x = x};
+    struct sg_querier q;
+    struct sg_selection sel;
+    struct sg_error err = {0};
+    sg_selection_init(&sel);
+    if (sg__form_init(&l.form, x, &err) < 0)
+        sg__api_error(x, SG__BAD_DATA, "%s", err.text);
+    else if (read_listing(&l) && sg__api_open(api, x, &q)) {
+        if (l.selectors.n && sg__series_select(&q, &l.selectors, &l.range, &sel, &err) < 0)
+            sg__api_failed(x, &err);
+        else
+            answer(&l, &q, &sel);
+        q.ops->close(&q);
+    }
+    sg_selection_deinit(&sel);
+    sg__selectors_deinit(&l.selectors);
+    sg__form_deinit(&l.form);
+}
+
+static void answer_series(struct listing *l, struct sg_querier *q, struct sg_selection *sel)
+{
+    struct sg__api_notes notes = {0};
+    (void)q;
+    if (!l->selectors.n) {
+        sg__api_error(l->x, SG__BAD_DATA, "no match[] parameter provided");
+        return;
+    }
+    if (l->limit && sel->n > l->limit) {
+        sel->n = l->limit;
+        notes.further[notes.n_further++] = sg__truncated;
+    }
+    sg__api_begin(l->x);
+    sg_buf_putc(&l->x->out, '[');
+    for (size_t i = 0; i < sel->n; i++) {
+        if (i)
+            sg_buf_putc(&l->x->out, ',');
+        sg_labels_print_json(sel->series[i].labels, &l->x->out);
+        if (sg_net_exchange_flush(l->x) < 0)
+            return;
+    }
+    sg_buf_putc(&l->x->out, ']');
+    sg__api_end(l->x, &notes);
+}
+
+void sg__api_series(void *ctx, struct sg_net_exchange *x)
+{
+    list(ctx, x, answer_series);
+}
+
+/* With a time range but no selector: every series that has a sample then. */
+static void every_series(struct listing *l, struct sg_querier *q, struct sg_selection *sel)
+{
+    if (l->selectors.n || !l->range.given)
+        return;
+    (void)q->ops->select(q, NULL, 0, sel, NULL);
+    size_t kept = 0;
+    for (size_t i = 0; i < sel->n; i++)
+        if (in_range(q, &sel->series[i], &l->range))
+            sel->series[kept++] = sel->series[i];
+    sel->n = kept;
+}
+
+static void answer_names(struct listing *l, struct sg_querier *q, struct sg_selection *sel)
+{
+    struct texts t;
+    texts_init(&t);
+    every_series(l, q, sel);
+    if (!l->selectors.n && !l->range.given)
+        sg_store_label_names(l->api->cfg.store, texts_add, &t);
+    for (size_t i = 0; i < sel->n; i++) {
+        const struct sg_labels *labels = sel->series[i].labels;
+        for (uint32_t k = 0; k < labels->count; k++)
+            texts_add(&t, sg_labels_at(labels, k).name);
+        if (t.n > COMPACT_AT)
+            texts_compact(&t);
+    }
+    answer_texts(l->x, &t, l->limit);
+    texts_deinit(&t);
+}
+
+void sg__api_labels(void *ctx, struct sg_net_exchange *x)
+{
+    list(ctx, x, answer_names);
+}
+
+/* ---- label values ---- */
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static size_t put_utf8(char *dst, unsigned code)
+{
+    if (code < 0x80) {
+        dst[0] = (char)code;
+        return 1;
+    }
+    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, code >>= 6)
+        dst[i] = (char)(0x80 | (code & 0x3f));
+    dst[0] = (char)((0xf0 << (4 - n) & 0xff) | code);
+    return n;
+}
+
+/* "U__a_2e_b" stands for "a.b": names with other than word characters, as they come in a path.
+ * `dst` holds text.n bytes. Text that is not of that form stays as it is. */
+static struct sg_str unescape(struct sg_str text, char *dst)
+{
+    size_t n = 0;
+    if (!sg_str_starts_with(text, SG_STR("U__")))
+        return text;
+    for (size_t i = 3; i < text.n; i++) {
+        if (text.p[i] != '_') {
+            dst[n++] = text.p[i];
+            continue;
+        }
+        if (i + 1 < text.n && text.p[i + 1] == '_') {
+            dst[n++] = '_';
+            i++;
+            continue;
+        }
+        unsigned code = 0;
+        size_t k = i + 1;
+        for (; k < text.n && k - i <= 6 && hex(text.p[k]) >= 0; k++)
+            code = code * 16 + (unsigned)hex(text.p[k]);
+        if (k == i + 1 || k >= text.n || text.p[k] != '_' || code > 0x10ffff)
+            return text;
+        n += put_utf8(dst + n, code); /* never longer than its escape */
+        i = k;
+    }
+    return sg_str_make(dst, n);
+}
+
+static void collect_values(struct listing *l, struct sg_querier *q, struct sg_selection *sel,
+                           struct sg_str name)
+{
+    struct texts t;
+    texts_init(&t);
+    every_series(l, q, sel);
+    if (!l->selectors.n && !l->range.given)
+        sg_store_label_values(l->api->cfg.store, name, texts_add, &t);
+    for (size_t i = 0; i < sel->n; i++) {
+        struct sg_str value = sg_labels_get(sel->series[i].labels, name);
+        bool again = t.n && value.p && value.n == t.items[t.n - 1].n &&
+                     memcmp(t.bytes.data + t.bytes.len - value.n, value.p, value.n) == 0;
+        if (value.p && !again)
+            texts_add(&t, value);
+    }
+    answer_texts(l->x, &t, l->limit);
+    texts_deinit(&t);
+}
+
+static void answer_values(struct listing *l, struct sg_querier *q, struct sg_selection *sel)
+{
+    struct sg_str tail = l->x->tail;
+    size_t n = tail.n < 7 ? 0 : tail.n - 7;
+    if (!n || memcmp(tail.p + n, "/values", 7) != 0) {
+        sg__api_error(l->x, SG__NOT_FOUND, "no such path, expected /api/v1/label/NAME/values");
+        return;
+    }
+    char *dst = sg_alloc(n);
+    struct sg_str name = unescape(sg_str_make(tail.p, n), dst);
+    if (sg_utf8_valid(name.p, name.n))
+        collect_values(l, q, sel, name);
+    else
+        sg__api_error(l->x, SG__BAD_DATA, "invalid label name: not UTF-8");
+    sg_free(dst);
+}
+
+void sg__api_label_values(void *ctx, struct sg_net_exchange *x)
+{
+    list(ctx, x, answer_values);
+}
+
+/* Exemplars are not kept; the parameters are judged all the same. */
+void sg__api_exemplars(void *ctx, struct sg_net_exchange *x)
+{
+    struct sg__form f;
+    struct sg_promql *q = NULL;
+    struct sg_error err = {0};
+    int64_t start = 0, end = 0;
+    (void)ctx;
+    if (sg__form_init(&f, x, &err) < 0) {
+        sg__api_error(x, SG__BAD_DATA, "%s", err.text);
+    } else if (sg__form_time(&f, "start", &start, &err) < 0) {
+        sg__api_bad_param(x, "start", &err);
+    } else if (sg__form_time(&f, "end", &end, &err) < 0) {
+        sg__api_bad_param(x, "end", &err);
+    } else if (sg__form_get(&f, "start").n && sg__form_get(&f, "end").n && end < start) {
+        sg__api_error(x, SG__BAD_DATA, "end timestamp must not be before start timestamp");
+    } else if (sg_promql_parse(sg__form_get(&f, "query"), NULL, &q, &err) < 0) {
+        char text[512];
+        sg__api_error(x, SG__BAD_DATA, "%s", sg_error_format(&err, text, sizeof(text)));
+    } else {
+        sg__api_begin(x);
+        sg_buf_puts(&x->out, "[]");
+        sg__api_end(x, NULL);
+    }
+    sg_promql_free(q);
+    sg__form_deinit(&f);
+}
