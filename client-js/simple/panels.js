@@ -69,7 +69,7 @@ export const panels = [
         id: 'memory', title: 'Memory', kind: 'stack', unit: 'bytes', min: 0, max: 'memTotal', empty: 'no memory metrics',
         queries: [
             { q: `sum(${total} - ${available})`, name: 'used', color: 0 },
-            { q: `clamp_min(sum(${available} - node_memory_MemFree_bytes{${job}}), 0)`, name: 'cache, given back when needed', color: 5 },
+            { q: `clamp_min(sum(${available} - node_memory_MemFree_bytes{${job}}), 0)`, name: 'cache', color: 5 },
         ],
     },
     {
