@@ -1,7 +1,7 @@
 /* log.h - key=value log lines on stderr, for rows 4 and 5 only (rows 0 to 3 return errors or bump
  * counters).
  *
- *     SG_LOG(WARN, "net", "accept failed, ignoring", "peer=%s errno=%d", peer, errno);
+ *     SG_LOG(WARN, "net", "accept failed", "peer=%s errno=%d", peer, errno);
  *     → ts=2026-11-22T03:04:05.678Z level=warn part=net msg="accept failed" peer=… errno=24
  *
  * error: the operator must act; warn: degraded and continuing; info: life cycle; debug. One event

@@ -80,6 +80,7 @@ static struct sg_watch_series *slot(struct sg_watch_view *v, json_int_t index)
         memset(&v->series[v->n], 0, (need - v->n) * sizeof(*v->series));
         v->n = need;
     }
+    SG_ASSERT(v->series);
     return &v->series[index];
 }
 
@@ -132,6 +133,7 @@ void sg_watch_view_full(struct sg_watch_view *v, const json_t *message)
         if (s && json_is_object(labels))
             s->name = series_name(labels);
     }
+    SG_ASSERT(v->series || v->n == 0);
     for (size_t p = 0; p < json_array_size(points); p++) {
         const json_t *point = json_array_get(points, p), *values = json_array_get(point, 1);
         for (size_t i = 0; i < v->n; i++)
@@ -160,6 +162,7 @@ void sg_watch_view_update(struct sg_watch_view *v, const json_t *message)
         sg_free(s->name);
         *s = (struct sg_watch_series){.name = series_name(json_array_get(one, 1))};
     }
+    SG_ASSERT(v->series || v->n == 0);
     /* Who is not mentioned keeps its value, but its curve goes on too. */
     for (size_t i = 0; i < v->n; i++)
         repeat(&v->series[i]);

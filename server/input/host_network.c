@@ -63,7 +63,7 @@ static void interface_files(struct sg__host_env *env, char (*names)[32], size_t 
         sg__host_family(env, files[k].metric, "gauge", files[k].help);
         for (size_t i = 0; i < n; i++) {
             char path[96];
-            snprintf(path, sizeof(path), "class/net/%s/%s", names[i], files[k].file);
+            snprintf(path, sizeof(path), "class/net/%.31s/%s", names[i], files[k].file);
             struct sg_str text = sg__host_read(env, env->sys, path), word;
             struct sg__host_label label = {"device", sg_str_from(names[i])};
             double v;

@@ -85,7 +85,7 @@ static int open_socket(const struct sg_udp_config *c, uint16_t *port, int *ret_f
     }
     set_options(fd);
     if (*port == 0) {
-        struct sockaddr_in6 got;
+        struct sockaddr_in6 got = {0};
         socklen_t n = sizeof(got);
         if (getsockname(fd, (struct sockaddr *)&got, &n) == 0)
             *port = ntohs(got.sin6_port); /* the port lies at the same place in both families */

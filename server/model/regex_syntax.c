@@ -350,7 +350,7 @@ static int read_class_item(struct reader *r, size_t class_start)
         r->i--;
     }
     size_t from = r->i;
-    uint32_t lo, hi;
+    uint32_t lo = 0, hi = 0;
     rc = take_class_char(r, class_start, &lo);
     if (rc < 0)
         return rc;
