@@ -172,8 +172,7 @@ int sg__rw_series(struct sg__rw *rw, struct sg__pb in)
 {
     struct sg__rw_series s;
     struct sg__pb_field f;
-    int r = sg__rw_scan(rw, in, &s);
-    if (r < 0)
+    if (sg__rw_scan(rw, in, &s) < 0)
         return refuse(rw, &s);
     if (s.samples + s.histograms == 0) {
         if (rw->version == SG_REMOTE_WRITE_1 && s.exemplars == 0)
@@ -189,7 +188,8 @@ int sg__rw_series(struct sg__rw *rw, struct sg__pb in)
         if (sg__rw_find(rw, &s) < 0)
             return refuse(rw, &s);
     }
-    while ((r = sg__pb_next(&s.data, &f)) > 0) {
+    /* The scan has walked all of it: no more malformed fields here. */
+    while (sg__pb_next(&s.data, &f) > 0) {
         if (f.type != SG__PB_BYTES)
             continue;
         if (sg__rw_reserve(rw) < 0)
