@@ -44,6 +44,11 @@ struct sg_config_limits {
     uint64_t streams, series_per_stream, history_points;
 };
 
+struct sg_config_query {
+    int64_t timeout_ms, lookback_ms;
+    uint64_t max_samples, max_series, concurrency;
+};
+
 struct sg_config {
     struct sg_strings listen; /* "127.0.0.1:8420", "[::1]:8420"; empty: the default pair */
     char *data;               /* folder; created with mode 0700 */
@@ -64,6 +69,8 @@ struct sg_config {
     struct sg_config_stream *streams;
     size_t n_streams;
     struct sg_config_limits limits;
+    struct sg_config_query query;
+    struct sg_strings features; /* each may be a comma list */
 };
 
 enum sg_option_kind {

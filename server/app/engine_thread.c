@@ -21,6 +21,16 @@
 #include <streamgauge/net.h>
 #include <streamgauge/time.h>
 
+/* How long somebody waits for the state of the streams. */
+#define STREAMS_WAIT_S 2
+
+/* The streams' figures at one moment; immutable, shared by those who asked. */
+struct snapshot {
+    atomic_uint refs;
+    size_t n, cap;
+    struct sg_live_stream_info *streams; /* keys are ours */
+};
+
 struct edge_outbox {
     struct sg_frame_batch *pending; /* NULL: nothing yet this round */
     bool lost;                      /* frames were dropped; needs a resync */
@@ -36,6 +46,11 @@ struct sg_engine_thread {
     pthread_t thread;
     unsigned n_edges;
     struct edge_outbox edges[SG_EDGES_MAX];
+    atomic_bool asked; /* somebody waits for a snapshot */
+    pthread_mutex_t lock;
+    pthread_cond_t taken;
+    struct snapshot *snapshot; /* under lock, with its number; NULL before the first */
+    uint64_t snapshots;
 };
 
 static void wake(void *ctx)
@@ -114,6 +129,63 @@ static void sleep_until(struct sg_engine_thread *t, int64_t next_ms)
     }
 }
 
+/* ---- the streams' state, for others ---- */
+
+static void snapshot_unref(struct snapshot *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        sg_free((void *)(uintptr_t)s->streams[i].key.p);
+    sg_free(s->streams);
+    sg_free(s);
+}
+
+static void add_stream(void *ctx, const struct sg_live_stream_info *info)
+{
+    struct snapshot *s = ctx;
+    s->streams = sg_grow(s->streams, &s->cap, s->n + 1, sizeof(*s->streams));
+    s->streams[s->n] = *info;
+    s->streams[s->n++].key.p = sg_str_dup(info->key);
+}
+
+/* On the engine's thread; the lock is held for a few instructions only. */
+static void take_snapshot(struct sg_engine_thread *t)
+{
+    struct snapshot *s = sg_calloc(1, sizeof(*s));
+    atomic_init(&s->refs, 1);
+    sg_live_each(sg_engine_get_live(t->engine), add_stream, s);
+    pthread_mutex_lock(&t->lock);
+    struct snapshot *old = t->snapshot;
+    t->snapshot = s;
+    t->snapshots++;
+    pthread_cond_broadcast(&t->taken);
+    pthread_mutex_unlock(&t->lock);
+    snapshot_unref(old);
+}
+
+void sg_engine_thread_streams(struct sg_engine_thread *t,
+                              void (*each)(void *ctx, const struct sg_live_stream_info *info),
+                              void *ctx)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STREAMS_WAIT_S;
+    pthread_mutex_lock(&t->lock);
+    uint64_t before = t->snapshots;
+    int rc = 0;
+    atomic_store(&t->asked, true);
+    while (t->snapshots == before && rc == 0)
+        rc = pthread_cond_timedwait(&t->taken, &t->lock, &until);
+    struct snapshot *s = t->snapshot;
+    if (s)
+        atomic_fetch_add(&s->refs, 1);
+    pthread_mutex_unlock(&t->lock);
+    for (size_t i = 0; s && i < s->n; i++)
+        each(ctx, &s->streams[i]);
+    snapshot_unref(s);
+}
+
 static void *run(void *arg)
 {
     struct sg_engine_thread *t = arg;
@@ -128,6 +200,9 @@ static void *run(void *arg)
             sg_engine_drain(t->engine, now);
         }
         send_pending(t);
+        if (atomic_load_explicit(&t->asked, memory_order_relaxed) &&
+            atomic_exchange(&t->asked, false))
+            take_snapshot(t);
     }
     return NULL;
 }
@@ -138,6 +213,8 @@ int sg_engine_thread_new(const struct sg_engine_options *options, struct sg_engi
     struct sg_engine_thread *t = sg_calloc(1, sizeof(*t));
     struct sg_engine_options o = *options;
     t->tick_ms = o.live.tick_ms;
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->taken, NULL);
     t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (t->wake_fd < 0) {
         sg_free(t);
@@ -191,5 +268,8 @@ void sg_engine_thread_free(struct sg_engine_thread *t)
         sg_frame_batch_free(t->edges[i].pending);
     sg_engine_free(t->engine);
     close(t->wake_fd);
+    snapshot_unref(t->snapshot);
+    pthread_cond_destroy(&t->taken);
+    pthread_mutex_destroy(&t->lock);
     sg_free(t);
 }

@@ -16,6 +16,11 @@ struct sg_engine *sg_engine_thread_engine(struct sg_engine_thread *t);
 /* Starts ticking; frames go to the edges of net. */
 SG_NODISCARD int sg_engine_thread_start(struct sg_engine_thread *t, struct sg_net *net,
                                         struct sg_error *reterr);
+/* Calls `each` for every live stream, with the state after a tick that comes after the call (about
+ * two seconds old at most when the engine is busy). Any thread but the engine's, while it ticks. */
+void sg_engine_thread_streams(struct sg_engine_thread *t,
+                              void (*each)(void *ctx, const struct sg_live_stream_info *info),
+                              void *ctx);
 /* Stops ticking. Nothing is sent to net any more after return. */
 void sg_engine_thread_stop(struct sg_engine_thread *t);
 /* Frees the engine; senders must be gone. Accepts NULL. */

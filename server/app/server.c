@@ -3,10 +3,13 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <streamgauge/api.h>
 #include <streamgauge/input.h>
 #include <streamgauge/log.h>
 #include <streamgauge/mem.h>
@@ -36,6 +39,9 @@ struct sg_server {
     char (*hosts)[64]; /* texts of listen */
     struct sg_net_token *tokens;
     struct sg_net *net;
+    struct sg_promql_eval_options eval; /* of queries and streams */
+    struct sg_promql_eval_options live_eval;
+    struct sg_api *api;
     struct sg_udp *udp;
     struct sg_host *host;
     struct sg_selfmetrics self;
@@ -62,6 +68,13 @@ static void on_metrics(void *ctx, struct sg_buf *out)
 {
     struct sg_server *s = ctx;
     sg_selfmetrics_print(&s->self, out);
+    sg_api_metrics(s->api, out);
+}
+
+static void on_streams(void *ctx, sg_api_each_stream *each, void *each_ctx)
+{
+    struct sg_server *s = ctx;
+    sg_engine_thread_streams(s->engine, each, each_ctx);
 }
 
 static bool on_ready(void *ctx, const char **ret_reason)
@@ -101,6 +114,48 @@ static int make_names(struct sg_server *s, struct sg_error *reterr)
     return rc;
 }
 
+/* What Prometheus has behind flags and is always on here. */
+static bool always_on(struct sg_str name)
+{
+    static const char *const names[] = {
+        "promql-experimental-functions", "promql-duration-expr", "promql-at-modifier",
+        "promql-negative-offset",        "native-histograms",    "remote-write-receiver",
+    };
+    for (size_t i = 0; i < SG_ARRAY_LEN(names); i++)
+        if (sg_str_eq_c(name, names[i]))
+            return true;
+    return false;
+}
+
+static void enable(struct sg_server *s, struct sg_str list)
+{
+    for (struct sg_str rest = list; rest.p;) {
+        struct sg_str name = sg_str_trim(sg_str_split(&rest, ','));
+        if (sg_str_eq_c(name, "promql-delayed-name-removal"))
+            s->eval.delayed_names = true;
+        else if (sg_str_eq_c(name, "type-and-unit-labels"))
+            s->eval.type_labels = true;
+        else if (name.n && !always_on(name))
+            SG_LOG(WARN, "config", "unknown feature, ignored", "feature=\"%.*s\"",
+                   SG_STR_ARG(name));
+    }
+}
+
+static void init_eval(struct sg_server *s)
+{
+    const struct sg_config *c = s->config;
+    struct sg_api_config defaults;
+    sg_api_config_default(&defaults);
+    s->eval = defaults.eval;
+    s->eval.lookback_ms = c->query.lookback_ms;
+    s->eval.max_samples = c->query.max_samples;
+    s->eval.max_series = c->query.max_series;
+    for (size_t i = 0; i < c->features.n; i++)
+        enable(s, sg_str_from(c->features.items[i]));
+    s->live_eval = s->eval;
+    s->live_eval.delayed_names = false; /* a stream has no end of the query */
+}
+
 static int make_engine(struct sg_server *s, struct sg_error *reterr)
 {
     const struct sg_config *c = s->config;
@@ -119,6 +174,7 @@ static int make_engine(struct sg_server *s, struct sg_error *reterr)
     o.live.tick_ms = c->tick_ms;
     o.live.max_streams = (uint32_t)c->limits.streams;
     o.live.max_series = (uint32_t)c->limits.series_per_stream;
+    o.live.eval = &s->live_eval;
     return sg_engine_thread_new(&o, &s->engine, reterr);
 }
 
@@ -175,6 +231,7 @@ static void set_limits(const struct sg_config *c, struct sg_net_config *n)
     n->limits.max_sessions = (uint32_t)l->sessions;
     n->limits.max_connections =
         (uint32_t)l->sessions + 1000; /* requests find room while sessions are full */
+    n->limits.max_pool_jobs = (uint32_t)(4 * c->query.concurrency);
     n->limits.max_per_address = (uint32_t)l->sessions_per_address;
     n->limits.max_body = (size_t)l->body_bytes;
     n->limits.max_inflated = (size_t)l->body_bytes;
@@ -192,6 +249,22 @@ static unsigned edge_count(const struct sg_config *c)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned n = c->edges ? (unsigned)c->edges : cores > 0 ? (unsigned)cores : 1;
     return n > SG_EDGES_MAX ? SG_EDGES_MAX : n;
+}
+
+static void make_api(struct sg_server *s)
+{
+    const struct sg_config *c = s->config;
+    struct sg_api_config a;
+    sg_api_config_default(&a);
+    a.store = sg_engine_get_store(sg_engine_thread_engine(s->engine));
+    a.eval = s->eval;
+    a.timeout_ms = c->query.timeout_ms;
+    a.concurrency = (unsigned)c->query.concurrency;
+    a.started_ms = sg_wall_now_ms();
+    a.retention_ms = c->retention_ms;
+    a.streams = on_streams;
+    a.streams_ctx = s;
+    s->api = sg_api_new(&a);
 }
 
 static int make_net(struct sg_server *s, struct sg_error *reterr)
@@ -228,6 +301,8 @@ static int make_net(struct sg_server *s, struct sg_error *reterr)
                                     .ready = on_ready};
     n.store = sg_engine_get_store(sg_engine_thread_engine(s->engine));
     n.names = s->names;
+    make_api(s);
+    n.routes = sg_api_routes(s->api, &n.route_count);
     n.source = &s->sources[SOURCE_HTTP];
     n.epoch = sg_engine_get_epoch(sg_engine_thread_engine(s->engine));
     set_limits(c, &n);
@@ -299,6 +374,10 @@ int sg_server_start(const struct sg_config *config, struct sg_server **ret, stru
 {
     struct sg_server *s = sg_calloc(1, sizeof(*s));
     s->config = config;
+    char threads[16];
+    snprintf(threads, sizeof(threads), "%u", (unsigned)config->query.concurrency);
+    (void)setenv("UV_THREADPOOL_SIZE", threads, 1); /* no other thread runs yet */
+    init_eval(s);
     init_sources(s);
     int rc = make_data_folder(config->data, reterr);
     if (rc == 0)
@@ -354,6 +433,7 @@ void sg_server_second(struct sg_server *s, int64_t now_ms)
     sg_buf_init(&text, MAX_METRICS_BYTES);
     sg_selfmetrics_print(&s->self, &text);
     sg_net_metrics(s->net, &text);
+    sg_api_metrics(s->api, &text);
     struct sg_ingest_parser *p = sg_ingest_parser_new(s->self_batcher, &o);
     (void)sg_ingest_feed(p, text.data, text.len);
     (void)sg_ingest_finish(p); /* a full queue is counted in the source */
@@ -376,6 +456,7 @@ void sg_server_stop(struct sg_server *s, int64_t drain_ms)
     if (s->engine)
         sg_engine_thread_stop(s->engine);
     sg_net_free(s->net);
+    sg_api_free(s->api);
     sg_batcher_free(s->self_batcher);
     sg_engine_thread_free(s->engine);
     sg_labels_unref(s->self_labels);

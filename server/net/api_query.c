@@ -168,9 +168,6 @@ static void answer(struct job *j, const struct sg_promql_result *r)
     bool vector = r->range || r->kind == SG_RESULT_VECTOR || r->kind == SG_RESULT_MATRIX;
     if (j->limit && vector && r->n > j->limit)
         notes.further[notes.n_further++] = sg__truncated;
-    if (j->stats.n && !sg_str_eq_c(j->stats, "true") && !sg_str_eq_c(j->stats, "all"))
-        notes.further[notes.n_further++] =
-            "this value for parameter \"stats\" is deprecated, use \"true\" or \"all\"";
     sg__api_begin(j->x);
     sg_buf_putc(&j->x->out, '{');
     sg__json_result(j->x, r, j->limit);
