@@ -35,11 +35,13 @@ int sg_command_token(int argc, char **argv)
         return help ? 0 : 2;
     }
     if (from_stdin) {
-        if (!fgets(token, sizeof(token), stdin) || token[strcspn(token, "\r\n")] == '\0') {
+        bool read = fgets(token, sizeof(token), stdin) != NULL;
+        size_t n = read ? strcspn(token, "\r\n") : 0;
+        if (n == 0 || n == sizeof(token) - 1) {
             fputs("streamgauge: expected a token of at most 510 bytes on standard input\n", stderr);
             return 1;
         }
-        token[strcspn(token, "\r\n")] = '\0';
+        token[n] = '\0';
     } else {
         random_token(token);
         printf("token: %s\n", token);
