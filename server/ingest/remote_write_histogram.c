@@ -211,7 +211,10 @@ static int read_side(struct head *h, struct side *s)
                                  offset);
         index += offset;
         for (uint32_t i = 0; i < length && rc == 0; i++, index++) {
-            if (sg__pb_list_next(&s->counts, &raw) <= 0)
+            r = sg__pb_list_next(&s->counts, &raw);
+            if (r < 0)
+                return malformed(h->f);
+            if (r == 0)
                 return sg__fault_set(h->f, SG_EINVALID, NULL,
                                      "histogram spans have more buckets than there are counts");
             rc = bucket_count(h, s, raw, &count);
@@ -223,7 +226,10 @@ static int read_side(struct head *h, struct side *s)
     }
     if (r < 0)
         return malformed(h->f);
-    if (sg__pb_list_next(&s->counts, &raw) != 0)
+    r = sg__pb_list_next(&s->counts, &raw);
+    if (r < 0)
+        return malformed(h->f);
+    if (r > 0)
         return sg__fault_set(h->f, SG_EINVALID, NULL,
                              "histogram spans have fewer buckets than there are counts");
     return 0;

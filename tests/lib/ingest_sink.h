@@ -16,6 +16,7 @@
 #include <streamgauge/ingest.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/num.h>
+#include <streamgauge/value.h>
 #include <string.h>
 
 #define INGEST_NOW INT64_C(1700000000000)
@@ -56,6 +57,20 @@ static inline uint32_t ingest_sink_id(struct ingest_sink *s, const struct sg_lab
     return (uint32_t)s->n_series++;
 }
 
+/* schema reset zero_count@threshold index:count… / negative index:count… (bounds…) count sum */
+static inline void ingest_sink_histogram(struct ingest_sink *s, const struct sg_histogram *h)
+{
+    static const char *const resets[] = {"", " reset", " no-reset", " gauge"};
+    (void)sg_buf_printf(&s->out, "schema %d%s, %.17g@%.17g", h->schema, resets[h->reset_hint],
+                        h->zero_count, h->zero_threshold);
+    for (uint32_t i = 0; i < h->n_positive + h->n_negative; i++)
+        (void)sg_buf_printf(&s->out, "%s %d:%.17g", i == h->n_positive ? " /" : "",
+                            (int)h->buckets[i].index, h->buckets[i].count);
+    for (uint32_t i = 0; i < h->n_custom; i++)
+        (void)sg_buf_printf(&s->out, "%s%.17g", i ? " " : " (", sg_histogram_custom(h)[i]);
+    (void)sg_buf_printf(&s->out, "%s, %.17g %.17g", h->n_custom ? ")" : "", h->count, h->sum);
+}
+
 static inline void ingest_sink_point(struct ingest_sink *s, const struct sg_batch *b,
                                      const struct sg_point *p)
 {
@@ -74,7 +89,11 @@ static inline void ingest_sink_point(struct ingest_sink *s, const struct sg_batc
     else
         (void)sg_buf_put_i64(&s->out, p->time_ms);
     (void)sg_buf_putc(&s->out, ' ');
-    if (p->op == SG_OP_MEMBER)
+    if (p->op == SG_OP_HISTOGRAM)
+        ingest_sink_histogram(s, b->histograms[p->bits]);
+    else if (p->bits == SG_STALE_BITS)
+        (void)sg_buf_puts(&s->out, "stale");
+    else if (p->op == SG_OP_MEMBER)
         (void)sg_buf_printf(&s->out, "%016llx", (unsigned long long)p->bits);
     else
         (void)sg_buf_put_double(&s->out, p->value);
