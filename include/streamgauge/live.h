@@ -124,6 +124,12 @@ struct sg_live_stats {
         series_left_out; /* beyond max_series, at the last evaluations, summed over streams */
     atomic_ullong frames, refused; /* published; opens refused */
     atomic_ullong last_tick_ns;    /* evaluation time of the last base tick */
+    /* the graph that all streams share, see promql.h */
+    atomic_ullong nodes, nodes_incremental;      /* now; of them kept up to date sample by sample */
+    atomic_ullong node_evaluations, node_shared; /* computed; asked for again in the same tick */
+    atomic_ullong node_fallbacks;  /* incremental ones that had to be computed by reading */
+    atomic_ullong window_bytes;    /* memory of windows now */
+    atomic_ullong window_rebuilds; /* states of single series read anew from the store */
 };
 
 /* publisher: borrowed as long as sg_live. */
@@ -156,6 +162,7 @@ struct sg_live_stream_info {
     uint64_t evaluations, eval_ns, last_ns, missed, errors;
     uint64_t samples; /* looked at by the last evaluation */
     bool failing;
+    uint32_t nodes, shared_nodes; /* of its expression; used by other streams too */
 };
 SG_API void sg_live_each(const struct sg_live *live,
                          void (*each)(void *ctx, const struct sg_live_stream_info *info),

@@ -139,4 +139,88 @@ SG_API SG_NODISCARD int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_
 /* Samples and cells the last evaluation looked at. */
 SG_API uint64_t sg_promql_plan_samples(const struct sg_promql_plan *p);
 
+/* ---- many expressions as one graph ----
+ *
+ * Live streams share what they have in common: equal subtrees of all added expressions are one
+ * node, computed at most once per instant and session. The views are those of sg_promql_eval_view.
+ *
+ *     sg_promql_graph_begin(g);                      // new samples may have come: forget results
+ *     for (each root)  sg_promql_graph_eval(root, &querier, now_ms, &view, &err);
+ *
+ * A graph and its roots belong to one thread. */
+
+struct sg_promql_graph;
+struct sg_promql_root;
+
+/* What a provider of leaves gave for one instant: borrowed until the leaf's next eval or close. */
+struct sg_promql_leaf_view {
+    size_t n;
+    uint64_t version;                      /* of the rows; never 0; unique within the leaf */
+    const struct sg_labels *const *labels; /* of the series, metric names included, in order of
+                                              their ids */
+    double *v;                             /* n values, at least one even when n is 0 */
+    uint64_t *present;                     /* as in sg_promql_view; likewise */
+};
+
+/* Somebody who evaluates instant selectors, timestamp(selector) and functions over range selectors
+ * faster than by reading every series anew, with equal results. */
+struct sg_promql_leaves {
+    /* NULL: not this one. The expression is borrowed until close. */
+    void *(*open)(void *ctx, const struct sg_expr *e);
+    void (*close)(void *ctx, void *leaf);
+    /* arg: the call's scalar arguments in order. Returns SG_EUNSUPPORTED when this instant is
+     * better computed by reading. */
+    int (*eval)(void *ctx, void *leaf, struct sg_querier *q, int64_t time_ms, const double *arg,
+                struct sg_promql_leaf_view *ret);
+    void *ctx;
+};
+
+struct sg_promql_graph_stats {
+    uint64_t nodes;       /* now */
+    uint64_t incremental; /* of them given to the provider of leaves */
+    uint64_t evaluations; /* nodes computed */
+    uint64_t shared;      /* asked for again within a session: nothing to compute */
+    uint64_t fallbacks;   /* leaves the provider would not evaluate this time */
+};
+
+/* leaves may be NULL; copied. opt as for sg_promql_prepare. */
+SG_API struct sg_promql_graph *sg_promql_graph_new(const struct sg_promql_eval_options *opt,
+                                                   const struct sg_promql_leaves *leaves);
+/* All roots must have been removed. Accepts NULL. */
+SG_API void sg_promql_graph_free(struct sg_promql_graph *g);
+/* Takes the query in any case: it lives as long as a node that came of it. Errors as
+ * sg_promql_prepare. */
+SG_API SG_NODISCARD int sg_promql_graph_add_take(struct sg_promql_graph *g, struct sg_promql *q,
+                                                 struct sg_promql_root **ret,
+                                                 struct sg_error *reterr);
+SG_API void sg_promql_graph_remove(struct sg_promql_root *r); /* accepts NULL */
+/* Results computed so far are not used again. */
+SG_API void sg_promql_graph_begin(struct sg_promql_graph *g);
+SG_API SG_NODISCARD int sg_promql_graph_eval(struct sg_promql_root *r, struct sg_querier *q,
+                                             int64_t time_ms, struct sg_promql_view *ret,
+                                             struct sg_error *reterr);
+/* Samples and cells looked at by the root's last evaluation, what was shared not included. */
+SG_API uint64_t sg_promql_root_samples(const struct sg_promql_root *r);
+/* Nodes under the root, and how many of them other roots use too. */
+SG_API void sg_promql_root_nodes(const struct sg_promql_root *r, uint32_t *ret_nodes,
+                                 uint32_t *ret_shared);
+SG_API const struct sg_promql_graph_stats *
+sg_promql_graph_get_stats(const struct sg_promql_graph *g);
+
+/* ---- single windows, for providers of leaves ---- */
+
+struct sg_promql_window {
+    const int64_t *t; /* after from_ms, until until_ms; ascending */
+    const double *v;  /* without staleness markers */
+    size_t n;         /* at least 1 */
+    int64_t from_ms, until_ms;
+    int64_t time_ms; /* of the evaluation */
+    double arg[2];
+};
+/* The value of a function over one window of floats, as an expression would have it. False: none.
+ * Any function over ranges but absent_over_time, distinct_over_time and
+ * double_exponential_smoothing. Any thread. */
+SG_API bool sg_promql_over_window(enum sg_function_id fn, const struct sg_promql_window *w,
+                                  double *ret);
+
 #endif

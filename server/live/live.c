@@ -18,6 +18,7 @@
 struct sg_live {
     struct sg_live_options opt;
     struct sg_publisher *publisher;
+    struct sg_promql_graph *graph;
     struct sg_live_stats stats;
     struct sg__stream **streams; /* in order of opening */
     size_t n_streams, cap_streams;
@@ -85,6 +86,7 @@ int sg_live_new(const struct sg_live_options *opt, struct sg_publisher *publishe
     struct sg_live *l = sg_calloc(1, sizeof(*l));
     l->opt = *opt;
     l->publisher = publisher;
+    l->graph = sg_promql_graph_new(opt->eval, NULL);
     l->feed = sg_publisher_topic(publisher, SG_STR(""), 0);
     l->heartbeat_due_ms = INT64_MIN;
     *ret = l;
@@ -100,6 +102,7 @@ void sg_live_free(struct sg_live *l)
     for (size_t i = 0; i < NOTES_KEPT; i++)
         sg_frame_unref(l->notes[i]);
     sg_topic_unref(l->feed);
+    sg_promql_graph_free(l->graph);
     sg_free(l->streams);
     sg_free(l);
 }
@@ -158,7 +161,7 @@ static int open_stream(struct sg_live *l, const struct sg_control *c, struct sg_
     int64_t forget_ms = c->interval_ms < INT64_MAX / 10 ? c->interval_ms * 10 : INT64_MAX;
     struct sg__stream_options so = {
         .publisher = l->publisher,
-        .eval = l->opt.eval,
+        .graph = l->graph,
         .max_series = l->opt.max_series,
         .forget_ms = forget_ms > l->opt.forget_min_ms ? forget_ms : l->opt.forget_min_ms};
     return sg__stream_new(&so, sg_str_make(c->key, c->key_len), c->interval_ms, ret, reterr);
@@ -171,6 +174,7 @@ static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t no
     s->next_ms = sg_time_align(now_ms, s->interval_ms);
     if (l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
         return;
+    sg_promql_graph_begin(l->graph);
     evaluate(l, s, &q, s->next_ms);
     q.ops->close(&q);
 }
@@ -276,6 +280,8 @@ static void evaluate_due(struct sg_live *l, int64_t now_ms)
             continue;
         if (!open && l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
             return; /* all queriers are taken: what is due stays due */
+        if (!open)
+            sg_promql_graph_begin(l->graph);
         open = true;
         if (in_budget && l->opt.budget_ns && clock_ns(l) - start >= l->opt.budget_ns && k > 0) {
             in_budget = false;
@@ -297,6 +303,12 @@ static void count_series(struct sg_live *l)
     }
     STAT_SET(l, series, series);
     STAT_SET(l, series_left_out, left_out);
+    const struct sg_promql_graph_stats *g = sg_promql_graph_get_stats(l->graph);
+    STAT_SET(l, nodes, g->nodes);
+    STAT_SET(l, nodes_incremental, g->incremental);
+    STAT_SET(l, node_evaluations, g->evaluations);
+    STAT_SET(l, node_shared, g->shared);
+    STAT_SET(l, node_fallbacks, g->fallbacks);
 }
 
 void sg_live_tick(struct sg_live *l, int64_t now_ms)
@@ -355,6 +367,7 @@ void sg_live_each(const struct sg_live *l,
                                            .errors = s->errors,
                                            .samples = s->samples,
                                            .failing = s->failing};
+        sg_promql_root_nodes(s->root, &info.nodes, &info.shared_nodes);
         each(ctx, &info);
     }
 }

@@ -1,4 +1,4 @@
-/* stream.c - a stream's plan, its evaluation at a tick, and the frame that comes of it. */
+/* stream.c - a stream's root in the graph of expressions, its evaluation at a tick, and the frame that comes of it. */
 #include <string.h>
 
 #include <streamgauge/histogram.h>
@@ -11,9 +11,10 @@ int sg__stream_new(const struct sg__stream_options *opt, struct sg_str key, int6
 {
     struct sg__stream *s = sg_calloc(1, sizeof(*s));
     s->interval_ms = interval_ms;
-    int rc = sg_promql_parse(key, NULL, &s->query, reterr);
+    struct sg_promql *query;
+    int rc = sg_promql_parse(key, NULL, &query, reterr);
     if (rc == 0)
-        rc = sg_promql_prepare(s->query, opt->eval, &s->plan, reterr);
+        rc = sg_promql_graph_add_take(opt->graph, query, &s->root, reterr);
     if (rc < 0) {
         sg__stream_free(s);
         return rc;
@@ -30,8 +31,7 @@ void sg__stream_free(struct sg__stream *s)
     if (!s)
         return;
     sg_track_free(s->track);
-    sg_promql_plan_free(s->plan);
-    sg_promql_free(s->query);
+    sg_promql_graph_remove(s->root);
     sg_free(s->scratch);
     sg_free(s);
 }
@@ -69,8 +69,8 @@ struct sg_frame *sg__stream_eval(struct sg__stream *s, struct sg_querier *q, int
     struct sg_promql_view view;
     struct sg_error err = {0};
     s->evaluations++;
-    int rc = sg_promql_eval_view(s->plan, q, tick_ms, &view, &err);
-    s->samples = sg_promql_plan_samples(s->plan);
+    int rc = sg_promql_graph_eval(s->root, q, tick_ms, &view, &err);
+    s->samples = sg_promql_root_samples(s->root);
     if (rc < 0) {
         sg_error_set(&err, (enum sg_errc)rc, "the evaluation failed");
         return failed(s, tick_ms, &err);

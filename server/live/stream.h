@@ -7,8 +7,7 @@
 
 struct sg__stream {
     struct sg_track *track;
-    struct sg_promql *query;
-    struct sg_promql_plan *plan;
+    struct sg_promql_root *root; /* in the graph of all streams */
     int64_t interval_ms;
     int64_t next_ms;   /* tick it is due for */
     int64_t linger_ms; /* while edges == 0: when it ends */
@@ -23,7 +22,7 @@ struct sg__stream {
 
 struct sg__stream_options {
     struct sg_publisher *publisher;
-    const struct sg_promql_eval_options *eval;
+    struct sg_promql_graph *graph; /* borrowed as long as the stream */
     uint32_t max_series;
     int64_t forget_ms;
 };

@@ -15,6 +15,7 @@ int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc cod
     if (p->err && p->err->code == SG_OK) {
         sg_error_at(p->err, code, e->pos, e->end, "%s", text);
         sg_error_locate(p->err, p->query->text.p, p->query->text.n);
+        p->failed_at = e;
     }
     return code;
 }
@@ -52,7 +53,7 @@ const struct sg_histogram *sg__keep(struct sg_promql_plan *p, const struct sg_hi
     return sg__keep_take(p, sg_histogram_ref(h));
 }
 
-static void drop_kept(struct sg_promql_plan *p)
+void sg__drop_kept(struct sg_promql_plan *p)
 {
     for (size_t i = 0; i < p->n_kept; i++)
         sg_histogram_unref(p->kept[i]);
@@ -66,6 +67,11 @@ size_t sg__grid_steps(const struct sg_promql_grid *g)
 
 int sg__compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
 {
+    return n->unit ? sg__graph_compute(p, n, s) : sg__compute_own(p, n, s);
+}
+
+int sg__compute_own(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
+{
     int rc = 0;
     if (p->opt.stop && (p->stop_count = 255, rc = sg__check_stop(p)) < 0)
         return rc;
@@ -77,7 +83,7 @@ int sg__compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__s
 
 static int begin(struct sg_promql_plan *p, struct sg_querier *q, struct sg_promql_grid grid)
 {
-    drop_kept(p);
+    sg__drop_kept(p);
     p->q = q;
     p->grid = grid;
     p->cells = p->samples = 0;
@@ -168,7 +174,7 @@ int sg_promql_eval(struct sg_promql_plan *p, struct sg_querier *q, struct sg_pro
     if (rc < 0)
         locate(p);
     ret->samples = p->samples;
-    drop_kept(p);
+    sg__drop_kept(p);
     p->result = NULL;
     p->err = NULL;
     return rc;

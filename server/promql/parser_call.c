@@ -208,8 +208,9 @@ bool sg__parser_at_grouping(const struct sg__parser *p)
 /* aggregation := AGG grouping args | AGG args grouping? ; the current token follows the AGG */
 int sg__parse_aggregation(struct sg__parser *p, const struct sg__token *op, struct sg_expr **ret)
 {
-    struct sg_expr **args, *e = sg__parser_node(p, SG_EXPR_AGGREGATE, SG_TYPE_VECTOR, op->pos, 0);
-    uint32_t n;
+    struct sg_expr *e = sg__parser_node(p, SG_EXPR_AGGREGATE, SG_TYPE_VECTOR, op->pos, 0);
+    struct sg_expr **args = NULL;
+    uint32_t n = 0;
     int rc = 0;
     if (!e)
         return SG_ELIMIT;

@@ -139,7 +139,7 @@ static int parse_duration(struct sg__parser *p, int min_priority, struct sg_dura
 /* function := ('step' | 'range') '(' ')' | ('min_of' | 'max_of') '(' duration ',' duration ')' */
 static int parse_function(struct sg__parser *p, struct sg_duration_expr *d)
 {
-    struct sg_duration_expr *lhs, *rhs;
+    struct sg_duration_expr *lhs = NULL, *rhs = NULL;
     int rc = sg__parser_advance(p);
     if (rc == 0 && p->tok.type != TOK_LPAREN)
         return sg__parser_unexpected(p, "duration expression", "\"(\"");
@@ -225,6 +225,7 @@ static int parse_signed(struct sg__parser *p, int operand_priority, struct sg_du
     p->nesting--;
     if (rc < 0 || sign.which == SG_OP_ADD)
         return rc;
+    SG_ASSERT(*ret);
     struct sg_duration_expr *d = node(p, SG_DUR_NEG, sign.pos, (*ret)->end);
     if (!d)
         return SG_ELIMIT;
@@ -289,7 +290,7 @@ static bool is_literal(const struct sg__parser *p, const struct sg__token *first
 
 int sg__parse_range_duration(struct sg__parser *p, struct sg_duration *ret)
 {
-    struct sg_duration_expr *d;
+    struct sg_duration_expr *d = NULL;
     struct sg__token first = p->tok;
     int rc = parse_duration(p, 0, &d);
     if (rc == 0)
@@ -301,7 +302,7 @@ int sg__parse_range_duration(struct sg__parser *p, struct sg_duration *ret)
 
 int sg__parse_offset_duration(struct sg__parser *p, struct sg_duration *ret)
 {
-    struct sg_duration_expr *d;
+    struct sg_duration_expr *d = NULL;
     struct sg__token first = p->tok;
     int rc = parse_signed(p, 0, &d);
     bool literal = first.type != TOK_LPAREN && first.type != TOK_MIN_OF && first.type != TOK_MAX_OF;

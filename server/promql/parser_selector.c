@@ -106,7 +106,7 @@ static int parse_matcher(struct sg__parser *p, struct sg_matcher **ret)
 /* matchers := '{' (matcher (',' matcher)* ','?)? '}' */
 static int parse_matchers(struct sg__parser *p, struct sg__list *list)
 {
-    struct sg_matcher *m;
+    struct sg_matcher *m = NULL;
     int rc = sg__parser_advance(p);
     while (rc == 0 && p->tok.type != TOK_RBRACE) {
         rc = parse_matcher(p, &m);
@@ -154,7 +154,7 @@ static int keep_matchers(struct sg__parser *p, const struct sg__list *list, stru
 int sg__parse_selector(struct sg__parser *p, const struct sg__token *name, struct sg_expr **ret)
 {
     SG_AUTO(sg__list_deinit) struct sg__list list = {.count = 0};
-    struct sg_matcher *m;
+    struct sg_matcher *m = NULL;
     uint32_t pos = name ? name->pos : p->tok.pos;
     struct sg_expr *e = sg__parser_node(p, SG_EXPR_SELECTOR, SG_TYPE_VECTOR, pos, 0);
     int rc = e ? 0 : SG_ELIMIT;
@@ -282,7 +282,7 @@ static struct sg_asof *asof_of(bool bare, struct sg_expr *e)
 static int parse_offset(struct sg__parser *p, bool bare, struct sg_expr *e)
 {
     struct sg_asof *asof = asof_of(bare, e);
-    struct sg_duration offset;
+    struct sg_duration offset = {0};
     int rc = sg__parser_advance(p);
     if (rc == 0)
         rc = sg__parse_offset_duration(p, &offset);

@@ -270,6 +270,13 @@ int sg__build_one(struct sg_promql_plan *p, struct sg__node *n, const struct sg_
 int sg__build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret,
               bool *ret_invariant)
 {
+    return p->graph && !p->alone ? sg__graph_build(p, e, ret, ret_invariant)
+                                 : sg__build_own(p, e, ret, ret_invariant);
+}
+
+int sg__build_own(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret,
+                  bool *ret_invariant)
+{
     switch (e->kind) {
     case SG_EXPR_NUMBER:
         *ret = sg__node_new(p, e, &op_number, 1);
@@ -316,17 +323,35 @@ static void fill_defaults(struct sg_promql_eval_options *o)
         o->max_steps = SG_PROMQL_MAX_STEPS;
 }
 
-int sg_promql_prepare(const struct sg_promql *q, const struct sg_promql_eval_options *opt,
-                      struct sg_promql_plan **ret, struct sg_error *reterr)
+void sg__plan_init(struct sg_promql_plan *p, const struct sg_promql_eval_options *opt)
 {
-    struct sg_error local = {0};
-    struct sg_promql_plan *p = sg_calloc(1, sizeof(*p));
-    p->query = q;
     if (opt)
         p->opt = *opt;
     fill_defaults(&p->opt);
     sg_arena_init(&p->arena, (size_t)64 << 20);
     sg_samples_init(&p->raw);
+}
+
+void sg__plan_deinit(struct sg_promql_plan *p)
+{
+    for (size_t i = 0; i < p->n_nodes; i++)
+        sg__node_deinit(p->nodes[i]);
+    if (p->source)
+        sg__source_deinit(p->source);
+    sg__drop_kept(p);
+    sg_free(p->kept);
+    sg_free(p->nodes);
+    sg_samples_deinit(&p->raw);
+    sg_arena_deinit(&p->arena);
+}
+
+int sg_promql_prepare(const struct sg_promql *q, const struct sg_promql_eval_options *opt,
+                      struct sg_promql_plan **ret, struct sg_error *reterr)
+{
+    struct sg_error local = {0};
+    struct sg_promql_plan *p = sg_calloc(1, sizeof(*p));
+    sg__plan_init(p, opt);
+    p->query = q;
     p->err = reterr ? reterr : &local;
     int rc = 0;
     if (q->root->type == SG_TYPE_RANGE) {
@@ -349,16 +374,7 @@ void sg_promql_plan_free(struct sg_promql_plan *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->n_nodes; i++)
-        sg__node_deinit(p->nodes[i]);
-    if (p->source)
-        sg__source_deinit(p->source);
-    for (size_t i = 0; i < p->n_kept; i++)
-        sg_histogram_unref(p->kept[i]);
-    sg_free(p->kept);
-    sg_free(p->nodes);
-    sg_samples_deinit(&p->raw);
-    sg_arena_deinit(&p->arena);
+    sg__plan_deinit(p);
     sg_free(p);
 }
 

@@ -32,6 +32,7 @@
 
 struct sg__node;
 struct sg__source;
+struct sg__unit;
 
 /* n rows times k steps. Row i starts at v + i * stride, present + i * words, h + i * stride. */
 struct sg__cols {
@@ -79,6 +80,7 @@ struct sg__node {
     size_t cap_v, cap_present, cap_h;
     const struct sg_histogram **spare_h; /* memory of own.h, cap_h entries */
     uint64_t charged;                    /* cells of this node in p->cells */
+    struct sg__unit *unit;               /* set on the top node of a graph's unit */
 };
 
 struct sg_promql_plan {
@@ -101,6 +103,10 @@ struct sg_promql_plan {
     const struct sg_histogram **kept; /* references until the next evaluation */
     size_t n_kept, cap_kept;
     struct sg_samples raw; /* scratch of leaves */
+    /* of a graph, else NULL */
+    struct sg_promql_graph *graph;
+    uint32_t alone; /* > 0: what is built belongs to a subquery, and to nobody else */
+    const struct sg_expr *failed_at; /* of the error in err */
 };
 
 static inline double *sg__row_v(const struct sg__cols *c, size_t i)
@@ -165,6 +171,12 @@ struct sg__node *sg__node_new(struct sg_promql_plan *p, const struct sg_expr *e,
  * step. */
 int sg__build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret,
               bool *ret_invariant);
+/* The same without sharing the node itself (its children may be shared). */
+int sg__build_own(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret,
+                  bool *ret_invariant);
+/* An empty plan, and the end of one. */
+void sg__plan_init(struct sg_promql_plan *p, const struct sg_promql_eval_options *opt);
+void sg__plan_deinit(struct sg_promql_plan *p);
 /* As sg__build, for a tree whose parent asks for many steps: an invariant one is computed once. */
 int sg__build_wrapped(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret);
 /* Builds `arg` as the only child of n. */
@@ -176,6 +188,10 @@ void *sg__plan_alloc(struct sg_promql_plan *p, size_t count, size_t size);
 /* ---- eval.c ---- */
 
 int sg__compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s);
+/* The same for a node that is nobody else's. */
+int sg__compute_own(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s);
+/* Lets go of the histograms kept. */
+void sg__drop_kept(struct sg_promql_plan *p);
 /* The expression's place goes into the error. */
 int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc code, const char *fmt,
              ...) SG_PRINTF(4, 5);
@@ -202,6 +218,19 @@ void sg__warn_combine(struct sg_promql_plan *p, const struct sg_expr *at, struct
                       const struct sg_histogram *a, const struct sg_histogram *b);
 void sg__info_ignored_range(struct sg_promql_plan *p, const struct sg_expr *at, struct sg_str name);
 void sg__warn_quantile(struct sg_promql_plan *p, const struct sg_expr *at, double q);
+
+/* ---- graph.c ---- */
+
+/* As sg__build: the unit of an equal expression if there is one. */
+int sg__graph_build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret,
+                    bool *ret_invariant);
+int sg__graph_compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s);
+
+/* ---- leaf.c ---- */
+
+/* Puts a node in front of a leaf's that asks the graph's provider first. SG_ELIMIT. */
+int sg__leaf_wrap(struct sg_promql_plan *p, const struct sg_promql_leaves *leaves,
+                  struct sg_promql_graph_stats *stats, struct sg__node **n);
 
 /* ---- result.c ---- */
 

@@ -22,7 +22,10 @@ struct sg__source *sg__source_new(struct sg_promql_plan *p, const struct sg_expr
     }
     sg__selector_init(&src->sel, NULL);
     *ret_invariant = e->u.subquery.asof.at != SG_AT_NONE;
-    return sg__build_wrapped(p, e->u.subquery.expr, &src->inner) < 0 ? NULL : src;
+    p->alone++; /* its steps are not the instants of others */
+    int rc = sg__build_wrapped(p, e->u.subquery.expr, &src->inner);
+    p->alone--;
+    return rc < 0 ? NULL : src;
 }
 
 void sg__source_deinit(struct sg__source *src)

@@ -309,7 +309,7 @@ static void test_live__over_budget_waits_its_turn_and_is_counted(void **state)
     struct fixture *f = start(budget);
     char key[32];
     for (int i = 0; i < 10; i++) {
-        snprintf(key, sizeof(key), "m + %d", i);
+        snprintf(key, sizeof(key), "m{i!=\"x%d\"}", i); /* nothing to share */
         want(f, key, 100, T0);
     }
     f->cost_ns = 400;

@@ -1,0 +1,402 @@
+/* graph.c - equal subtrees of many expressions are one node, computed once per instant.
+ *
+ * One plan serves the whole graph as the context of building and evaluating. What it would own,
+ * arena and nodes, is kept per unit instead: a unit is one distinct subexpression with all the
+ * nodes made for it, and goes with its last user. While a unit is built, the plan's arena and node
+ * list are the unit's. Subqueries evaluate their insides at steps of their own, so these are no
+ * units, but belong to the unit of the call around them.
+ *
+ * Errors carry places in a text. A node may have been made for the text of another root, so the
+ * place is looked up anew in the tree of the root that is being evaluated.
+ */
+#include "plan.h"
+
+#define BUCKETS_MIN 64
+
+/* A query that nodes still point into. */
+struct text {
+    struct sg_promql *query;
+    uint32_t refs;
+};
+
+struct sg__unit {
+    struct sg__unit *next; /* of its bucket */
+    uint64_t hash;
+    const struct sg_expr *expr;
+    struct text *text;
+    struct sg__node *node;
+    bool invariant;
+    uint32_t refs; /* parents and roots */
+    struct sg_arena arena;
+    struct sg__node **nodes;
+    size_t n_nodes, cap_nodes;
+    struct sg__unit **needs; /* a reference for each entry */
+    size_t n_needs, cap_needs;
+    /* the last computation */
+    uint64_t session; /* 0: none */
+    int64_t at_ms;
+    int rc;
+    struct sg_error *err; /* NULL, or memory that stays */
+    const struct sg_expr *failed_at;
+    uint64_t visit; /* last walk that came by */
+};
+
+struct sg_promql_graph {
+    struct sg_promql_plan plan;
+    struct sg_promql_leaves leaves;
+    struct sg__unit **bucket;
+    size_t mask;
+    struct sg__unit *building; /* whose children are being built */
+    struct text *text;         /* of the root being added */
+    uint64_t session, visit;
+    struct sg_promql_graph_stats stats;
+};
+
+struct sg_promql_root {
+    struct sg_promql_graph *graph;
+    struct text *text;
+    struct sg__unit *unit;
+    uint64_t samples;
+};
+
+/* ---- units ---- */
+
+static void text_unref(struct text *t)
+{
+    if (--t->refs)
+        return;
+    sg_promql_free(t->query);
+    sg_free(t);
+}
+
+static void grow_buckets(struct sg_promql_graph *g)
+{
+    size_t size = (g->mask + 1) * 2;
+    struct sg__unit **bucket = sg_calloc(size, sizeof(struct sg__unit *));
+    for (size_t i = 0; i <= g->mask; i++) {
+        for (struct sg__unit *u = g->bucket[i], *next; u; u = next) {
+            next = u->next;
+            u->next = bucket[u->hash & (size - 1)];
+            bucket[u->hash & (size - 1)] = u;
+        }
+    }
+    sg_free(g->bucket);
+    g->bucket = bucket;
+    g->mask = size - 1;
+}
+
+static struct sg__unit *find(const struct sg_promql_graph *g, uint64_t hash,
+                             const struct sg_expr *e)
+{
+    struct sg__unit *u = g->bucket[hash & g->mask];
+    while (u && !(u->hash == hash && sg_expr_equal(u->expr, e)))
+        u = u->next;
+    return u;
+}
+
+static void unlink_unit(struct sg_promql_graph *g, struct sg__unit *u)
+{
+    struct sg__unit **link = &g->bucket[u->hash & g->mask];
+    while (*link && *link != u)
+        link = &(*link)->next;
+    if (!*link)
+        return; /* its building failed */
+    *link = u->next;
+    g->stats.nodes--;
+}
+
+/* Recursion is as deep as the expression, which the parser limits. */
+static void unit_unref(struct sg_promql_graph *g, struct sg__unit *u)
+{
+    if (--u->refs)
+        return;
+    unlink_unit(g, u);
+    for (size_t i = 0; i < u->n_nodes; i++)
+        sg__node_deinit(u->nodes[i]);
+    for (size_t i = 0; i < u->n_needs; i++)
+        unit_unref(g, u->needs[i]);
+    sg_free(u->nodes);
+    sg_free(u->needs);
+    sg_free(u->err);
+    sg_arena_deinit(&u->arena);
+    text_unref(u->text);
+    sg_free(u);
+}
+
+static void need(struct sg__unit *parent, struct sg__unit *u)
+{
+    parent->needs =
+        sg_grow(parent->needs, &parent->cap_needs, parent->n_needs + 1, sizeof(struct sg__unit *));
+    parent->needs[parent->n_needs++] = u;
+}
+
+/* Exchanges arena and node list of the plan and the unit. */
+static void swap_memory(struct sg_promql_plan *p, struct sg__unit *u)
+{
+    struct sg_arena arena = p->arena;
+    struct sg__node **nodes = p->nodes;
+    size_t n = p->n_nodes, cap = p->cap_nodes;
+    p->arena = u->arena;
+    p->nodes = u->nodes;
+    p->n_nodes = u->n_nodes;
+    p->cap_nodes = u->cap_nodes;
+    u->arena = arena;
+    u->nodes = nodes;
+    u->n_nodes = n;
+    u->cap_nodes = cap;
+}
+
+static int build_unit(struct sg_promql_plan *p, struct sg__unit *u)
+{
+    struct sg_promql_graph *g = p->graph;
+    struct sg__unit *parent = g->building;
+    g->building = u;
+    swap_memory(p, u);
+    int rc = sg__build_own(p, u->expr, &u->node, &u->invariant);
+    if (rc == 0 && g->leaves.open)
+        rc = sg__leaf_wrap(p, &g->leaves, &g->stats, &u->node);
+    swap_memory(p, u);
+    g->building = parent;
+    return rc;
+}
+
+/* The unit of an expression with one reference more. */
+static int get_unit(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__unit **ret)
+{
+    struct sg_promql_graph *g = p->graph;
+    uint64_t hash = sg_expr_hash(e);
+    struct sg__unit *u = find(g, hash, e);
+    if (u) {
+        u->refs++;
+        *ret = u;
+        return 0;
+    }
+    u = sg_calloc(1, sizeof(*u));
+    *u = (struct sg__unit){.hash = hash, .expr = e, .text = g->text, .refs = 1};
+    sg_arena_init(&u->arena, (size_t)64 << 20);
+    u->text->refs++;
+    int rc = build_unit(p, u);
+    if (rc < 0) {
+        unit_unref(g, u);
+        return rc;
+    }
+    u->node->unit = u;
+    if (++g->stats.nodes > g->mask)
+        grow_buckets(g);
+    u->next = g->bucket[hash & g->mask];
+    g->bucket[hash & g->mask] = u;
+    *ret = u;
+    return 0;
+}
+
+int sg__graph_build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__node **ret,
+                    bool *ret_invariant)
+{
+    struct sg__unit *u;
+    if (e->kind == SG_EXPR_NUMBER)
+        return sg__build_own(p, e, ret, ret_invariant);
+    int rc = get_unit(p, e, &u);
+    if (rc < 0)
+        return rc;
+    need(p->graph->building, u);
+    *ret = u->node;
+    *ret_invariant = u->invariant;
+    return 0;
+}
+
+/* ---- evaluation ---- */
+
+static int remember_error(struct sg_promql_plan *p, struct sg__unit *u, int rc)
+{
+    u->rc = rc;
+    if (!u->err)
+        u->err = sg_alloc(sizeof(*u->err));
+    *u->err = *p->err;
+    u->failed_at = p->failed_at ? p->failed_at : u->expr;
+    p->failed_at = u->failed_at;
+    return rc;
+}
+
+int sg__graph_compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
+{
+    struct sg__unit *u = n->unit;
+    struct sg_promql_graph *g = p->graph;
+    SG_DCHECK(s->total == 1 && s->first == 0);
+    if (u->session == g->session && u->at_ms == s->start_ms) {
+        g->stats.shared++;
+        if (u->rc < 0 && p->err->code == SG_OK) {
+            *p->err = *u->err;
+            p->failed_at = u->failed_at;
+        }
+        return u->rc;
+    }
+    g->stats.evaluations++;
+    for (size_t i = 0; i < u->n_nodes; i++)
+        u->nodes[i]->charged = 0;
+    int rc = sg__compute_own(p, n, s);
+    u->session = g->session;
+    u->at_ms = s->start_ms;
+    u->rc = 0;
+    return rc < 0 ? remember_error(p, u, rc) : 0;
+}
+
+/* The subtree of `in` that equals e, or NULL. */
+static const struct sg_expr *find_equal(const struct sg_expr *in, const struct sg_expr *e)
+{
+    if (in->kind == e->kind && in->height == e->height && sg_expr_equal(in, e))
+        return in;
+    const struct sg_expr *c, *found;
+    for (uint32_t i = 0; in->height > e->height && (c = sg_expr_child(in, i)); i++)
+        if ((found = find_equal(c, e)))
+            return found;
+    return NULL;
+}
+
+static void place_error(const struct sg_promql_root *r, const struct sg_expr *failed_at,
+                        struct sg_error *err)
+{
+    const struct sg_promql *q = r->text->query;
+    const struct sg_expr *at = err->end && failed_at ? find_equal(q->root, failed_at) : NULL;
+    if (!at)
+        return;
+    err->pos = at->pos;
+    err->end = at->end;
+    sg_error_locate(err, q->text.p, q->text.n);
+}
+
+void sg_promql_graph_begin(struct sg_promql_graph *g)
+{
+    sg__drop_kept(&g->plan);
+    g->session++;
+}
+
+int sg_promql_graph_eval(struct sg_promql_root *r, struct sg_querier *q, int64_t time_ms,
+                         struct sg_promql_view *ret, struct sg_error *reterr)
+{
+    struct sg_promql_graph *g = r->graph;
+    struct sg_promql_plan *p = &g->plan;
+    struct sg_error local = {0};
+    struct sg__span s = {time_ms, 0, 1, 0, 1};
+    p->err = reterr ? reterr : &local;
+    p->query = r->text->query;
+    p->q = q;
+    p->grid = SG_PROMQL_AT(time_ms);
+    p->cells = p->samples = 0;
+    p->failed_at = NULL;
+    int rc = p->opt.delayed_names ? sg_error_set(p->err, SG_EUNSUPPORTED,
+                                                 "live evaluation with delayed name removal")
+                                  : sg__compute(p, r->unit->node, &s);
+    if (rc < 0) {
+        place_error(r, p->failed_at, p->err);
+    } else {
+        const struct sg__node *n = r->unit->node;
+        SG_DCHECK(n->out.k == 1 && n->out.stride == 1 && n->out.words == 1);
+        *ret = (struct sg_promql_view){n->out.n, n->rows->version, n->rows->labels,
+                                       n->out.v, n->out.present,   n->out.h};
+    }
+    r->samples = p->samples;
+    p->err = NULL;
+    p->q = NULL;
+    return rc;
+}
+
+/* ---- life ---- */
+
+struct sg_promql_graph *sg_promql_graph_new(const struct sg_promql_eval_options *opt,
+                                            const struct sg_promql_leaves *leaves)
+{
+    struct sg_promql_graph *g = sg_calloc(1, sizeof(*g));
+    sg__plan_init(&g->plan, opt);
+    g->plan.graph = g;
+    if (leaves)
+        g->leaves = *leaves;
+    g->bucket = sg_calloc(BUCKETS_MIN, sizeof(struct sg__unit *));
+    g->mask = BUCKETS_MIN - 1;
+    g->session = 1;
+    return g;
+}
+
+void sg_promql_graph_free(struct sg_promql_graph *g)
+{
+    if (!g)
+        return;
+    SG_ASSERT(g->stats.nodes == 0);
+    sg__plan_deinit(&g->plan);
+    sg_free(g->bucket);
+    sg_free(g);
+}
+
+static int add_root(struct sg_promql_graph *g, struct text *t, struct sg__unit **ret)
+{
+    struct sg_promql_plan *p = &g->plan;
+    const struct sg_expr *e = t->query->root;
+    if (e->type != SG_TYPE_SCALAR && e->type != SG_TYPE_VECTOR)
+        return sg__fail(p, e, SG_EINVALID,
+                        "expression is a %s, expected a scalar or an instant vector",
+                        sg_expr_type_text(e->type));
+    return get_unit(p, e, ret);
+}
+
+int sg_promql_graph_add_take(struct sg_promql_graph *g, struct sg_promql *q,
+                             struct sg_promql_root **ret, struct sg_error *reterr)
+{
+    struct sg_error local = {0};
+    struct sg_promql_plan *p = &g->plan;
+    struct text *t = sg_calloc(1, sizeof(*t));
+    struct sg__unit *u = NULL;
+    *t = (struct text){q, 1};
+    g->text = t;
+    p->query = q;
+    p->err = reterr ? reterr : &local;
+    p->grid = SG_PROMQL_AT(0);
+    int rc = add_root(g, t, &u);
+    g->text = NULL;
+    p->err = NULL;
+    p->query = NULL;
+    if (rc < 0) {
+        text_unref(t);
+        return rc;
+    }
+    *ret = sg_calloc(1, sizeof(**ret));
+    **ret = (struct sg_promql_root){.graph = g, .text = t, .unit = u};
+    return 0;
+}
+
+void sg_promql_graph_remove(struct sg_promql_root *r)
+{
+    if (!r)
+        return;
+    unit_unref(r->graph, r->unit);
+    text_unref(r->text);
+    sg_free(r);
+}
+
+/* ---- figures ---- */
+
+uint64_t sg_promql_root_samples(const struct sg_promql_root *r)
+{
+    return r->samples;
+}
+
+static void count(struct sg__unit *u, uint64_t visit, uint32_t *nodes, uint32_t *shared, bool above)
+{
+    if (u->visit == visit)
+        return;
+    u->visit = visit;
+    above |= u->refs > 1; /* what hangs under a shared node is shared too */
+    ++*nodes;
+    *shared += above;
+    for (size_t i = 0; i < u->n_needs; i++)
+        count(u->needs[i], visit, nodes, shared, above);
+}
+
+void sg_promql_root_nodes(const struct sg_promql_root *r, uint32_t *ret_nodes, uint32_t *ret_shared)
+{
+    *ret_nodes = *ret_shared = 0;
+    count(r->unit, ++r->graph->visit, ret_nodes, ret_shared, false);
+}
+
+const struct sg_promql_graph_stats *sg_promql_graph_get_stats(const struct sg_promql_graph *g)
+{
+    return &g->stats;
+}
