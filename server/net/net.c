@@ -215,7 +215,7 @@ int sg_net_publish_take(struct sg_net *net, unsigned edge, struct sg_frame_batch
 {
     struct sg__edge *e = net->edge[edge];
     if (sg_mpsc_push(&e->frames, &batch->node, sg_frame_batch_weight(batch), NULL) < 0) {
-        sg__count(&e->counters, SG__C_BATCHES_DROPPED, 1);
+        sg__count_shared(&e->counters, SG__C_BATCHES_DROPPED, 1);
         sg_frame_batch_free(batch);
         return SG_EBUSY;
     }
