@@ -271,6 +271,7 @@ static int to_ms(double seconds, bool literal, int64_t *ret)
 static int finish(struct sg__parser *p, const struct sg_duration_expr *d, bool literal,
                   uint32_t pos, struct sg_duration *ret)
 {
+    SG_ASSERT(d);
     *ret = (struct sg_duration){0, NULL};
     if (d->op != SG_DUR_NUMBER) {
         ret->expr = d;
