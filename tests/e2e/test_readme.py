@@ -14,6 +14,7 @@ import time
 import pytest
 
 from browser_kit import BINARY, ROOT, Server, free_port, wait_until
+from readme_tables import with_tables
 
 README = (ROOT / "README.md").read_text()
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.S | re.M)
@@ -115,31 +116,8 @@ def test_named_streams_of_the_tour_are_served(start, tmp_path):
         server.stop()
 
 
-def table(name):
-    body = re.search(rf"<!-- {name}: .*?-->\n(.*?)<!-- end -->", README, re.S)[1]
-    rows = [[c.strip() for c in line.strip("|").split("|")] for line in body.splitlines()[2:]]
-    return {row[0]: row[1:] for row in rows}
-
-
-def test_flags_are_those_of_serve_help():
-    text = subprocess.run([BINARY, "serve", "--help"], check=True, capture_output=True, text=True).stdout
-    said = {}
-    for flag, help_text in re.findall(r"^  (--.*)\n {8}(.*)$", text, re.M):
-        default = re.search(r" \(default ([^()]*)\)$", help_text)
-        said[flag] = (default[1] if default else "", help_text)
-    mine = {k.replace("`", ""): v for k, v in table("flags").items()}
-    assert list(mine) == list(said)
-    for flag, (default, what) in mine.items():
-        assert said[flag][1].startswith(what), flag
-        assert default in ("", said[flag][0]), flag
-        assert default or "(default" in what or not said[flag][0], flag
-
-
-def test_limits_are_those_of_the_option_table():
-    source = (ROOT / "server/app/config.c").read_text()
-    rows = re.findall(r'\{"(limits\.\w+)".*?, "(\d+)", \d+, \d+, "\w+",\s*"(.*?)"\}', source)
-    assert rows
-    assert table("limits") == {f"`{key}`": [default, what] for key, default, what in rows}
+def test_the_tables_of_flags_and_limits_are_those_of_the_binary():
+    assert README == with_tables(README), "run tests/e2e/readme_tables.py"
 
 
 def test_the_configuration_example_is_good(tmp_path):
