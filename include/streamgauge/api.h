@@ -38,6 +38,11 @@ struct sg_api_config {
      * seconds. Called on the pool. NULL: /api/v1/streams is empty. */
     void (*streams)(void *ctx, sg_api_each_stream *each, void *each_ctx);
     void *streams_ctx;
+    /* Returns when what had been accepted before the call is in the store, or soon anyway. Called
+     * on the pool before anything is read, so that whoever wrote before asking is answered from
+     * what they wrote. NULL: what is there counts. */
+    void (*settle)(void *ctx);
+    void *settle_ctx;
 };
 
 SG_API void sg_api_config_default(struct sg_api_config *c);

@@ -18,6 +18,7 @@
 #define STREAMGAUGE_ENGINE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <streamgauge/batch.h>
@@ -56,6 +57,9 @@ SG_API void sg_engine_free(struct sg_engine *e);
 /* Takes the batch (0) or leaves it (SG_EBUSY: the queue is full). Any thread. */
 SG_API SG_NODISCARD int sg_engine_ingest(struct sg_engine *e, struct sg_batch *batch);
 SG_API SG_NODISCARD int sg_engine_control(struct sg_engine *e, struct sg_control *control);
+
+/* True while batches are queued or being applied. Any thread. */
+SG_API bool sg_engine_pending(const struct sg_engine *e);
 
 /* Applies what is queued; new streams are evaluated at once. Between ticks, after wake. */
 SG_API void sg_engine_drain(struct sg_engine *e, int64_t now_ms);

@@ -21,7 +21,8 @@
 #include <streamgauge/net.h>
 #include <streamgauge/time.h>
 
-/* How long somebody waits for the state of the streams. */
+/* How long somebody waits for the queue, and for the state of the streams. */
+#define SETTLE_WAIT_S 1
 #define STREAMS_WAIT_S 2
 
 /* The streams' figures at one moment; immutable, shared by those who asked. */
@@ -49,6 +50,9 @@ struct sg_engine_thread {
     atomic_bool asked; /* somebody waits for a snapshot */
     pthread_mutex_t lock;
     pthread_cond_t taken;
+    atomic_ullong settle_asked; /* tickets given out to those who wait for the queue */
+    uint64_t settled;           /* under lock: the last ticket that has been served */
+    pthread_cond_t settling;
     struct snapshot *snapshot; /* under lock, with its number; NULL before the first */
     uint64_t snapshots;
 };
@@ -186,12 +190,42 @@ void sg_engine_thread_streams(struct sg_engine_thread *t,
     snapshot_unref(s);
 }
 
+/* ---- waiting for the queue ---- */
+
+void sg_engine_thread_settle(struct sg_engine_thread *t)
+{
+    struct timespec until;
+    if (!sg_engine_pending(t->engine))
+        return;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SETTLE_WAIT_S;
+    uint64_t ticket = atomic_fetch_add(&t->settle_asked, 1) + 1;
+    wake(t);
+    int rc = 0;
+    pthread_mutex_lock(&t->lock);
+    while (t->settled < ticket && rc == 0)
+        rc = pthread_cond_timedwait(&t->settling, &t->lock, &until);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* The queue was emptied after ticket was read. */
+static void settle(struct sg_engine_thread *t, uint64_t ticket)
+{
+    if (ticket == t->settled) /* only this thread writes it */
+        return;
+    pthread_mutex_lock(&t->lock);
+    t->settled = ticket;
+    pthread_cond_broadcast(&t->settling);
+    pthread_mutex_unlock(&t->lock);
+}
+
 static void *run(void *arg)
 {
     struct sg_engine_thread *t = arg;
     int64_t last = sg_time_align(sg_wall_now_ms(), t->tick_ms);
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
         sleep_until(t, last + t->tick_ms);
+        uint64_t ticket = atomic_load(&t->settle_asked);
         int64_t now = sg_wall_now_ms(), tick = sg_time_align(now, t->tick_ms);
         if (tick != last) { /* forward as usual, or backward when the clock was set */
             sg_engine_tick(t->engine, tick, now);
@@ -199,6 +233,7 @@ static void *run(void *arg)
         } else {
             sg_engine_drain(t->engine, now);
         }
+        settle(t, ticket);
         send_pending(t);
         if (atomic_load_explicit(&t->asked, memory_order_relaxed) &&
             atomic_exchange(&t->asked, false))
@@ -215,6 +250,7 @@ int sg_engine_thread_new(const struct sg_engine_options *options, struct sg_engi
     t->tick_ms = o.live.tick_ms;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->taken, NULL);
+    pthread_cond_init(&t->settling, NULL);
     t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (t->wake_fd < 0) {
         sg_free(t);
@@ -270,6 +306,7 @@ void sg_engine_thread_free(struct sg_engine_thread *t)
     close(t->wake_fd);
     snapshot_unref(t->snapshot);
     pthread_cond_destroy(&t->taken);
+    pthread_cond_destroy(&t->settling);
     pthread_mutex_destroy(&t->lock);
     sg_free(t);
 }

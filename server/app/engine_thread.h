@@ -21,6 +21,9 @@ SG_NODISCARD int sg_engine_thread_start(struct sg_engine_thread *t, struct sg_ne
 void sg_engine_thread_streams(struct sg_engine_thread *t,
                               void (*each)(void *ctx, const struct sg_live_stream_info *info),
                               void *ctx);
+/* Returns when every batch that was queued before the call has been applied, at once when none is
+ * queued; after a second in any case. Any thread but the engine's, while it ticks. */
+void sg_engine_thread_settle(struct sg_engine_thread *t);
 /* Stops ticking. Nothing is sent to net any more after return. */
 void sg_engine_thread_stop(struct sg_engine_thread *t);
 /* Frees the engine; senders must be gone. Accepts NULL. */

@@ -71,6 +71,12 @@ static void on_metrics(void *ctx, struct sg_buf *out)
     sg_api_metrics(s->api, out);
 }
 
+static void on_settle(void *ctx)
+{
+    struct sg_server *s = ctx;
+    sg_engine_thread_settle(s->engine);
+}
+
 static void on_streams(void *ctx, sg_api_each_stream *each, void *each_ctx)
 {
     struct sg_server *s = ctx;
@@ -264,6 +270,8 @@ static void make_api(struct sg_server *s)
     a.retention_ms = c->retention_ms;
     a.streams = on_streams;
     a.streams_ctx = s;
+    a.settle = on_settle;
+    a.settle_ctx = s;
     s->api = sg_api_new(&a);
 }
 

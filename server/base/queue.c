@@ -57,6 +57,6 @@ struct sg_mpsc_node *sg_mpsc_take(struct sg_mpsc *q)
 
 void sg_mpsc_done(struct sg_mpsc *q, size_t weight)
 {
-    size_t before = atomic_fetch_sub_explicit(&q->weight, weight, memory_order_relaxed);
+    size_t before = atomic_fetch_sub_explicit(&q->weight, weight, memory_order_release);
     SG_ASSERT(before >= weight);
 }

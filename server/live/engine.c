@@ -114,6 +114,11 @@ int sg_engine_control(struct sg_engine *e, struct sg_control *control)
     return rc;
 }
 
+bool sg_engine_pending(const struct sg_engine *e)
+{
+    return atomic_load_explicit(&e->ingest.weight, memory_order_acquire) > 0;
+}
+
 static void drain_batches(struct sg_engine *e, int64_t now_ms)
 {
     atomic_store_explicit(&e->stats.queue_bytes,

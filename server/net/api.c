@@ -72,6 +72,12 @@ static void on_busy(void *ctx, struct sg_net_exchange *x)
                   b->api->cfg.concurrency);
 }
 
+void sg__api_settle(struct sg_api *api)
+{
+    if (api->cfg.settle)
+        api->cfg.settle(api->cfg.settle_ctx);
+}
+
 void sg_api_config_default(struct sg_api_config *c)
 {
     *c = (struct sg_api_config){.timeout_ms = 2 * SG_MS_PER_MIN, .concurrency = 20};

@@ -119,7 +119,9 @@ struct sg__range {
 SG_NODISCARD int sg__series_select(struct sg_querier *q, const struct sg__selectors *s,
                                    const struct sg__range *range, struct sg_selection *ret,
                                    struct sg_error *reterr);
-/* Opens a querier, or answers 503. */
+/* Waits for what was accepted before. */
+void sg__api_settle(struct sg_api *api);
+/* Settles and opens a querier, or answers 503. */
 bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_querier *ret);
 
 /* One per path. */

@@ -90,6 +90,7 @@ int sg__series_select(struct sg_querier *q, const struct sg__selectors *s,
 
 bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_querier *ret)
 {
+    sg__api_settle(api);
     if (sg_store_querier_open(api->cfg.store, ret) < 0) {
         sg__api_error(x, SG__UNAVAILABLE, "too many queries at work, try again later");
         return false;

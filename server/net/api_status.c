@@ -79,6 +79,7 @@ static void answer_metadata(struct sg_api *api, struct sg_net_exchange *x, struc
                             size_t limit, bool limited)
 {
     struct families f = {.only = only};
+    sg__api_settle(api);
     sg_store_metadata_each(api->cfg.store, add_family, &f);
     if (f.n)
         qsort(f.items, f.n, sizeof(*f.items), by_metric);
@@ -278,6 +279,7 @@ static void answer_tsdb(struct sg_api *api, struct sg_net_exchange *x, size_t to
 {
     struct cardinality c = {.store = api->cfg.store};
     const struct sg_store_stats *stats = sg_store_get_stats(api->cfg.store);
+    sg__api_settle(api);
     count_all(&c, top, x);
     int64_t max_ms = newest_sample_ms(api->cfg.store);
     /* The window may reach back that far; what is older is gone for certain. */
