@@ -279,7 +279,7 @@ int sg_client_exchange(struct sg_client *c, const struct sg_client_url *url,
     if (head < 0)
         return (int)head;
     int status = rs.status;
-    rc = sg_http1_body_init_response(&body, &rs, MAX_ANSWER);
+    rc = sg_http1_body_init_response(&body, &rs, ret_body->max);
     if (rc < 0)
         return sg_error_set(reterr, SG_ELIMIT, "the server's answer is too large");
     sg_buf_consume(&in, (size_t)head);

@@ -39,8 +39,8 @@ SG_NODISCARD int sg_client_write(struct sg_client *c, const char *p, size_t n,
 SG_NODISCARD ssize_t sg_client_read(struct sg_client *c, char *p, size_t n,
                                     struct sg_error *reterr);
 
-/* "METHOD path" with Host, Authorization and body; reads the whole answer (at most 1 MiB) into
- * `body`. Returns the status or an error. */
+/* "METHOD path" with Host, Authorization and body; reads the whole answer (at most what it
+ * may hold) into `body`. Returns the status or an error. */
 struct sg_client_request {
     const char *method, *path, *content_type,
         *token; /* content_type, token: NULL when there is none */

@@ -6,6 +6,7 @@
 int sg_command_serve(int argc, char **argv);
 int sg_command_check_config(int argc, char **argv);
 int sg_command_watch(int argc, char **argv);
+int sg_command_query(int argc, char **argv);
 int sg_command_send(int argc, char **argv);
 int sg_command_token(int argc, char **argv);
 

@@ -30,6 +30,8 @@ static const struct command commands[] = {
      "read a configuration file and say what is wrong"},
     {"watch", sg_command_watch, "EXPR [--url URL] [--interval 1s]",
      "follow an expression live in the terminal"},
+    {"query", sg_command_query, "EXPR [--time T | --range 1h [--step 15s]] [--explain] [--url URL]",
+     "evaluate an expression once, or say what it costs"},
     {"send", sg_command_send, "'name{l=\"v\"} 3'… [--url URL]", "send samples"},
     {"token", sg_command_token, "[--hash-of -]",
      "make an access token and its hash for auth.tokens"},
