@@ -44,7 +44,7 @@ struct sg_error {
     enum sg_errc code;     /* SG_OK: nothing went wrong */
     uint32_t line, column; /* 1-based; line 0: no position */
     uint32_t pos, end;     /* byte range of the offending text, [pos, end) */
-    char source[64];       /* "<query>", a file or a peer; may be empty */
+    char source[256];      /* "<query>", a file or a peer; may be empty */
     char text[256];        /* message, no newline, truncated with "..." when too long */
 };
 

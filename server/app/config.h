@@ -33,7 +33,8 @@ struct sg_config_token {
 
 struct sg_config_stream {
     char *name, *expr;
-    uint32_t line; /* of the expression in the file, for its errors */
+    uint32_t line, column; /* of the expression in the file, for its errors; column 0: it spans
+                              lines, so places in it do not tell columns */
 };
 
 /* Limits, each with its reason in the option table (config.c). */

@@ -169,6 +169,16 @@ static int read_tokens(const struct reader *r, const yaml_node_t *node)
     return 0;
 }
 
+/* Where a scalar's text starts in its line; 0: it has more than one. */
+static uint32_t text_column(const yaml_node_t *node)
+{
+    yaml_scalar_style_t style = node->data.scalar.style;
+    if (node->start_mark.line != node->end_mark.line || style == YAML_LITERAL_SCALAR_STYLE ||
+        style == YAML_FOLDED_SCALAR_STYLE)
+        return 0;
+    return (uint32_t)node->start_mark.column + (style == YAML_PLAIN_SCALAR_STYLE ? 1 : 2);
+}
+
 static int read_streams(const struct reader *r, const yaml_node_t *node)
 {
     if (node->type != YAML_MAPPING_NODE)
@@ -183,8 +193,9 @@ static int read_streams(const struct reader *r, const yaml_node_t *node)
             if (strcmp(c->streams[i].name, scalar(key)) == 0)
                 return fail_at(r, key, "stream '%s' is given twice", scalar(key));
         c->streams = sg_realloc(c->streams, (c->n_streams + 1) * sizeof(*c->streams));
-        c->streams[c->n_streams++] = (struct sg_config_stream){
-            sg_strdup(scalar(key)), sg_strdup(scalar(value)), (uint32_t)value->start_mark.line + 1};
+        c->streams[c->n_streams++] =
+            (struct sg_config_stream){sg_strdup(scalar(key)), sg_strdup(scalar(value)),
+                                      (uint32_t)value->start_mark.line + 1, text_column(value)};
     }
     return 0;
 }

@@ -71,7 +71,7 @@ static int run_help(int argc, char **argv)
     return c->run == run_help || c->run == run_version ? (print_usage(stdout), 0) : c->run(2, args);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_usage(stderr);
@@ -86,7 +86,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "streamgauge: no command '%s'; 'streamgauge help' lists them\n", argv[1]);
         return 2;
     }
-    int rc = c->run(argc - 1, argv + 1);
+    return c->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int rc = run(argc, argv);
     /* Output that could not be written (a full disk, a closed pipe) is a failure too. */
     if (fflush(stdout) != 0 && rc == 0)
         rc = 1;

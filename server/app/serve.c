@@ -53,7 +53,7 @@ static int check_streams(const struct sg_config *c, const char *file, struct sg_
         rc = sg_error_set(reterr, (enum sg_errc)rc, "%s", err.text);
         if (reterr && file) {
             reterr->line = c->streams[i].line;
-            reterr->column = err.pos + 1;
+            reterr->column = c->streams[i].column ? c->streams[i].column + err.pos : 1;
             snprintf(reterr->source, sizeof(reterr->source), "%s", file);
         }
         return rc;

@@ -120,20 +120,22 @@ const struct sg_net_route *sg_api_routes(const struct sg_api *api, size_t *ret_c
 void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
 {
     const struct {
-        const char *name;
+        const char *name, *help;
         const atomic_ullong *value;
     } counters[] = {
-        {"streamgauge_queries_total", &api->queries},
-        {"streamgauge_queries_failed_total", &api->failed},
-        {"streamgauge_queries_timed_out_total", &api->timeouts},
-        {"streamgauge_queries_canceled_total", &api->canceled},
-        {"streamgauge_queries_refused_total", &api->refused},
-        {"streamgauge_query_samples_total", &api->samples},
+        {"streamgauge_queries_total", "Queries over HTTP.", &api->queries},
+        {"streamgauge_queries_failed_total", "Those that failed.", &api->failed},
+        {"streamgauge_queries_timed_out_total", "Those that took too long.", &api->timeouts},
+        {"streamgauge_queries_canceled_total", "Those whose client went away.", &api->canceled},
+        {"streamgauge_queries_refused_total", "Those refused since too many were at work.", &api->refused},
+        {"streamgauge_query_samples_total", "Samples they read.", &api->samples},
     };
     for (size_t i = 0; i < SG_ARRAY_LEN(counters); i++)
-        sg_buf_printf(out, "# TYPE %s counter\n%s %llu\n", counters[i].name, counters[i].name,
+        sg_buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", counters[i].name,
+                      counters[i].help, counters[i].name, counters[i].name,
                       atomic_load_explicit(counters[i].value, memory_order_relaxed));
     sg_buf_printf(out,
+                  "# HELP streamgauge_query_seconds_total Time they took.\n"
                   "# TYPE streamgauge_query_seconds_total counter\n"
                   "streamgauge_query_seconds_total %.6f\n",
                   (double)atomic_load_explicit(&api->eval_us, memory_order_relaxed) / 1e6);
