@@ -127,7 +127,8 @@ void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
         {"streamgauge_queries_failed_total", "Those that failed.", &api->failed},
         {"streamgauge_queries_timed_out_total", "Those that took too long.", &api->timeouts},
         {"streamgauge_queries_canceled_total", "Those whose client went away.", &api->canceled},
-        {"streamgauge_queries_refused_total", "Those refused since too many were at work.", &api->refused},
+        {"streamgauge_queries_refused_total", "Those refused since too many were at work.",
+         &api->refused},
         {"streamgauge_query_samples_total", "Samples they read.", &api->samples},
     };
     for (size_t i = 0; i < SG_ARRAY_LEN(counters); i++)
