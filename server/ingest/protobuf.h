@@ -56,6 +56,11 @@ static inline int sg__pb_varint(struct sg__pb *in, uint64_t *ret)
         *ret = *in->p++;
         return 0;
     }
+    if (SG_LIKELY(in->end - in->p >= 2 && in->p[1] < 0x80)) {
+        *ret = (in->p[0] & 0x7fu) | (uint64_t)in->p[1] << 7;
+        in->p += 2;
+        return 0;
+    }
     return sg__pb_varint_slow(in, ret);
 }
 

@@ -19,32 +19,34 @@ static void count(const struct sg__rw *rw, uint32_t number, struct sg__rw_series
     s->exemplars += number == (v1 ? V1_EXEMPLARS : V2_EXEMPLARS);
 }
 
+static int add_ref(struct sg__rw *rw, uint64_t ref, struct sg__rw_series *s)
+{
+    uint32_t max = rw->f.b->config.limits.max_labels;
+    if (SG_UNLIKELY(ref >= rw->n_symbols))
+        return sg__fault_set(&rw->f, SG_EINVALID, NULL,
+                             "label reference %llu, there are %u symbols", (unsigned long long)ref,
+                             rw->n_symbols);
+    if (SG_UNLIKELY(s->n_refs == 2 * max))
+        return sg__fault_set(&rw->f, SG_EINVALID, NULL, "more than %u labels, limit max_labels",
+                             max);
+    rw->gather[s->n_refs] = rw->hashes[ref];
+    rw->refs[s->n_refs++] = (uint32_t)ref;
+    return 0;
+}
+
 static int add_refs(struct sg__rw *rw, const struct sg__pb_field *f, struct sg__rw_series *s)
 {
-    uint32_t max = 2 * rw->f.b->config.limits.max_labels;
-    /* The one field, as a message of its own. */
-    struct sg__pb_list list = {.number = LABELS, .type = SG__PB_VARINT};
-    uint64_t ref = f->value;
-    int r = 1;
-    if (f->type == SG__PB_BYTES) {
-        list.run = f->bytes;
-        r = sg__pb_list_next(&list, &ref);
-    } else if (f->type != SG__PB_VARINT) {
+    struct sg__pb run = f->bytes;
+    uint64_t ref;
+    int r = 0;
+    if (f->type == SG__PB_VARINT)
+        return add_ref(rw, f->value, s);
+    if (f->type != SG__PB_BYTES)
         r = SG_ESYNTAX;
-    }
-    while (r > 0) {
-        if (ref >= rw->n_symbols)
-            return sg__fault_set(&rw->f, SG_EINVALID, NULL,
-                                 "label reference %llu, there are %u symbols",
-                                 (unsigned long long)ref, rw->n_symbols);
-        if (s->n_refs == max)
-            return sg__fault_set(&rw->f, SG_EINVALID, NULL, "more than %u labels, limit max_labels",
-                                 max / 2);
-        rw->gather[s->n_refs] = rw->hashes[ref];
-        rw->refs[s->n_refs++] = (uint32_t)ref;
-        if (f->type != SG__PB_BYTES)
-            return 0;
-        r = sg__pb_list_next(&list, &ref);
+    while (r == 0 && run.p < run.end) {
+        r = sg__pb_varint(&run, &ref);
+        if (r == 0 && add_ref(rw, ref, s) < 0)
+            return SG_EINVALID;
     }
     return r < 0 ? sg__fault_set(&rw->f, SG_ESYNTAX, NULL, "malformed label references") : 0;
 }
@@ -62,16 +64,25 @@ static void end_run(struct run *run, struct sg__rw_series *s)
     run->start = NULL;
 }
 
+/* Behind the labels that follow each other at p, as far as they are short: they are only stepped
+ * over, their bytes are the key. */
+static const unsigned char *skip_labels(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char tag = LABELS << 3 | SG__PB_BYTES;
+    while (end - p >= 2 && p[0] == tag && p[1] < 0x80 && p[1] <= end - p - 2)
+        p += 2 + p[1];
+    return p;
+}
+
 static int wrong_type(struct sg__rw *rw)
 {
     return sg__fault_set(&rw->f, SG_ESYNTAX, NULL, "a field of the series has the wrong wire type");
 }
 
+/* Labels from `at` to the end of f, in 1.0. */
 static int scan_labels(struct sg__rw *rw, const struct sg__pb_field *f, const unsigned char *at,
                        struct run *run, struct sg__rw_series *s)
 {
-    if (rw->version == SG_REMOTE_WRITE_2)
-        return add_refs(rw, f, s);
     if (f->type != SG__PB_BYTES)
         return wrong_type(rw);
     if (run->start && run->end != at)
@@ -98,7 +109,12 @@ int sg__rw_scan(struct sg__rw *rw, struct sg__pb in, struct sg__rw_series *s)
         if (r < 0)
             return sg__fault_set(&rw->f, SG_ESYNTAX, NULL, "malformed series");
         if (f.number == LABELS) {
-            r = scan_labels(rw, &f, at, &run, s);
+            if (rw->version == SG_REMOTE_WRITE_2) {
+                r = add_refs(rw, &f, s);
+            } else {
+                in.p = f.bytes.end = skip_labels(in.p, in.end);
+                r = scan_labels(rw, &f, at, &run, s);
+            }
             if (r < 0)
                 return r;
             continue;
