@@ -93,7 +93,8 @@ struct sg_net_route {
                     it must stay below 1 ms */
     sg_net_handler *handle;
     void *ctx;
-    sg_net_handler *busy; /* writes the answer when the pool is full, on the edge loop; NULL: a 503 */
+    sg_net_handler
+        *busy; /* writes the answer when the pool is full, on the edge loop; NULL: a 503 */
 };
 
 /* Sets status, type and {"error":"…"} with the message escaped. */
