@@ -1,4 +1,5 @@
-/* stream.c - a stream's root in the graph of expressions, its evaluation at a tick, and the frame that comes of it. */
+/* stream.c - a stream's root in the graph of expressions, its evaluation at a tick, and the frame
+ * that comes of it. */
 #include <string.h>
 
 #include <streamgauge/histogram.h>
