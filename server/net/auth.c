@@ -175,8 +175,8 @@ bool sg__host_trusted(const struct sg__auth *a, struct sg_str authority)
     if (authority.n == 0) /* HTTP/1.0 without a Host */
         return true;
     struct sg_str host = host_of(authority);
-    if (sg_str_ieq(host, SG_STR("localhost")) ||
-        ends_with(host, SG_STR(".localhost")) || is_numeric(host))
+    if (sg_str_ieq(host, SG_STR("localhost")) || ends_with(host, SG_STR(".localhost")) ||
+        is_numeric(host))
         return true;
     for (size_t i = 0; i < a->origin_count; i++) {
         struct sg_str scheme, auth;
