@@ -149,7 +149,7 @@ void sg__http_begin_body(struct sg__conn *c, enum sg__sink sink, uint64_t max_by
     bool own_coding = q->route->kind == SG__ROUTE_REMOTE_WRITE; /* its decoder undoes it */
     if (coding.p && !own_coding &&
         (rq->headers.lines[SG_HTTP1_H_CONTENT_ENCODING] > 1 ||
-                     sg_inflate_format_of(coding, &format, &identity) < 0)) {
+         sg_inflate_format_of(coding, &format, &identity) < 0)) {
         sg__reply_error(c, 415, true, "Content-Encoding must be gzip or deflate");
         return;
     }
