@@ -35,9 +35,9 @@ struct sg__request {
     struct sg_buf owned; /* body of the answer, when it is ours */
     struct sg_str rest;  /* not sent yet */
 
-    struct sg_net_exchange x; /* user routes and forwarded actions */
-    struct sg_buf strings;    /* what x points to */
-    enum sg__coding coding;   /* the client would like for the answer */
+    struct sg_net_exchange x;  /* user routes and forwarded actions */
+    struct sg_buf strings;     /* what x points to */
+    enum sg__coding coding;    /* the client would like for the answer */
     struct sg__pieces *pieces; /* NULL: not on the pool */
     uv_work_t work;
     struct sg__message message; /* to another edge */
