@@ -1,0 +1,333 @@
+"""The query pool: limits by name, clients that leave or are slow, answers in pieces and encodings, ticks that go on,
+and what is said about streams."""
+
+import contextlib
+import gzip
+import json
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+import kit
+
+# Sorts a window of 36 000 values at every step: minutes of work if nobody stops it.
+HEAVY = "quantile_over_time(0.5, (vector(1) * time())[1h:100ms])"
+
+
+def query(expr, **more):
+    return "/api/v1/query?" + urllib.parse.urlencode({"query": expr, **more})
+
+
+def query_range(expr, seconds=3600, step=1, **more):
+    now = int(time.time())
+    return "/api/v1/query_range?" + urllib.parse.urlencode({"query": expr, "start": now - seconds, "end": now, "step": step, **more})
+
+
+def fill(server, name, series, points, step_ms=1000):
+    now = kit.now_ms()
+    for first in range(0, points, 100):
+        lines = [f'{name}{{i="{i}",text="some longer value to fill the answer"}} {k * (i + 1)} {now - (points - k) * step_ms}'
+                 for i in range(series) for k in range(first, min(first + 100, points))]
+        assert server.post("/api/v1/import/prometheus", "\n".join(lines) + "\n", {"Content-Type": "text/plain"}).status == 204
+
+
+def refused(answer, status, kind, *words):
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json["status"] == "error" and answer.json["errorType"] == kind
+    for word in words:
+        assert word in answer.json["error"]
+
+
+# --- limits ---
+
+
+def test_who_wrote_is_answered_from_what_they_wrote(server):
+    for i in range(30):
+        server.put(("written", i, {"round": str(i)}))
+        answer = server.get(query(f'written{{round="{i}"}}'))
+        assert [s["value"][1] for s in answer.json["data"]["result"]] == [str(i)]
+
+
+def test_timeout_of_the_server_and_of_the_request(start):
+    s = start("--query-timeout", "300ms")
+    refused(s.get(query_range(HEAVY, 10000)), 503, "timeout", "timed out", "query.timeout")
+    refused(s.get(query_range(HEAVY, 10000, timeout="50ms")), 503, "timeout", "timed out")
+    assert s.metric("streamgauge_queries_timed_out_total") == 2
+
+
+def test_samples_and_series_have_limits_with_names(start):
+    s = start("--query-max-samples", "5000", "--query-max-series", "50")
+    fill(s, "many", 60, 10)
+    fill(s, "few", 10, 10)
+    refused(s.get(query("many")), 422, "execution", "50")
+    refused(s.get(query_range("few", 3000)), 422, "execution", "max_samples")
+    refused(s.get("/api/v1/series?match[]=many"), 422, "execution", "50")
+    assert s.get(query("few")).status == 200
+
+
+def test_a_full_pool_says_so(start):
+    s = start("--query-concurrency", "1", edges=1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(s.dial()).send(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+        def full():
+            answer = s.get(query("1"))
+            return answer if answer.status == 503 else None
+
+        answer = kit.eventually(full, "a refusal")
+        refused(answer, 503, "unavailable", "query.concurrency 1")
+        assert answer.headers["Retry-After"]
+        assert s.get("/-/healthy").status == 200
+    # All of them have gone: what was at work stops, and there is room again.
+    kit.eventually(lambda: s.get(query("1")).status == 200, "room in the pool")
+    assert s.metric("streamgauge_queries_refused_total") >= 1
+
+
+def test_a_query_ends_when_its_client_goes(start):
+    s = start("--query-timeout", "10m")
+    raw = s.dial()
+    sock = raw.sock
+    sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    kit.eventually(lambda: s.metric("streamgauge_net_pool_jobs_total") >= 1, "the query to begin")
+    sock.close()
+    s.wait_metric("streamgauge_queries_canceled_total", 1)
+
+
+def test_stopping_does_not_wait_for_queries(start):
+    s = start("--query-timeout", "10m")
+    raw = s.dial()
+    sock = raw.sock
+    sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    kit.eventually(lambda: s.metric("streamgauge_net_pool_jobs_total") >= 1, "the query to begin")
+    assert s.stop() == 0
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize("expr", ["(" * 300 + "1" + ")" * 300, "a" * 70000, "x{a=~\"" + "(a+)+" * 30 + "\"} or " * 20 + "y",
+                                  "nosuch(x)", "sum(x) by", "\x00", "é", "x[5m:0s]", "rate(x)"])
+def test_expressions_that_are_wrong_are_refused_with_their_place(server, expr):
+    answer = server.post("/api/v1/query", urllib.parse.urlencode({"query": expr}), {"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status in (200, 400), answer
+    if answer.status == 400:
+        assert answer.json["errorType"] == "bad_data"
+
+
+def test_a_misspelt_function_gets_a_hint(server):
+    assert "rate" in server.get(query("rat(x[5m])")).json["error"]
+
+
+def test_a_form_too_large_is_refused_before_it_is_read(server):
+    answer = server.post("/api/v1/query", "query=" + "a" * (2 << 20), {"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status == 413
+
+
+def test_forms_that_are_no_forms(server):
+    refused(server.get("/api/v1/query?query=%zz"), 400, "bad_data")
+    refused(server.get("/api/v1/query?" + "a=b&" * 1500), 400, "bad_data")
+    assert server.get("/api/v1/label/x").status == 404
+    assert server.get("/api/v1/nothing").status == 404
+    assert server.request("DELETE", "/api/v1/query").status == 405
+
+
+# --- large answers ---
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    s = kit.Server(str(tmp_path_factory.mktemp("large")), "--retention", "2h")
+    fill(s, "large", 300, 600)
+    s.path = query_range("large", 900, 1)
+    s.whole = s.get(s.path)
+    yield s
+    s.end()
+
+
+def test_a_large_answer_comes_in_chunks(large):
+    assert large.whole.headers["Transfer-Encoding"] == "chunked" and "Content-Length" not in large.whole.headers
+    assert len(large.whole.body) > 3 << 20
+    result = large.whole.json["data"]["result"]
+    assert len(result) == 300 and len(result[0]["values"]) > 600
+
+
+def test_a_small_answer_comes_with_its_length(large):
+    answer = large.get(query("large"))
+    assert int(answer.headers["Content-Length"]) == len(answer.body) and "Transfer-Encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["query", "large"])
+def test_encodings(large, path):
+    path = query("large", time=int(time.time())) if path == "query" else large.path
+    plain = large.get(path)
+    assert "Content-Encoding" not in plain.headers
+    packed = large.get(path, Accept_Encoding="gzip")
+    assert packed.headers["Content-Encoding"] == "gzip" and "Accept-Encoding" in packed.headers["Vary"]
+    assert gzip.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body) / 2
+    out = kit.run(kit.need("curl"), "-sS", "--compressed", "-H", "Accept-Encoding: br", "-D", "-", large.url(path)).stdout
+    head, body = out.split(b"\r\n\r\n", 1)
+    assert b"Content-Encoding: br" in head and body == plain.body
+    assert "Content-Encoding" not in large.get(query("1"), Accept_Encoding="gzip").headers
+
+
+def test_http_1_0_ends_with_the_connection(large):
+    out = kit.run(kit.need("curl"), "-sS", "--http1.0", large.url(large.path)).stdout
+    assert out == large.whole.body
+
+
+def test_head_has_no_body(large):
+    answer = large.request("HEAD", large.path)
+    assert answer.status == 200 and answer.body == b""
+
+
+def test_a_connection_goes_on_behind_a_large_answer(large):
+    raw = large.dial()
+    sock = raw.sock
+    with contextlib.closing(sock):
+        request = f"GET {large.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        last = "GET /-/healthy HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        sock.sendall((request * 2 + last).encode())  # pipelined
+        got = b""
+        while part := sock.recv(1 << 20):
+            got += part
+        assert got.count(b"HTTP/1.1 200 OK") == 3 and got.count(b"0\r\n\r\n") >= 2 and got.endswith(b"healthy\n")
+
+
+def test_a_slow_client_holds_little_memory_and_gets_everything(large):
+    large.get(large.path)
+    before, socks = large.rss(), []
+    try:
+        for _ in range(8):
+            raw = large.dial()
+            sock = raw.sock
+            sock.sendall(f"GET {large.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+            socks.append(sock)
+        large.wait_metric("streamgauge_net_pool_jobs_total", lambda v: v >= 8)
+        time.sleep(1)
+        # Results are held, answers are not: those would be more than 8 * 3 MB, and as much again in the sockets' queues.
+        assert large.rss() - before < 8 * 12 << 20
+        for sock in socks:
+            size = 0
+            while part := sock.recv(1 << 20):
+                size += len(part)
+            assert size > len(large.whole.body)
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+def test_a_client_that_leaves_in_the_midst_frees_its_thread(start):
+    s = start("--query-concurrency", "1", edges=1)
+    fill(s, "big", 200, 300)
+    for _ in range(3):
+        raw = s.dial()
+        sock = raw.sock
+        sock.sendall(f"GET {query_range('big', 900)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert sock.recv(1000)
+        sock.close()
+        assert s.get(query("1")).status == 200
+
+
+# --- ticks go on ---
+
+
+def test_ticks_are_not_missed_while_heavy_queries_run(start):
+    s = start("--query-timeout", "4s", edges=1)
+    s.put(("ticking", 1))
+    with kit.Lines(s, "/events?query=ticking%20%2B%20time()&interval=100ms") as lines:
+        threads = [threading.Thread(target=lambda: s.get(query_range(HEAVY, 10000))) for _ in range(6)]
+        for t in threads:
+            t.start()
+        times = []
+        while any(t.is_alive() for t in threads):
+            message = lines.next()
+            if "t" in message and message.get("type") != "heartbeat":
+                times.append(message["t"])
+        for t in threads:
+            t.join()
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    assert len(times) >= 20 and sum(g > 100 for g in gaps) <= len(gaps) // 10, gaps
+
+
+# --- streams, features, the command ---
+
+
+def test_streams_are_listed_with_their_cost(start):
+    s = start()
+    s.put(("counted", 1))
+    with kit.Lines(s, "/events?query=sum(%20counted%20)&interval=200ms") as lines:
+        lines.next()
+
+        def listed():
+            streams = s.get("/api/v1/streams").json["data"]["streams"]
+            return [one for one in streams if one["evaluations"] >= 2]
+
+        one = kit.eventually(listed, "the stream in the list")[0]
+    assert one["query"] == "sum(counted)" and one["interval"] == 200 and one["series"] == 1 and one["edges"] == 1
+    assert one["missed"] >= 0 and not one["failing"] and one["evaluationTime"] > 0 and one["load"] > 0
+
+
+def test_features_change_what_they_say(start):
+    plain = start()
+    s = start("--enable-feature=promql-delayed-name-removal,no-such-thing", "--enable-feature", "type-and-unit-labels")
+    assert 'unknown feature, ignored" feature="no-such-thing"' in s.log
+    for one, expected in ((plain, {}), (s, {"was": "kept"})):
+        one.put(("kept", 3))
+        answer = one.get(query('label_replace(kept * 1, "was", "$1", "__name__", "(.+)")'))
+        assert [r["metric"] for r in answer.json["data"]["result"]] == [expected]
+
+
+def command(server, *args):
+    done = kit.run(kit.BINARY, "query", "--url", server.url(), *args)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_the_query_command(start):
+    s = start()
+    s.put(("asked", 2.5, {"a": 'x"y'}), ("asked", 1e-7, {"a": "z"}))
+    assert command(s, "asked{a!='z'}") == (0, 'asked{a="x\\"y"}  2.5\n', "")
+    assert command(s, "1 + 1") == (0, "2\n", "")
+    assert json.loads(command(s, "asked", "--json")[1])["status"] == "success"
+    code, out, _ = command(s, "sum(asked)", "--range", "10s", "--step", "1s")
+    assert code == 0 and out.splitlines()[0] == "{}" and out.splitlines()[-1].endswith("  2.5000001")
+    code, out, err = command(s, "sum((asked")
+    assert code == 1 and "1:" in err and "parse error" in err
+    code, out, _ = command(s, "sum by(a)(rate(asked[5m]))>0", "--explain")
+    assert code == 0 and "sum by (a) (rate(asked[5m])) > 0" in out and "nobody subscribes" in out and "samples looked at" in out
+    assert command(s, "asked", "--wrong")[0] == 2 and command(s)[0] == 2
+
+
+def test_metadata_and_status(server):
+    text = "# HELP told_total what it is\n# TYPE told_total counter\ntold_total 1\n"
+    assert server.post("/api/v1/import/prometheus", text, {"Content-Type": "text/plain"}).status == 204
+    assert server.get("/api/v1/metadata?metric=told_total").json["data"] == {
+        "told_total": [{"type": "counter", "unit": "", "help": "what it is"}]}
+    assert server.get("/api/v1/metadata?limit=0").json["data"] == {}
+    info = server.get("/api/v1/status/buildinfo").json["data"]
+    assert info["version"].startswith("3.") and info["application"] == "streamgauge"
+    assert server.get("/api/v1/status/runtimeinfo").json["data"]["storageRetention"] == "1h"
+    tsdb = server.get("/api/v1/status/tsdb?limit=3").json["data"]
+    assert tsdb["headStats"]["numSeries"] > 0 and len(tsdb["seriesCountByMetricName"]) == 3
+    assert server.get("/api/v1/status/tsdb?limit=0").status == 400
+    assert server.get("/api/v1/targets").json["data"]["activeTargets"] == []
+
+
+def test_parse_query_gives_the_tree(server):
+    tree = server.get("/api/v1/parse_query?" + urllib.parse.urlencode({"query": "sum by (a) (rate(x{b!='c'}[5m])) / 2"})).json["data"]
+    assert tree["type"] == "binaryExpr" and tree["op"] == "/" and tree["matching"] is None
+    assert tree["rhs"] == {"type": "numberLiteral", "val": "2"}
+    call = tree["lhs"]["expr"]
+    assert call["func"]["name"] == "rate" and call["args"][0]["range"] == 300000
+    assert call["args"][0]["matchers"] == [{"name": "__name__", "type": "=", "value": "x"}, {"name": "b", "type": "!=", "value": "c"}]
+
+
+def test_long_expressions_are_formatted_over_lines(server):
+    long = "sum by (job) (rate(a_rather_long_metric_name[5m])) / on (job) group_left () (max by (job) (another_long_metric_name) + 1)"
+    out = server.get("/api/v1/format_query?" + urllib.parse.urlencode({"query": long})).json["data"]
+    assert len(out.splitlines()) > 3
+    again = server.get("/api/v1/format_query?" + urllib.parse.urlencode({"query": out})).json["data"]
+    assert again == out
