@@ -46,6 +46,8 @@ static int open_loopback(int type)
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
         getsockname(fd, (struct sockaddr *)&a, &n) != 0)
         die("bind");
+    if (type == SOCK_STREAM && listen(fd, 4096) != 0)
+        die("listen");
     printf("port %u\n", ntohs(a.sin_port));
     fflush(stdout);
     return fd;
@@ -113,8 +115,6 @@ static int run_send(size_t bytes, unsigned sends)
         die("malloc");
     memset(message, 'x', bytes);
     int listener = open_loopback(SOCK_STREAM);
-    if (listen(listener, 4096) != 0)
-        die("listen");
     watch(listener, 0);
     watch(STDIN_FILENO, 1);
     for (;;) {
