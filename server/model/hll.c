@@ -175,5 +175,5 @@ double sg_hll_estimate(const struct sg_hll *h)
     for (int k = RANK_BITS; k >= 1; k--)
         z = 0.5 * (z + count[k]);
     z += m * sigma(count[0] / m);
-    return m * m / (2 * M_LN2 * z);
+    return round(m * m / (2 * M_LN2 * z)); /* nobody has 3.001 visitors */
 }

@@ -152,7 +152,7 @@ def test_a_large_answer_comes_in_chunks(large):
     assert large.whole.headers["Transfer-Encoding"] == "chunked" and "Content-Length" not in large.whole.headers
     assert len(large.whole.body) > 3 << 20
     result = large.whole.json["data"]["result"]
-    assert len(result) == 300 and len(result[0]["values"]) > 600
+    assert len(result) == 300 and len(result[0]["values"]) >= 590
 
 
 def test_a_small_answer_comes_with_its_length(large):

@@ -212,7 +212,7 @@ def test_hot_shots_every_type(server, name):
     got = server.wait_for(f"histogram_sum({name}_request)", lambda v: len(v) == 1)
     assert math.isclose(list(got.values())[0], 1.0)  # milliseconds become seconds
     assert dict(list(got)[0]).items() >= {"route": "/buy", "verb": "post"}.items()
-    assert 0.18 < server.first(f"histogram_quantile(0.5, {name}_request)") < 0.22
+    assert 0.18 < server.first(f"histogram_quantile(0.4, {name}_request)") < 0.22
     server.wait_value(f"histogram_count({name}_size)", 3)
     server.wait_value(f"histogram_avg({name}_payload)", 5)
     server.wait_value(f"{name}_visitors", 3)
