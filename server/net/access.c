@@ -218,7 +218,9 @@ void sg__http_handle(struct sg__conn *c)
     struct sg__request *q = c->request;
     bool has_body = rq->chunked || rq->content_length > 0;
     bool wanted = q->keep_alive;
-    if (has_body) /* until somebody takes it, an answer ends the connection */
+    /* Until somebody takes a body, an answer ends the connection. And whoever is over a limit is
+     * answered once: a place that stays taken would be no limit. */
+    if (has_body || c->refused)
         q->keep_alive = false;
     struct sg_str path;
     unsigned allow = 0;

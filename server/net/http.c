@@ -121,13 +121,12 @@ static size_t feed_head(struct sg__conn *c, const char *p, size_t n)
     q->minor = e->rq.minor;
     q->keep_alive = e->rq.keep_alive;
     q->head_only = e->rq.method == SG_HTTP1_HEAD;
+    /* What is carried is this head, and rq points into it; from now on it is what comes behind the
+     * request. It is ours meanwhile: the whole request may be answered and freed within the call. */
+    struct sg_buf head = q->carry;
+    sg_buf_init(&q->carry, CARRY_MAX);
     sg__http_handle(c);
-    /* What is carried was this head (rq pointed into it); from now on it is what comes behind the
-     * request. */
-    if (c->state != SG__CONN_WS && c->state != SG__CONN_STREAM && c->request == q) {
-        sg_buf_deinit(&q->carry);
-        sg_buf_init(&q->carry, CARRY_MAX);
-    }
+    sg_buf_deinit(&head);
     return (size_t)used;
 }
 

@@ -223,6 +223,7 @@ void sg__ws_rx(struct sg__conn *c, char *p, size_t n)
         } else if (ev.type == SG_WS_MESSAGE) {
             send_pong(c, &burst);
             message(c, &ev);
+            sg_ws_release(&c->ws->codec); /* the next bytes may be long in coming */
         } else if (ev.type == SG_WS_CLOSE || ev.type == SG_WS_ERROR) {
             send_pong(c, &burst);
             answer_close(c, &ev);
