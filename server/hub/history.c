@@ -125,12 +125,14 @@ bool sg__put_full_with_history(struct sg_session *s, struct sg__sub *sub,
     sg_buf_reset(out);
     sg_buf_append(out, plain.data, head);
     uint32_t *row_of = map_slots(full, h);
-    for (uint32_t p = 0; p < h->n_points; p++)
+    /* Not further than what may be sent: all of it could be hundreds of megabytes, made in vain. */
+    size_t room = s->out.max - s->out.len; /* framing takes less than 64 of it */
+    for (uint32_t p = 0; p < h->n_points && out->len < room; p++)
         if (h->start_ms + (int64_t)p * h->step_ms < full->time_ms)
             put_point(out, full, h, row_of, p);
     sg_free(row_of);
     sg_buf_append(out, plain.data + head, plain.len - head);
-    if (out->failed || out->len + 64 > s->out.max - s->out.len) /* framing takes less than 64 */
+    if (out->failed || out->len + 64 > room)
         return false;
     sg__session_put(s, "full", sg_buf_str(out));
     return true;

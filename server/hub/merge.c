@@ -49,17 +49,20 @@ const struct sg_frame *sg__mirror_full(struct sg__mirror *m)
  * are updates. */
 static bool mark(const struct sg__mirror *m, uint32_t first, uint8_t *flags)
 {
+    /* All first: a full may have fewer slots than the updates before it speak of. */
+    for (uint32_t i = first; i < m->count; i++)
+        if (sg__ring_at(m, i)->kind != SG_FRAME_UPDATE)
+            return false;
     for (uint32_t i = first; i < m->count; i++) {
         const struct sg_frame *f = sg__ring_at(m, i);
-        if (f->kind != SG_FRAME_UPDATE)
-            return false;
         for (uint32_t k = 0; k < f->n_del; k++)
             if (f->del[k] < m->n_slots)
                 flags[f->del[k]] |= DELETED;
         for (uint32_t k = 0; k < f->n_add; k++)
             flags[f->add[k].index] |= ADDED;
         for (uint32_t k = 0; k < f->n_values; k++)
-            flags[f->index[k]] |= TOUCHED;
+            if (f->index[k] < m->n_slots)
+                flags[f->index[k]] |= TOUCHED;
     }
     return true;
 }

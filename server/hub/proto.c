@@ -192,6 +192,10 @@ static int act_auth(struct action *a, struct sg_error *reterr)
         sg__session_end(s, 4001, "bad token");
         return 0;
     }
+    if (s->rights & ~rights & SG_RIGHT_READ) {
+        sg__session_end(s, 4003, "this token has not the right 'read'");
+        return 0;
+    }
     s->rights = rights;
     if (rights & SG_RIGHT_READ) {
         sg_list_remove(&s->guests);

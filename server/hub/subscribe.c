@@ -19,7 +19,7 @@ static int check_limits(struct sg_session *s, const struct sg__subscribe *spec,
     if (s->n_subs >= l->subscriptions_per_session)
         return sg_error_set(reterr, SG_ELIMIT, "limit of %u subscriptions per session reached",
                             l->subscriptions_per_session);
-    if (spec->id.n > l->id_bytes)
+    if (spec->by != SG__BY_METRIC && spec->id.n > l->id_bytes) /* a metric's is its expression */
         return sg_error_set(reterr, SG_ELIMIT, "limit of %u bytes for 'id' passed", l->id_bytes);
     if (spec->text.n > l->expression_bytes)
         return sg_error_set(reterr, SG_ELIMIT, "limit of %u bytes per expression passed",

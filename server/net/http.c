@@ -122,7 +122,8 @@ static size_t feed_head(struct sg__conn *c, const char *p, size_t n)
     q->keep_alive = e->rq.keep_alive;
     q->head_only = e->rq.method == SG_HTTP1_HEAD;
     /* What is carried is this head, and rq points into it; from now on it is what comes behind the
-     * request. It is ours meanwhile: the whole request may be answered and freed within the call. */
+     * request. The head is ours meanwhile: the request may be answered and freed within the call.
+     */
     struct sg_buf head = q->carry;
     sg_buf_init(&q->carry, CARRY_MAX);
     sg__http_handle(c);

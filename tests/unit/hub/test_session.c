@@ -428,6 +428,69 @@ static void test_session__what_waits_for_a_slow_one_is_capped(void **state)
     finish(f);
 }
 
+/* After an error a stream may come back smaller than the updates before it, which are still in the
+ * ring: the net change of all of them is none, and what is shown is the new state. */
+static void test_session__a_slow_one_survives_a_stream_that_shrinks(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    struct rig_topic *t = rig_topic(&f->r, "x", 100);
+    const struct sg_error err = {.code = SG_EEXECUTION, .text = "many-to-many"};
+    sg_session_start(f->l.session);
+    for (int i = 0; i < RIG_SERIES; i++)
+        t->present[i] = true;
+    line_subscribe(&f->l, "a", "x");
+    rig_step(&f->r);
+    f->l.slow_percent = 100;
+    for (int k = 1; k < 3; k++) { /* the first leaves it behind, the second waits in the ring */
+        for (int i = 0; i < RIG_SERIES; i++)
+            t->value[i] = k;
+        rig_step(&f->r);
+    }
+    memset(t->present, 0, sizeof(t->present));
+    for (int k = 0; k < 15; k++) /* all series are forgotten */
+        rig_step(&f->r);
+    rig_send_take(&f->r, sg_track_error(t->track, f->r.now_ms, &err));
+    f->r.now_ms += 100;
+    t->present[0] = true;
+    rig_step(&f->r);
+    f->l.slow_percent = 0;
+    line_drain(&f->l);
+    assert_null(rig_compare(&f->r, t, cm_find(&f->c, "a")));
+    finish(f);
+}
+
+/* The id of the simple form is its expression: the limit on ids is not for it. */
+static void test_session__a_metric_may_be_longer_than_an_id(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_SIMPLE);
+    char text[256];
+    snprintf(text, sizeof(text), "{\"action\":\"subscribe\",\"metric\":\"m%0*d\"}", 120 + 20, 1);
+    sg_session_start(f->l.session);
+    f->r.hold = true; /* the rig's own keys are short */
+    line_say(&f->l, text);
+    assert_int_equal(f->c.simple_errors, 0);
+    assert_int_equal(f->r.opens, 1);
+    finish(f);
+}
+
+/* A token with fewer rights takes away what the one before allowed. */
+static void test_session__a_token_without_read_ends_what_was_read(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    rig_topic(&f->r, "x", 100)->present[0] = true;
+    line_subscribe(&f->l, "a", "x");
+    rig_step(&f->r);
+    assert_int_equal(cm_find(&f->c, "a")->fulls, 1);
+    line_say(&f->l, "{\"action\":\"auth\",\"token\":\"blind\"}");
+    assert_true(f->l.closed);
+    assert_int_equal(f->l.close_code, 4003);
+    finish(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +512,9 @@ int main(void)
         cmocka_unit_test(test_session__deflate_compresses_large_frames),
         cmocka_unit_test(test_session__too_much_history_is_an_error_not_the_end),
         cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
+        cmocka_unit_test(test_session__a_slow_one_survives_a_stream_that_shrinks),
+        cmocka_unit_test(test_session__a_metric_may_be_longer_than_an_id),
+        cmocka_unit_test(test_session__a_token_without_read_ends_what_was_read),
     };
     return cmocka_run_group_tests_name("hub/session", tests, NULL, NULL);
 }
