@@ -33,6 +33,7 @@
 #include <streamgauge/str.h>
 
 struct sg_promql_eval_options;
+struct sg_store;
 
 /* ---- named streams from the configuration ---- */
 
@@ -110,6 +111,10 @@ struct sg_live_options {
     uint64_t budget_ns; /* evaluation time per base tick; streams over it wait for their next tick;
                            0: none; 80 ms */
     const struct sg_promql_eval_options *eval; /* borrowed as long as sg_live; NULL: defaults */
+    /* What open_querier opens, borrowed: windows over it are then kept up to date sample by sample
+     * instead of being read at every tick. NULL: every tick reads. */
+    struct sg_store *store;
+    uint64_t max_window_bytes; /* memory for that; selectors beyond are read; 1 GiB */
 };
 SG_API void sg_live_options_default(struct sg_live_options *opt);
 

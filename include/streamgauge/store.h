@@ -91,4 +91,38 @@ SG_API void sg_store_label_values(struct sg_store *s, struct sg_str name,
 /* Live series that have this label value; with SG_METRIC_NAME: of a metric. O(1). */
 SG_API uint32_t sg_store_count(struct sg_store *s, struct sg_str name, struct sg_str value);
 
+/* ---- for evaluators that keep state between ticks; engine thread only ---- */
+
+enum sg_store_event_kind {
+    SG_STORE_BORN,    /* a series lives, for the first time or again; it has no samples */
+    SG_STORE_EXPIRED, /* a series is no longer selected */
+    SG_STORE_PAST,    /* its samples at or before time_ms are not what they were: a late one came, a
+                         marker went, old ones were dropped */
+};
+struct sg_store_event {
+    enum sg_store_event_kind kind;
+    uint32_t id;
+    int64_t time_ms; /* SG_STORE_PAST */
+};
+/* Starts to keep the last 32768 events, if that was not done before. Returns the position of the
+ * next one. */
+SG_API uint64_t sg_store_journal_open(struct sg_store *s);
+/* The event at *pos, which moves on. 0: there is none yet; 1: an event; SG_ELIMIT: it is forgotten,
+ * *pos is now that of the next event to come. */
+SG_API int sg_store_journal_next(struct sg_store *s, uint64_t *pos, struct sg_store_event *ret);
+/* A series that lives or rests. False when the id is in nobody's use. Labels are borrowed until the
+ * next sg_store_tick or birth; the handle stays valid as long as the store. */
+SG_API bool sg_store_series(struct sg_store *s, uint32_t id, struct sg_selected *ret);
+
+/* What is newer than some time. */
+struct sg_tail {
+    int64_t time_ms; /* of the newest sample; INT64_MIN: none */
+    double v;        /* its value, when newer == 1 */
+    uint8_t newer;   /* 0: nothing; 1: one sample, in time_ms and v; 2: more, to be read */
+    uint8_t kind;    /* enum sg_value_kind, when newer > 0 */
+};
+/* Of n series, by the handles of a selection of this store. */
+SG_API void sg_store_tails(const void *const *handle, const int64_t *since_ms, size_t n,
+                           struct sg_tail *ret);
+
 #endif

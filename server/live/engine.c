@@ -62,6 +62,7 @@ int sg_engine_new(const struct sg_engine_options *o, struct sg_engine **ret,
                                         .clock_ns = o->live.hooks.clock_ns ? clock_ns : NULL,
                                         .ctx = e};
     int rc = sg_store_new(&o->store, &e->store, reterr);
+    live.store = e->store;
     if (rc == 0)
         rc = sg_live_new(&live, &e->publisher, &e->live, reterr);
     if (rc < 0) {

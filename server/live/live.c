@@ -10,6 +10,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
+#include "live/leaf.h"
 #include "live/stream.h"
 
 /* Notifications kept to repeat them to an edge that lost frames. */
@@ -19,6 +20,7 @@ struct sg_live {
     struct sg_live_options opt;
     struct sg_publisher *publisher;
     struct sg_promql_graph *graph;
+    struct sg__catalog catalog; /* of windows; its store may be NULL */
     struct sg_live_stats stats;
     struct sg__stream **streams; /* in order of opening */
     size_t n_streams, cap_streams;
@@ -71,7 +73,29 @@ void sg_live_options_default(struct sg_live_options *opt)
                                     .forget_min_ms = 60000,
                                     .max_streams = 1000,
                                     .max_series = 10000,
-                                    .budget_ns = 80 * 1000 * 1000};
+                                    .budget_ns = 80 * 1000 * 1000,
+                                    .max_window_bytes = UINT64_C(1) << 30};
+}
+
+static void start_catalog(struct sg_live *l)
+{
+    const struct sg_promql_eval_options *eval = l->opt.eval;
+    struct sg_promql_leaves leaves = sg__leaves(&l->catalog);
+    int64_t lookback_ms = eval && eval->lookback_ms > 0 ? eval->lookback_ms : SG_PROMQL_LOOKBACK_MS;
+    l->catalog = (struct sg__catalog){.store = l->opt.store,
+                                      .session = 1,
+                                      .lookback_ms = lookback_ms,
+                                      .max_bytes = l->opt.max_window_bytes};
+    if (l->opt.store)
+        l->catalog.position = sg_store_journal_open(l->opt.store);
+    l->graph = sg_promql_graph_new(eval, l->opt.store ? &leaves : NULL);
+}
+
+/* Samples may have come since the last evaluation. */
+static void begin_session(struct sg_live *l)
+{
+    sg_promql_graph_begin(l->graph);
+    sg__catalog_begin(&l->catalog);
 }
 
 int sg_live_new(const struct sg_live_options *opt, struct sg_publisher *publisher,
@@ -86,7 +110,7 @@ int sg_live_new(const struct sg_live_options *opt, struct sg_publisher *publishe
     struct sg_live *l = sg_calloc(1, sizeof(*l));
     l->opt = *opt;
     l->publisher = publisher;
-    l->graph = sg_promql_graph_new(opt->eval, NULL);
+    start_catalog(l);
     l->feed = sg_publisher_topic(publisher, SG_STR(""), 0);
     l->heartbeat_due_ms = INT64_MIN;
     *ret = l;
@@ -174,7 +198,7 @@ static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t no
     s->next_ms = sg_time_align(now_ms, s->interval_ms);
     if (l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
         return;
-    sg_promql_graph_begin(l->graph);
+    begin_session(l);
     evaluate(l, s, &q, s->next_ms);
     q.ops->close(&q);
 }
@@ -281,7 +305,7 @@ static void evaluate_due(struct sg_live *l, int64_t now_ms)
         if (!open && l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
             return; /* all queriers are taken: what is due stays due */
         if (!open)
-            sg_promql_graph_begin(l->graph);
+            begin_session(l);
         open = true;
         if (in_budget && l->opt.budget_ns && clock_ns(l) - start >= l->opt.budget_ns && k > 0) {
             in_budget = false;
@@ -309,6 +333,8 @@ static void count_series(struct sg_live *l)
     STAT_SET(l, node_evaluations, g->evaluations);
     STAT_SET(l, node_shared, g->shared);
     STAT_SET(l, node_fallbacks, g->fallbacks);
+    STAT_SET(l, window_bytes, l->catalog.bytes);
+    STAT_SET(l, window_rebuilds, l->catalog.rebuilds);
 }
 
 void sg_live_tick(struct sg_live *l, int64_t now_ms)

@@ -48,6 +48,7 @@ static enum sg__put put_before_marker(struct sg_store *s, struct sg__slot *slot,
 {
     struct sg_sample marker;
     SG_ASSERT(sg__series_newest(slot, &marker));
+    sg__store_note(s, SG_STORE_PAST, slot->id, marker.time_ms);
     sg__series_unmark(&s->keeper, slot);
     enum sg__put put = sg__series_put(&s->keeper, slot, sample);
     if (put == SG__PUT_OLD) {
@@ -64,6 +65,8 @@ enum sg__put sg__store_put(struct sg_store *s, struct sg__slot *slot, struct sg_
     enum sg__put put = sg__series_put(&s->keeper, slot, sample);
     if (put == SG__PUT_STORED)
         slot->flags &= (uint8_t)~SG__MARKED;
+    else if (put == SG__PUT_LATE)
+        sg__store_note(s, SG_STORE_PAST, slot->id, sample.time_ms);
     return put;
 }
 

@@ -42,8 +42,10 @@ static void visit(struct sg_store *s, struct sg__slot *slot, int64_t now_ms, int
     if (!(slot->flags & SG__QUIET) && slot->source && slot->source->stale_after_ms > 0 &&
         sg__sub_sat(now_ms, slot->arrival_ms) > slot->source->stale_after_ms)
         mark_stale(s, slot);
-    if (slot->cut_ms < before_ms)
+    if (slot->cut_ms < before_ms) {
         sg__series_cut(&s->keeper, slot, before_ms);
+        sg__store_note(s, SG_STORE_PAST, slot->id, before_ms - 1);
+    }
     if (s->due.n < SG__EXPIRE_MAX && !(slot->flags & SG__LISTED_DUE) && is_due(s, slot, now_ms)) {
         slot->flags |= SG__LISTED_DUE;
         sg__id_list_push(&s->due, slot->id);

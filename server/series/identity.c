@@ -137,6 +137,7 @@ static void make_live(struct sg_store *s, struct sg__slot *slot)
     sg__stat_add(&s->stats.series, 1);
     sg__stat_add(&s->stats.births, 1);
     atomic_fetch_add_explicit(&s->generation, 1, memory_order_release);
+    sg__store_note(s, SG_STORE_BORN, slot->id, 0);
     if (atomic_load_explicit(&s->stats.series, memory_order_relaxed) >= s->opt.max_series)
         atomic_store_explicit(&s->gate.series_full, true, memory_order_relaxed);
 }
@@ -229,8 +230,10 @@ void sg__store_expire(struct sg_store *s, const uint32_t *ids, size_t n, int64_t
     sg__index_remove(&s->index, &removal);
     sg_free(labels);
     /* Stamped now that no list leads to them: a reader that enters later cannot find them. */
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rest(&s->resting, (struct sg__resting){ids[i], now_ms, sg__epoch_stamp(&s->keeper.epoch)});
+        sg__store_note(s, SG_STORE_EXPIRED, ids[i], 0);
+    }
     sg__stat_sub(&s->stats.series, n);
     sg__stat_add(&s->stats.expired, n);
     atomic_fetch_add_explicit(&s->generation, 1, memory_order_release);

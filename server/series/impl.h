@@ -19,6 +19,7 @@ enum {
     SG__META_BUCKETS = 1024,
     SG__META_MAX = 65536,  /* metric families with metadata */
     SG__EXPIRE_MAX = 8192, /* series that expire at once */
+    SG__JOURNAL = 32768,   /* events kept; a power of two */
 };
 #define SG__QUARANTINE_MS INT64_C(60000)
 #define SG__EXPIRE_EVERY_MS INT64_C(1000)
@@ -91,6 +92,9 @@ struct sg_store {
     struct sg__id_list due;
     int64_t expired_ms; /* time of the last expiry */
 
+    struct sg_store_event *journal; /* ring of SG__JOURNAL; NULL: nobody asked for it */
+    uint64_t journal_next;          /* position of the next event */
+
     struct sg__id_list touched_values, touched_histograms, touched_members;
     int64_t histogram_pane, distinct_pane; /* number of the running pane */
     bool panes_known;
@@ -132,6 +136,16 @@ static inline int64_t sg__sub_sat(int64_t a, int64_t b)
 }
 
 void sg__id_list_push(struct sg__id_list *l, uint32_t id);
+
+/* Notes an event for evaluators that keep state. */
+static inline void sg__store_note(struct sg_store *s, enum sg_store_event_kind kind, uint32_t id,
+                                  int64_t time_ms)
+{
+    if (s->journal)
+        s->journal[s->journal_next & (SG__JOURNAL - 1)] =
+            (struct sg_store_event){kind, id, time_ms};
+    s->journal_next++;
+}
 
 /* identity.c: the live series of these labels, born or revived if need be. SG_ELIMIT. */
 int sg__store_identify(struct sg_store *s, const struct sg_labels *labels, struct sg_source *source,

@@ -102,6 +102,7 @@ void sg_store_free(struct sg_store *s)
     sg_free(s->touched_members.id);
     sg_free(s->resting.ring);
     sg_free(s->birth_ids);
+    sg_free(s->journal);
     sg_free(s);
 }
 

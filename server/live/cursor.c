@@ -1,0 +1,271 @@
+/* cursor.c - moving windows over a selector's rings. */
+#include "live/cursor.h"
+
+/* Slots ahead of which ring rows are fetched. */
+enum { AHEAD = 3 * SG__LANES };
+/* A window that is asked for earlier times again and again is taken back there. */
+enum { BEHIND_MAX = 4 };
+
+/* ---- life ---- */
+
+static void *more(void *p, size_t cap, size_t size)
+{
+    return sg_realloc(p, cap * size);
+}
+
+#define PER_SLOT(X)                                                                                \
+    X(lo) X(hi) X(first_t) X(last_t) X(first_v) X(last_v) X(next_t) X(drops) X(changes) X(nans)
+
+uint64_t sg__cursor_bytes(const struct sg__cursor *w)
+{
+    uint64_t size = 0;
+#define ADD(field) size += sizeof(*w->field);
+    PER_SLOT(ADD)
+#undef ADD
+    return size * w->cap;
+}
+
+static void *more_states(void *p, size_t old, size_t cap, size_t size)
+{
+    char *q = sg_realloc(p, cap * size);
+    memset(q + old * size, 0, (cap - old) * size);
+    return q;
+}
+
+void sg__cursor_grow(struct sg__cursor *w, size_t cap)
+{
+    size_t old = w->cap;
+    uint64_t before = sg__cursor_bytes(w);
+    if (cap <= old)
+        return;
+#define MORE(field) w->field = more(w->field, cap, sizeof(*w->field));
+    PER_SLOT(MORE)
+#undef MORE
+    for (int k = 0; k < 2; k++)
+        if (w->mono[k])
+            w->mono[k] = more_states(w->mono[k], old, cap, sizeof(*w->mono[k]));
+    if (w->sorted)
+        w->sorted = more_states(w->sorted, old, cap, sizeof(*w->sorted));
+    w->cap = cap;
+    w->selector->catalog->bytes += sg__cursor_bytes(w) - before;
+    for (size_t i = old; i < cap; i++)
+        sg__cursor_reset(w, i);
+}
+
+struct sg__cursor *sg__cursor_get(struct sg__feed *s, int64_t range_ms, int64_t offset_ms)
+{
+    for (size_t i = 0; i < s->n_windows; i++) {
+        struct sg__cursor *w = s->windows[i];
+        if (w->range_ms == range_ms && w->offset_ms == offset_ms) {
+            w->refs++;
+            return w;
+        }
+    }
+    struct sg__cursor *w = sg_calloc(1, sizeof(*w));
+    *w = (struct sg__cursor){.selector = s,
+                             .range_ms = range_ms,
+                             .offset_ms = offset_ms,
+                             .refs = 1,
+                             .until_ms = INT64_MIN};
+    s->windows = sg_grow(s->windows, &s->cap_windows, s->n_windows + 1, sizeof(*s->windows));
+    s->windows[s->n_windows++] = w;
+    sg__feed_forget(s); /* the ring may not reach back far enough */
+    return w;
+}
+
+static void drop_mono(struct sg__cursor *w, int k)
+{
+    for (size_t i = 0; w->mono[k] && i < w->cap; i++) {
+        w->selector->catalog->bytes -= w->mono[k][i].cap * sizeof(struct sg__mono_entry);
+        sg_free(w->mono[k][i].entry);
+    }
+    sg_free(w->mono[k]);
+    w->mono[k] = NULL;
+}
+
+static void drop_sorted(struct sg__cursor *w)
+{
+    for (size_t i = 0; w->sorted && i < w->cap; i++) {
+        w->selector->catalog->bytes -= w->sorted[i].cap * sizeof(double);
+        sg_free(w->sorted[i].v);
+    }
+    sg_free(w->sorted);
+    w->sorted = NULL;
+}
+
+void sg__cursor_unref(struct sg__cursor *w)
+{
+    struct sg__feed *s = w->selector;
+    if (--w->refs)
+        return;
+    size_t at = 0;
+    while (s->windows[at] != w)
+        at++;
+    s->windows[at] = s->windows[--s->n_windows];
+    s->catalog->bytes -= sg__cursor_bytes(w);
+    drop_mono(w, SG__MAX);
+    drop_mono(w, SG__MIN);
+    drop_sorted(w);
+#define FREE(field) sg_free(w->field);
+    PER_SLOT(FREE)
+#undef FREE
+    sg_free(w);
+}
+
+void sg__cursor_want(struct sg__cursor *w, enum sg__extra extra)
+{
+    if (w->wanted[extra]++)
+        return;
+    size_t cap = w->cap ? w->cap : 1;
+    if (extra == SG__SORTED)
+        w->sorted = sg_calloc(cap, sizeof(*w->sorted));
+    else
+        w->mono[extra] = sg_calloc(cap, sizeof(*w->mono[extra]));
+    sg__feed_forget(w->selector);
+}
+
+void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra)
+{
+    if (--w->wanted[extra])
+        return;
+    if (extra == SG__SORTED)
+        drop_sorted(w);
+    else
+        drop_mono(w, (int)extra);
+}
+
+/* ---- samples come and go ---- */
+
+static double next_time(const struct sg__cursor *w, size_t slot)
+{
+    const struct sg__feed *s = w->selector;
+    return w->hi[slot] == s->head[slot] ? INFINITY : *sg__ring_t(s, slot, w->hi[slot]);
+}
+
+void sg__cursor_reset(struct sg__cursor *w, size_t slot)
+{
+    const struct sg__feed *s = w->selector;
+    w->lo[slot] = w->hi[slot] = slot < s->n ? s->first[slot] : 0;
+    w->first_t[slot] = INFINITY;
+    w->last_t[slot] = w->first_v[slot] = w->last_v[slot] = 0;
+    w->drops[slot] = w->changes[slot] = w->nans[slot] = 0;
+    w->next_t[slot] = slot < s->n ? next_time(w, slot) : INFINITY;
+    for (int k = 0; k < 2; k++)
+        if (w->mono[k])
+            w->mono[k][slot].n = 0;
+    if (w->sorted)
+        w->sorted[slot].n = 0;
+}
+
+void sg__cursor_evicted(struct sg__cursor *w, size_t slot)
+{
+    uint32_t first = w->selector->first[slot];
+    if (w->hi[slot] + 1 != first) /* it had come in, so it has gone out again, too */
+        return;
+    w->lo[slot] = w->hi[slot] = first;
+    w->next_t[slot] = next_time(w, slot);
+}
+
+static inline bool differ(double a, double b)
+{
+    return a != b && !(isnan(a) && isnan(b));
+}
+
+static void enter_states(struct sg__cursor *w, size_t slot, double t, double v)
+{
+    struct sg__catalog *c = w->selector->catalog;
+    if (isnan(v)) {
+        w->nans[slot]++;
+        return;
+    }
+    for (int k = 0; k < 2; k++)
+        if (w->mono[k])
+            c->bytes += sg__mono_push(&w->mono[k][slot], t, v, k == SG__MAX);
+    if (w->sorted)
+        c->bytes += sg__sorted_insert(&w->sorted[slot], v);
+}
+
+static void leave_states(struct sg__cursor *w, size_t slot, double t, double v)
+{
+    if (isnan(v)) {
+        w->nans[slot]--;
+        return;
+    }
+    for (int k = 0; k < 2; k++)
+        if (w->mono[k])
+            sg__mono_pop(&w->mono[k][slot], t);
+    if (w->sorted)
+        sg__sorted_remove(&w->sorted[slot], v);
+}
+
+static inline void enter(struct sg__cursor *w, size_t slot)
+{
+    double t = w->next_t[slot], v = *sg__ring_v(w->selector, slot, w->hi[slot]);
+    if (w->lo[slot] == w->hi[slot]) {
+        w->first_t[slot] = t;
+        w->first_v[slot] = v;
+    } else {
+        w->drops[slot] += v < w->last_v[slot];
+        w->changes[slot] += differ(v, w->last_v[slot]);
+    }
+    w->last_t[slot] = t;
+    w->last_v[slot] = v;
+    w->hi[slot]++;
+    w->next_t[slot] = next_time(w, slot);
+    enter_states(w, slot, t, v);
+}
+
+static inline void leave(struct sg__cursor *w, size_t slot)
+{
+    leave_states(w, slot, w->first_t[slot], w->first_v[slot]);
+    if (++w->lo[slot] == w->hi[slot]) {
+        w->first_t[slot] = INFINITY;
+        return;
+    }
+    double *at = sg__ring_t(w->selector, slot, w->lo[slot]), v = at[SG__LANES];
+    w->drops[slot] -= v < w->first_v[slot];
+    w->changes[slot] -= differ(v, w->first_v[slot]);
+    w->first_t[slot] = *at;
+    w->first_v[slot] = v;
+}
+
+/* The row that is first when the oldest sample of a slot goes out. */
+static inline void fetch(const struct sg__cursor *w, size_t slot)
+{
+    if (slot >= w->selector->n || !w->selector->tile[slot / SG__LANES].rows)
+        return;
+    const double *at = sg__ring_t(w->selector, slot - slot % SG__LANES, w->lo[slot] + 1);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + SG__LANES);
+}
+
+static void move(struct sg__cursor *w, double after, double until)
+{
+    size_t n = w->selector->n;
+    for (size_t i = 0; i < n; i++) {
+        if (i % SG__LANES == 0)
+            fetch(w, i + AHEAD);
+        while (w->next_t[i] <= until)
+            enter(w, i);
+        while (w->first_t[i] <= after)
+            leave(w, i);
+    }
+}
+
+int sg__cursor_advance(struct sg__cursor *w, int64_t time_ms)
+{
+    struct sg__feed *s = w->selector;
+    int64_t until = time_ms - w->offset_ms;
+    if (w->session == s->catalog->session && w->until_ms == until)
+        return 0;
+    if (until < w->until_ms) { /* it would have to go back */
+        if (++w->behind > BEHIND_MAX)
+            sg__feed_forget(s);
+        return SG_EUNSUPPORTED;
+    }
+    w->behind = 0;
+    w->until_ms = until;
+    w->session = s->catalog->session;
+    move(w, (double)(until - w->range_ms), (double)until);
+    return 0;
+}

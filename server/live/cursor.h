@@ -1,0 +1,86 @@
+/* cursor.h - a window cursor: per slot of a selector the samples in (t - offset - range, t -
+ * offset], as two ordinals into its ring and what most functions need of them, in dense arrays.
+ *
+ * Shared by all functions over the same range and offset of a selector. Moving on costs nothing for
+ * a series no sample of which comes in or goes out. Extremes and sorted values are kept only while
+ * somebody asks for them.
+ */
+#ifndef SG_LIVE_CURSOR_H
+#define SG_LIVE_CURSOR_H
+
+#include <math.h>
+
+#include "live/feed.h"
+
+/* A monotonic deque: what can still become the extreme, best first. */
+struct sg__mono_entry {
+    double t, v;
+};
+struct sg__mono {
+    struct sg__mono_entry *entry; /* ring of cap, a power of two */
+    uint32_t cap, at, n;
+};
+/* Values in order; NaN is only counted. */
+struct sg__sorted {
+    double *v;
+    uint32_t n, cap;
+};
+
+enum sg__extra { SG__MAX, SG__MIN, SG__SORTED, SG__EXTRAS };
+
+struct sg__cursor {
+    struct sg__feed *selector;
+    int64_t range_ms, offset_ms;
+    uint32_t refs;
+    int64_t until_ms; /* where it stands; INT64_MIN: nowhere */
+    uint64_t session;
+    uint32_t behind; /* evaluations in a row that were asked for an earlier time */
+
+    /* per slot; grow with the selector's */
+    size_t cap;
+    uint32_t *lo, *hi;        /* ordinals [lo, hi) are in */
+    double *first_t, *last_t; /* first_t is INFINITY while empty */
+    double *first_v, *last_v;
+    double *next_t;    /* of the first sample behind the window; INFINITY: none */
+    uint32_t *drops;   /* neighbours of which the second is smaller */
+    uint32_t *changes; /* neighbours that differ */
+    uint32_t *nans;
+    struct sg__mono *mono[2]; /* SG__MAX, SG__MIN; NULL: nobody asks */
+    struct sg__sorted *sorted;
+    uint32_t wanted[SG__EXTRAS]; /* leaves that ask */
+};
+
+struct sg__cursor *sg__cursor_get(struct sg__feed *s, int64_t range_ms, int64_t offset_ms);
+void sg__cursor_unref(struct sg__cursor *w); /* the selector stays */
+/* Asked for from now on; what is there is read anew. */
+void sg__cursor_want(struct sg__cursor *w, enum sg__extra extra);
+void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra);
+/* The window at an instant; the selector is up to date. SG_EUNSUPPORTED: it stands later already.
+ */
+int sg__cursor_advance(struct sg__cursor *w, int64_t time_ms);
+
+/* For the selector. */
+void sg__cursor_grow(struct sg__cursor *w, size_t cap);
+/* Empties a slot; what the ring holds from `first` on comes in at the next advance. */
+void sg__cursor_reset(struct sg__cursor *w, size_t slot);
+/* The sample before ordinal `first` left the ring. */
+void sg__cursor_evicted(struct sg__cursor *w, size_t slot);
+/* Samples up to this time are of no use to it any more. */
+static inline int64_t sg__cursor_needs_after(const struct sg__cursor *w)
+{
+    return w->until_ms == INT64_MIN ? INT64_MIN : w->until_ms - w->range_ms;
+}
+uint64_t sg__cursor_bytes(const struct sg__cursor *w);
+
+/* states.c */
+/* Returns the growth in bytes, as do the other two. */
+size_t sg__mono_push(struct sg__mono *m, double t, double v, bool max);
+void sg__mono_pop(struct sg__mono *m, double until_t);
+/* Time of the last of the best values. */
+double sg__mono_last(const struct sg__mono *m);
+size_t sg__sorted_insert(struct sg__sorted *s, double v);
+void sg__sorted_remove(struct sg__sorted *s, double v);
+/* As the ordinary engine's quantile of the values and `nans` NaNs in front of them. */
+double sg__sorted_quantile(const struct sg__sorted *s, uint32_t nans, double q);
+
+#endif

@@ -1,0 +1,493 @@
+/* feed.c - slots come and go with their series; new samples are taken in; oddities are read
+ * anew. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/cursor.h"
+
+enum { ROWS_MIN = 8, TAILS = 256 };
+
+/* ---- slots by id ---- */
+
+static uint32_t *id_place(const struct sg__feed *s, uint32_t id)
+{
+    size_t i = (id * UINT32_C(2654435761)) & s->mask;
+    while (s->by_id[i] && s->id[s->by_id[i] - 1] != id)
+        i = (i + 1) & s->mask;
+    return &s->by_id[i];
+}
+
+static void remove_id(struct sg__feed *s, uint32_t id)
+{
+    size_t hole = (size_t)(id_place(s, id) - s->by_id), i = hole;
+    s->used--;
+    for (;;) { /* later ones of the run move up when that is not before their home */
+        i = (i + 1) & s->mask;
+        if (!s->by_id[i])
+            break;
+        size_t home = (s->id[s->by_id[i] - 1] * UINT32_C(2654435761)) & s->mask;
+        if (((i - home) & s->mask) < ((i - hole) & s->mask))
+            continue;
+        s->by_id[hole] = s->by_id[i];
+        hole = i;
+    }
+    s->by_id[hole] = 0;
+}
+
+static void make_ids(struct sg__feed *s, size_t places)
+{
+    sg_free(s->by_id);
+    s->by_id = sg_calloc(places, sizeof(*s->by_id));
+    s->mask = places - 1;
+    s->used = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!s->labels[i])
+            continue;
+        *id_place(s, s->id[i]) = (uint32_t)i + 1;
+        s->used++;
+    }
+}
+
+static size_t find_slot(const struct sg__feed *s, uint32_t id)
+{
+    uint32_t found = s->by_id ? *id_place(s, id) : 0;
+    return found ? found - 1 : SIZE_MAX;
+}
+
+/* ---- memory ---- */
+
+#define PER_SLOT(X)                                                                                \
+    X(handle)                                                                                      \
+    X(labels)                                                                                      \
+    X(id) X(row_of) X(since_ms) X(newest) X(first) X(head) X(odd_slot) X(free_slot)
+
+static uint64_t slot_bytes(const struct sg__feed *s)
+{
+    uint64_t size = sizeof(*s->tile) / SG__LANES;
+#define ADD(field) size += sizeof(*s->field);
+    PER_SLOT(ADD)
+#undef ADD
+    return size;
+}
+
+static void grow_slots(struct sg__feed *s)
+{
+    size_t old = s->cap, cap = old ? old * 2 : 64;
+#define MORE(field) s->field = sg_realloc(s->field, cap * sizeof(*s->field));
+    PER_SLOT(MORE)
+#undef MORE
+    s->tile = sg_realloc(s->tile, cap / SG__LANES * sizeof(*s->tile));
+    memset(s->tile + old / SG__LANES, 0, (cap - old) / SG__LANES * sizeof(*s->tile));
+    memset(s->first + old, 0, (cap - old) * sizeof(*s->first));
+    memset(s->head + old, 0, (cap - old) * sizeof(*s->head));
+    s->cap = cap;
+    s->catalog->bytes += slot_bytes(s) * (cap - old);
+}
+
+static void free_rings(struct sg__feed *s)
+{
+    for (size_t i = 0; i < s->cap / SG__LANES; i++) {
+        s->catalog->bytes -= s->tile[i].rows * sizeof(struct sg__ring_row);
+        sg_free(s->tile[i].row);
+        s->tile[i] = (struct sg__tile){NULL, 0};
+    }
+}
+
+static void clear_slots(struct sg__feed *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        sg_labels_unref(s->labels[i]);
+    s->n = s->n_free = s->n_rows = s->odd = 0;
+}
+
+/* Twice the rows for a tile whose ring is full. */
+static void grow_tile(struct sg__feed *s, size_t slot)
+{
+    struct sg__tile *tile = &s->tile[slot / SG__LANES], old = *tile;
+    size_t base = slot - slot % SG__LANES;
+    tile->rows = old.rows ? old.rows * 2 : ROWS_MIN;
+    tile->row = sg_alloc(tile->rows * sizeof(*tile->row));
+    s->catalog->bytes += (tile->rows - old.rows) * sizeof(*tile->row);
+    for (size_t lane = 0; old.rows && lane < SG__LANES && base + lane < s->n; lane++) {
+        for (uint32_t k = s->first[base + lane]; k != s->head[base + lane]; k++) {
+            const struct sg__ring_row *from = &old.row[k & (old.rows - 1)];
+            struct sg__ring_row *to = &tile->row[k & (tile->rows - 1)];
+            to->t[lane] = from->t[lane];
+            to->v[lane] = from->v[lane];
+        }
+    }
+    sg_free(old.row);
+    s->stopped |= s->catalog->bytes > s->catalog->max_bytes;
+}
+
+/* ---- samples ---- */
+
+/* Time up to which no window needs samples any more. */
+static int64_t useless_until(const struct sg__feed *s)
+{
+    int64_t t = INT64_MAX;
+    for (size_t i = 0; i < s->n_windows; i++) {
+        int64_t needs = sg__cursor_needs_after(s->windows[i]);
+        t = needs < t ? needs : t;
+    }
+    return t;
+}
+
+static void make_room(struct sg__feed *s, size_t slot, int64_t useless_ms)
+{
+    if (s->first[slot] == s->head[slot] ||
+        *sg__ring_t(s, slot, s->first[slot]) > (double)useless_ms) {
+        grow_tile(s, slot);
+        return;
+    }
+    s->first[slot]++;
+    for (size_t i = 0; i < s->n_windows; i++)
+        sg__cursor_evicted(s->windows[i], slot);
+}
+
+static inline void push(struct sg__feed *s, size_t slot, int64_t t, double v, int64_t useless_ms)
+{
+    struct sg__tile *tile = &s->tile[slot / SG__LANES];
+    s->since_ms[slot] = t;
+    s->newest[slot] = v;
+    if (!s->n_windows || sg_is_stale(v))
+        return;
+    if (s->head[slot] - s->first[slot] == tile->rows)
+        make_room(s, slot, useless_ms);
+    double *at = sg__ring_t(s, slot, s->head[slot]++);
+    at[0] = (double)t;
+    at[SG__LANES] = v;
+    for (size_t i = 0; i < s->n_windows; i++)
+        if (s->windows[i]->next_t[slot] == (double)INFINITY)
+            s->windows[i]->next_t[slot] = (double)t;
+}
+
+static void set_odd(struct sg__feed *s, size_t slot, bool odd)
+{
+    s->odd += (uint32_t)odd - s->odd_slot[slot];
+    s->odd_slot[slot] = odd;
+}
+
+/* What a slot holds is forgotten. Ordinals go on, so that nothing old is taken for new. */
+static void empty_slot(struct sg__feed *s, size_t slot)
+{
+    s->first[slot] = s->head[slot];
+    s->since_ms[slot] = INT64_MIN;
+    s->newest[slot] = sg_stale_nan();
+    set_odd(s, slot, false);
+    for (size_t i = 0; i < s->n_windows; i++)
+        sg__cursor_reset(s->windows[i], slot);
+}
+
+struct intake {
+    struct sg__feed *s;
+    struct sg_querier *q;
+    struct sg_samples samples;
+    int64_t useless_ms;
+};
+
+/* Takes in all samples after `after_ms` that the slot does not have. */
+static void read_slot(struct intake *in, size_t slot, int64_t after_ms)
+{
+    struct sg__feed *s = in->s;
+    struct sg_samples *x = &in->samples;
+    in->q->ops->read(in->q, s->handle[slot], after_ms, INT64_MAX, x);
+    if (x->obj)
+        set_odd(s, slot, true);
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->time_ms[i] > SG__TIME_MAX || x->time_ms[i] < -SG__TIME_MAX)
+            set_odd(s, slot, true);
+        push(s, slot, x->time_ms[i], x->v[i], in->useless_ms);
+    }
+}
+
+static inline void take_tail(struct intake *in, size_t slot, const struct sg_tail *tail)
+{
+    struct sg__feed *s = in->s;
+    if (!tail->newer)
+        return;
+    if (SG_UNLIKELY(tail->kind != SG_KIND_FLOAT || tail->time_ms > SG__TIME_MAX ||
+                    tail->time_ms < -SG__TIME_MAX))
+        set_odd(s, slot, true);
+    if (SG_LIKELY(tail->newer == 1))
+        push(s, slot, tail->time_ms, tail->v, in->useless_ms);
+    else
+        read_slot(in, slot, s->since_ms[slot]);
+}
+
+static void take_new(struct intake *in)
+{
+    struct sg__feed *s = in->s;
+    struct sg_tail tails[TAILS];
+    for (size_t i = 0; i < s->n; i += TAILS) {
+        size_t n = s->n - i < TAILS ? s->n - i : TAILS;
+        sg_store_tails(s->handle + i, s->since_ms + i, n, tails);
+        for (size_t k = 0; k < n; k++)
+            take_tail(in, i + k, &tails[k]);
+    }
+}
+
+/* ---- births and expiries ---- */
+
+static size_t add_slot(struct sg__feed *s, const struct sg_selected *one)
+{
+    size_t slot;
+    if (s->n_free) {
+        slot = s->free_slot[--s->n_free];
+    } else {
+        if (s->n == s->cap)
+            grow_slots(s);
+        slot = s->n++;
+        s->odd_slot[slot] = 0;
+        for (size_t i = 0; i < s->n_windows; i++)
+            sg__cursor_grow(s->windows[i], s->cap);
+    }
+    s->handle[slot] = one->handle;
+    s->labels[slot] = sg_labels_ref(one->labels);
+    s->id[slot] = one->id;
+    s->row_of[slot] = SG__NO_ROW;
+    empty_slot(s, slot);
+    if (!s->by_id || (s->used + 1) * 2 > s->mask)
+        make_ids(s, s->by_id ? (s->mask + 1) * 2 : 128);
+    uint32_t *place = id_place(s, one->id);
+    s->used += !*place;
+    *place = (uint32_t)slot + 1;
+    s->reorder = true;
+    return slot;
+}
+
+static bool matches(const struct sg__feed *s, const struct sg_labels *labels)
+{
+    for (uint32_t i = 0; i < s->sel->matcher_count; i++) {
+        const struct sg_matcher *m = s->sel->matchers[i];
+        struct sg_str value = sg_labels_get(labels, m->name);
+        if (!sg_matcher_matches(m, value.p ? value : SG_STR("")))
+            return false;
+    }
+    return true;
+}
+
+void sg__feed_born(struct sg__feed *s, const struct sg_selected *one)
+{
+    if (!s->loaded)
+        return;
+    s->catalog->label_work++;
+    if (find_slot(s, one->id) == SIZE_MAX && matches(s, one->labels))
+        add_slot(s, one);
+}
+
+void sg__feed_expired(struct sg__feed *s, uint32_t id)
+{
+    size_t slot = s->loaded ? find_slot(s, id) : SIZE_MAX;
+    if (slot == SIZE_MAX)
+        return;
+    empty_slot(s, slot);
+    sg_labels_unref(s->labels[slot]);
+    s->labels[slot] = NULL;
+    s->since_ms[slot] = INT64_MAX; /* nothing is newer */
+    s->free_slot[s->n_free++] = (uint32_t)slot;
+    remove_id(s, id);
+    s->reorder = true;
+}
+
+void sg__feed_past(struct sg__feed *s, uint32_t id, int64_t time_ms)
+{
+    size_t slot = s->loaded ? find_slot(s, id) : SIZE_MAX;
+    if (slot == SIZE_MAX || s->since_ms[slot] == INT64_MIN)
+        return;
+    if (time_ms < s->since_ms[slot] && (!s->n_windows || time_ms <= useless_until(s)))
+        return;
+    s->catalog->rebuilds++;
+    empty_slot(s, slot);
+}
+
+/* ---- rows ---- */
+
+static int by_id(const void *a, const void *b, void *ctx)
+{
+    const struct sg__feed *s = ctx;
+    uint32_t x = s->id[*(const uint32_t *)a], y = s->id[*(const uint32_t *)b];
+    return (x > y) - (x < y);
+}
+
+static void make_rows(struct sg__feed *s)
+{
+    bool sorted = true;
+    if (s->n > s->cap_rows) {
+        s->cap_rows = s->n + s->n / 2;
+        s->slot_of = sg_realloc(s->slot_of, s->cap_rows * sizeof(*s->slot_of));
+        s->row_labels = sg_realloc(s->row_labels, s->cap_rows * sizeof(*s->row_labels));
+    }
+    s->n_rows = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!s->labels[i])
+            continue;
+        sorted &= !s->n_rows || s->id[s->slot_of[s->n_rows - 1]] < s->id[i];
+        s->slot_of[s->n_rows++] = (uint32_t)i;
+    }
+    if (!sorted)
+        qsort_r(s->slot_of, s->n_rows, sizeof(*s->slot_of), by_id, s);
+    s->identity = s->n_rows == s->n;
+    for (size_t i = 0; i < s->n_rows; i++) {
+        s->row_of[s->slot_of[i]] = (uint32_t)i;
+        s->row_labels[i] = s->labels[s->slot_of[i]];
+        s->identity &= s->slot_of[i] == i;
+    }
+    s->version++;
+    s->reorder = false;
+}
+
+/* ---- update ---- */
+
+static int by_selected_id(const void *pa, const void *pb)
+{
+    const struct sg_selected *a = pa, *b = pb;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static int load(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
+{
+    struct sg_selection found;
+    sg_selection_init(&found);
+    int rc = q->ops->select(q, (const struct sg_matcher *const *)s->sel->matchers,
+                            s->sel->matcher_count, &found, NULL);
+    if (rc == 0) {
+        if (found.n)
+            qsort(found.series, found.n, sizeof(*found.series), by_selected_id);
+        clear_slots(s);
+        if (s->by_id)
+            memset(s->by_id, 0, (s->mask + 1) * sizeof(*s->by_id));
+        s->used = 0;
+        for (size_t i = 0; i < s->n_windows; i++)
+            s->windows[i]->until_ms = time_ms - s->windows[i]->offset_ms;
+        for (size_t i = 0; i < found.n; i++)
+            add_slot(s, &found.series[i]);
+        s->loaded = true;
+        s->reorder = true;
+    }
+    sg_selection_deinit(&found);
+    return rc < 0 ? SG_EUNSUPPORTED : 0;
+}
+
+static void give_up(struct sg__feed *s)
+{
+    free_rings(s);
+    clear_slots(s);
+    s->loaded = false;
+}
+
+/* A slot that is empty gets what windows need, or just the newest sample. */
+static void fill_empty(struct intake *in)
+{
+    struct sg__feed *s = in->s;
+    int64_t after = s->n_windows ? in->useless_ms : INT64_MIN;
+    for (size_t i = 0; i < s->n && !s->stopped; i++) {
+        struct sg_tail tail;
+        if (s->since_ms[i] != INT64_MIN)
+            continue;
+        sg_store_tails(&s->handle[i], &s->since_ms[i], 1, &tail);
+        if (!tail.newer)
+            continue;
+        if (!s->n_windows || tail.time_ms <= after) { /* only an instant selector could want it */
+            struct sg_sample one;
+            set_odd(s, i, tail.kind != SG_KIND_FLOAT || tail.time_ms > SG__TIME_MAX);
+            if (in->q->ops->last(in->q, s->handle[i], INT64_MIN, INT64_MAX, &one)) {
+                s->since_ms[i] = one.time_ms;
+                s->newest[i] = one.v;
+            }
+            continue;
+        }
+        read_slot(in, i, after);
+    }
+}
+
+int sg__feed_update(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
+{
+    struct sg__catalog *c = s->catalog;
+    sg__catalog_sync(c);
+    if (s->stopped)
+        return SG_EUNSUPPORTED;
+    if (s->session != c->session || !s->loaded) {
+        if (!s->loaded && load(s, q, time_ms) < 0)
+            return SG_EUNSUPPORTED;
+        struct intake in = {.s = s, .q = q, .useless_ms = useless_until(s)};
+        sg_samples_init(&in.samples);
+        fill_empty(&in);
+        take_new(&in);
+        sg_samples_deinit(&in.samples);
+        if (s->reorder)
+            make_rows(s);
+        s->session = c->session;
+        if (s->stopped)
+            give_up(s);
+    }
+    return s->stopped || s->odd ? SG_EUNSUPPORTED : 0;
+}
+
+/* ---- life ---- */
+
+/* The expression without range, @ and offset as a query of its own. */
+static struct sg_promql *bare_selector(const struct sg_expr *e)
+{
+    struct sg_promql *q = NULL;
+    struct sg_expr bare = *e;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    bare.kind = SG_EXPR_SELECTOR;
+    bare.type = SG_TYPE_VECTOR;
+    bare.u.selector.range = (struct sg_duration){0, NULL};
+    bare.u.selector.asof = (struct sg_asof){0};
+    sg_buf_init(&text, (size_t)1 << 20);
+    if (sg_expr_print(&bare, &text) < 0 ||
+        sg_promql_parse(sg_str_make(text.data, text.len), NULL, &q, NULL) < 0)
+        return NULL;
+    if (q->root->kind == SG_EXPR_SELECTOR)
+        return q;
+    sg_promql_free(q);
+    return NULL;
+}
+
+struct sg__feed *sg__feed_get(struct sg__catalog *c, const struct sg_expr *e)
+{
+    struct sg_promql *q = bare_selector(e);
+    if (!q)
+        return NULL;
+    struct sg__feed **list = sg__catalog_list(c, q->root->u.selector.name);
+    for (struct sg__feed *s = *list; s; s = s->next) {
+        if (!sg_expr_equal(s->query->root, q->root))
+            continue;
+        s->refs++;
+        sg_promql_free(q);
+        return s;
+    }
+    struct sg__feed *s = sg_calloc(1, sizeof(*s));
+    s->catalog = c;
+    s->query = q;
+    s->sel = &q->root->u.selector;
+    s->refs = 1;
+    s->next = *list;
+    *list = s;
+    return s;
+}
+
+void sg__feed_unref(struct sg__feed *s)
+{
+    if (!s || --s->refs)
+        return;
+    struct sg__feed **link = sg__catalog_list(s->catalog, s->sel->name);
+    while (*link != s)
+        link = &(*link)->next;
+    *link = s->next;
+    clear_slots(s);
+    free_rings(s);
+    s->catalog->bytes -= slot_bytes(s) * s->cap;
+#define FREE(field) sg_free(s->field);
+    PER_SLOT(FREE)
+#undef FREE
+    sg_free(s->tile);
+    sg_free(s->by_id);
+    sg_free(s->slot_of);
+    sg_free(s->row_labels);
+    sg_free(s->windows);
+    sg_promql_free(s->query);
+    sg_free(s);
+}

@@ -1,0 +1,429 @@
+/* leaf.c - what functions make of windows that are kept up to date, for all series at once.
+ *
+ * The rate family, counts, ends, extremes and quantiles come from the window's dense arrays. The
+ * others are computed from the decoded ring by the ordinary engine's own functions, and only for
+ * series whose window changed. All values equal the ordinary engine's to the bit: the additions are
+ * the same in the same order.
+ */
+#include "live/leaf.h"
+
+#include <string.h>
+
+#include "live/cursor.h"
+
+enum { BLOCK = 128 };
+
+struct leaf;
+/* Values of slots [from, from + n) into v and present, n <= BLOCK. */
+typedef void (*block_fn)(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present);
+
+struct leaf {
+    struct sg__feed *selector;
+    struct sg__cursor *window; /* NULL: the newest samples */
+    enum sg_function_id fn;
+    block_fn compute;
+    int extra;  /* enum sg__extra or -1 */
+    bool timed; /* the value hangs on the evaluation time, too */
+    int64_t time_ms;
+    struct sg_querier *q;
+    double arg[2];
+    double *v; /* in order of rows, cap entries */
+    uint64_t *present;
+    size_t cap;
+    /* recomputed ones: the last value of each slot and what it was made of */
+    uint32_t *seen_lo, *seen_hi;
+    double *seen_v;
+    uint8_t *seen_there;
+    size_t cap_seen;
+    int64_t *scratch_t;
+    double *scratch_v;
+    size_t cap_scratch, cap_scratch_t;
+};
+
+static inline uint32_t count(const struct sg__cursor *w, size_t i)
+{
+    return w->hi[i] - w->lo[i];
+}
+
+/* ---- newest samples ---- */
+
+static void newest_of(struct leaf *l, size_t slot, int64_t lookback_ms, double *v,
+                      uint64_t *present)
+{
+    struct sg__feed *s = l->selector;
+    struct sg_sample one = {.time_ms = s->since_ms[slot], .v = s->newest[slot]};
+    bool there = one.time_ms > l->time_ms - lookback_ms;
+    if (s->labels[slot] && one.time_ms > l->time_ms) /* from the future */
+        there = l->q->ops->last(l->q, s->handle[slot], l->time_ms - lookback_ms, l->time_ms, &one);
+    *present = s->labels[slot] && there && !sg_is_stale(one.v);
+    *v = l->fn == SG_FN_TIMESTAMP ? (double)one.time_ms / 1000 : one.v;
+}
+
+static void fn_newest(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    for (size_t i = 0; i < n; i++)
+        newest_of(l, from + i, l->selector->catalog->lookback_ms, &v[i], &present[i]);
+}
+
+/* ---- rate, increase, delta ---- */
+
+/* The differences again where values dropped: every value before a drop is added, in order. */
+static void add_drops(const struct sg__cursor *w, size_t slot, double *diff)
+{
+    const struct sg__feed *s = w->selector;
+    uint32_t drops = w->drops[slot];
+    double before = w->first_v[slot];
+    for (uint32_t k = w->lo[slot] + 1; drops && k != w->hi[slot]; k++) {
+        double v = *sg__ring_v(s, slot, k);
+        if (v < before) {
+            *diff += before;
+            drops--;
+        }
+        before = v;
+    }
+}
+
+struct edges {
+    double from, until, range_s;
+    bool counter, per_second;
+};
+
+/* The same steps as the ordinary engine's, as selects, so that it vectorises. */
+static inline double extrapolate(const struct edges *e, const struct sg__cursor *w, size_t i,
+                                 double diff)
+{
+    double to_start = (w->first_t[i] - e->from) / 1000;
+    double to_end = (e->until - w->last_t[i]) / 1000;
+    double sampled = (w->last_t[i] - w->first_t[i]) / 1000;
+    double average = sampled / (double)(int32_t)(w->hi[i] - w->lo[i] - 1);
+    double threshold = average * 1.1, first = w->first_v[i];
+    to_start = to_start >= threshold ? average / 2 : to_start;
+    double to_zero = sampled * (first / diff);
+    bool floored = e->counter & (diff > 0) & (first >= 0) & (to_zero < to_start);
+    to_start = floored ? to_zero : to_start;
+    to_end = to_end >= threshold ? average / 2 : to_end;
+    double covered = sampled + to_start;
+    covered += to_end;
+    double factor = covered / sampled;
+    factor = e->per_second ? factor / e->range_s : factor;
+    return diff * factor;
+}
+
+static void fn_rate(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    const struct sg__cursor *w = l->window;
+    struct edges e = {.until = (double)w->until_ms,
+                      .from = (double)(w->until_ms - w->range_ms),
+                      .range_s = (double)w->range_ms / 1000,
+                      .counter = l->fn != SG_FN_DELTA,
+                      .per_second = l->fn == SG_FN_RATE};
+    double diff[BLOCK];
+    uint32_t drops = 0;
+    for (size_t i = 0; i < n; i++) {
+        diff[i] = w->last_v[from + i] - w->first_v[from + i];
+        drops |= w->drops[from + i];
+        present[i] = count(w, from + i) >= 2;
+    }
+    for (size_t i = 0; e.counter && drops && i < n; i++)
+        if (w->drops[from + i])
+            add_drops(w, from + i, &diff[i]);
+    for (size_t i = 0; i < n; i++)
+        v[i] = extrapolate(&e, w, from + i, diff[i]);
+}
+
+static void fn_last_two(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    const struct sg__cursor *w = l->window;
+    for (size_t i = 0; i < n; i++) {
+        size_t slot = from + i;
+        present[i] = count(w, slot) >= 2;
+        if (!present[i])
+            continue;
+        const double *at = sg__ring_t(w->selector, slot, w->hi[slot] - 2);
+        double last = w->last_v[slot], before = at[SG__LANES], interval = w->last_t[slot] - at[0];
+        v[i] = l->fn == SG_FN_IRATE && last < before ? last : last - before;
+        if (l->fn == SG_FN_IRATE)
+            v[i] /= interval / 1000;
+    }
+}
+
+/* ---- what the window knows ---- */
+
+static void fn_known(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    const struct sg__cursor *w = l->window;
+    for (size_t i = 0; i < n; i++)
+        present[i] = count(w, from + i) > 0;
+#define EACH(value)                                                                                \
+    for (size_t i = 0; i < n; i++)                                                                 \
+        v[i] = (value);                                                                            \
+    break
+    switch (l->fn) {
+    case SG_FN_CHANGES:
+        EACH((double)w->changes[from + i]);
+    case SG_FN_RESETS:
+        EACH((double)w->drops[from + i]);
+    case SG_FN_COUNT_OVER_TIME:
+        EACH((double)count(w, from + i));
+    case SG_FN_FIRST_OVER_TIME:
+        EACH(w->first_v[from + i]);
+    case SG_FN_LAST_OVER_TIME:
+        EACH(w->last_v[from + i]);
+    case SG_FN_TS_OF_FIRST_OVER_TIME:
+        EACH(w->first_t[from + i] / 1000);
+    case SG_FN_TS_OF_LAST_OVER_TIME:
+        EACH(w->last_t[from + i] / 1000);
+    default: /* present_over_time */
+        EACH(1);
+    }
+#undef EACH
+}
+
+static void fn_extreme(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    const struct sg__cursor *w = l->window;
+    bool times = l->fn == SG_FN_TS_OF_MAX_OVER_TIME || l->fn == SG_FN_TS_OF_MIN_OVER_TIME;
+    for (size_t i = 0; i < n; i++) {
+        const struct sg__mono *m = &w->mono[l->extra][from + i];
+        present[i] = count(w, from + i) > 0;
+        if (m->n)
+            v[i] = times ? sg__mono_last(m) / 1000 : m->entry[m->at].v;
+        else /* all are NaN; the last one is taken */
+            v[i] = times ? w->last_t[from + i] / 1000 : w->last_v[from + i];
+    }
+}
+
+static void fn_quantile(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    const struct sg__cursor *w = l->window;
+    for (size_t i = 0; i < n; i++) {
+        present[i] = count(w, from + i) > 0;
+        v[i] = sg__sorted_quantile(&w->sorted[from + i], w->nans[from + i], l->arg[0]);
+    }
+}
+
+/* ---- recomputed from the ring ---- */
+
+static bool recompute(struct leaf *l, size_t slot, double *ret)
+{
+    const struct sg__cursor *w = l->window;
+    uint32_t n = count(w, slot);
+    l->scratch_t = sg_grow(l->scratch_t, &l->cap_scratch_t, n, sizeof(*l->scratch_t));
+    l->scratch_v = sg_grow(l->scratch_v, &l->cap_scratch, n, sizeof(*l->scratch_v));
+    for (uint32_t k = 0; k < n; k++) {
+        const double *at = sg__ring_t(w->selector, slot, w->lo[slot] + k);
+        l->scratch_t[k] = (int64_t)at[0];
+        l->scratch_v[k] = at[SG__LANES];
+    }
+    struct sg_promql_window x = {.t = l->scratch_t,
+                                 .v = l->scratch_v,
+                                 .n = n,
+                                 .from_ms = w->until_ms - w->range_ms,
+                                 .until_ms = w->until_ms,
+                                 .time_ms = l->time_ms,
+                                 .arg = {l->arg[0], l->arg[1]}};
+    return sg_promql_over_window(l->fn, &x, ret);
+}
+
+static void fn_recomputed(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
+    const struct sg__cursor *w = l->window;
+    for (size_t i = 0; i < n; i++) {
+        size_t slot = from + i;
+        bool same = !l->timed && l->seen_lo[slot] == w->lo[slot] && l->seen_hi[slot] == w->hi[slot];
+        if (!same) {
+            l->seen_v[slot] = 0;
+            l->seen_there[slot] = count(w, slot) && recompute(l, slot, &l->seen_v[slot]);
+            l->seen_lo[slot] = w->lo[slot];
+            l->seen_hi[slot] = w->hi[slot];
+        }
+        v[i] = l->seen_v[slot];
+        present[i] = l->seen_there[slot];
+    }
+}
+
+/* ---- the provider ---- */
+
+static const struct known {
+    enum sg_function_id fn;
+    block_fn compute;
+    int extra;
+    bool timed;
+} known[] = {
+    {SG_FN_RATE, fn_rate, -1, false},
+    {SG_FN_INCREASE, fn_rate, -1, false},
+    {SG_FN_DELTA, fn_rate, -1, false},
+    {SG_FN_IRATE, fn_last_two, -1, false},
+    {SG_FN_IDELTA, fn_last_two, -1, false},
+    {SG_FN_CHANGES, fn_known, -1, false},
+    {SG_FN_RESETS, fn_known, -1, false},
+    {SG_FN_COUNT_OVER_TIME, fn_known, -1, false},
+    {SG_FN_PRESENT_OVER_TIME, fn_known, -1, false},
+    {SG_FN_FIRST_OVER_TIME, fn_known, -1, false},
+    {SG_FN_LAST_OVER_TIME, fn_known, -1, false},
+    {SG_FN_TS_OF_FIRST_OVER_TIME, fn_known, -1, false},
+    {SG_FN_TS_OF_LAST_OVER_TIME, fn_known, -1, false},
+    {SG_FN_MAX_OVER_TIME, fn_extreme, SG__MAX, false},
+    {SG_FN_MIN_OVER_TIME, fn_extreme, SG__MIN, false},
+    {SG_FN_TS_OF_MAX_OVER_TIME, fn_extreme, SG__MAX, false},
+    {SG_FN_TS_OF_MIN_OVER_TIME, fn_extreme, SG__MIN, false},
+    {SG_FN_QUANTILE_OVER_TIME, fn_quantile, SG__SORTED, false},
+    {SG_FN_SUM_OVER_TIME, fn_recomputed, -1, false},
+    {SG_FN_AVG_OVER_TIME, fn_recomputed, -1, false},
+    {SG_FN_STDDEV_OVER_TIME, fn_recomputed, -1, false},
+    {SG_FN_STDVAR_OVER_TIME, fn_recomputed, -1, false},
+    {SG_FN_MAD_OVER_TIME, fn_recomputed, -1, false},
+    {SG_FN_DERIV, fn_recomputed, -1, false},
+    {SG_FN_PREDICT_LINEAR, fn_recomputed, -1, true},
+};
+
+static const struct sg_expr *selector_of(const struct sg_expr *e)
+{
+    if (e->kind == SG_EXPR_SELECTOR)
+        return e;
+    if (e->u.call.fn->id == SG_FN_TIMESTAMP)
+        return e->u.call.args[0];
+    for (uint32_t i = 0; i < e->u.call.arg_count; i++)
+        if (e->u.call.args[i]->kind == SG_EXPR_RANGE_SELECTOR)
+            return e->u.call.args[i];
+    return NULL;
+}
+
+static const struct known *find_known(const struct sg_expr *e)
+{
+    static const struct known newest = {SG_FN_COUNT, fn_newest, -1, true};
+    static const struct known timestamp = {SG_FN_TIMESTAMP, fn_newest, -1, true};
+    if (e->kind == SG_EXPR_SELECTOR)
+        return &newest;
+    enum sg_function_id id = e->u.call.fn->id;
+    for (size_t i = 0; i < SG_ARRAY_LEN(known); i++)
+        if (known[i].fn == id)
+            return &known[i];
+    return id == SG_FN_TIMESTAMP ? &timestamp : NULL;
+}
+
+static void *open_leaf(void *ctx, const struct sg_expr *e)
+{
+    const struct known *k = find_known(e);
+    const struct sg_expr *x = selector_of(e);
+    if (!k || !x)
+        return NULL;
+    const struct sg_selector *sel = &x->u.selector;
+    bool newest = x->kind == SG_EXPR_SELECTOR;
+    if (sel->asof.at != SG_AT_NONE || sel->asof.offset.expr || sel->range.expr ||
+        (newest && sel->asof.offset.ms))
+        return NULL;
+    if (sel->asof.offset.ms > SG__TIME_MAX || sel->asof.offset.ms < -SG__TIME_MAX ||
+        sel->range.ms > SG__TIME_MAX)
+        return NULL;
+    struct sg__feed *s = sg__feed_get(ctx, x);
+    if (!s)
+        return NULL;
+    struct leaf *l = sg_calloc(1, sizeof(*l));
+    *l = (struct leaf){
+        .selector = s, .fn = k->fn, .compute = k->compute, .extra = k->extra, .timed = k->timed};
+    if (!newest)
+        l->window = sg__cursor_get(s, sel->range.ms, sel->asof.offset.ms);
+    if (k->extra >= 0)
+        sg__cursor_want(l->window, (enum sg__extra)k->extra);
+    return l;
+}
+
+static void close_leaf(void *ctx, void *leaf)
+{
+    struct leaf *l = leaf;
+    (void)ctx;
+    if (l->extra >= 0)
+        sg__cursor_unwant(l->window, (enum sg__extra)l->extra);
+    if (l->window)
+        sg__cursor_unref(l->window);
+    sg__feed_unref(l->selector);
+    sg_free(l->v);
+    sg_free(l->present);
+    sg_free(l->seen_lo);
+    sg_free(l->seen_hi);
+    sg_free(l->seen_v);
+    sg_free(l->seen_there);
+    sg_free(l->scratch_t);
+    sg_free(l->scratch_v);
+    sg_free(l);
+}
+
+static void grow_seen(struct leaf *l)
+{
+    size_t cap = l->selector->cap, old = l->cap_seen;
+    if (l->compute != fn_recomputed || cap <= old)
+        return;
+    l->seen_lo = sg_realloc(l->seen_lo, cap * sizeof(*l->seen_lo));
+    l->seen_hi = sg_realloc(l->seen_hi, cap * sizeof(*l->seen_hi));
+    l->seen_v = sg_realloc(l->seen_v, cap * sizeof(*l->seen_v));
+    l->seen_there = sg_realloc(l->seen_there, cap * sizeof(*l->seen_there));
+    memset(l->seen_lo + old, 0, (cap - old) * sizeof(*l->seen_lo));
+    memset(l->seen_hi + old, 0, (cap - old) * sizeof(*l->seen_hi));
+    memset(l->seen_v + old, 0, (cap - old) * sizeof(*l->seen_v));
+    memset(l->seen_there + old, 0, cap - old);
+    l->cap_seen = cap;
+}
+
+static void grow_output(struct leaf *l)
+{
+    size_t cap = l->selector->cap ? l->selector->cap : 1;
+    if (cap <= l->cap)
+        return;
+    sg_free(l->v);
+    sg_free(l->present);
+    l->v = sg_alloc(cap * sizeof(*l->v));
+    l->present = sg_alloc(cap * sizeof(*l->present));
+    l->cap = cap;
+}
+
+static void compute_all(struct leaf *l)
+{
+    const struct sg__feed *s = l->selector;
+    for (size_t from = 0; from < s->n; from += BLOCK) {
+        size_t n = s->n - from < BLOCK ? s->n - from : BLOCK;
+        double v[BLOCK];
+        uint64_t present[BLOCK];
+        if (s->identity) {
+            l->compute(l, from, n, l->v + from, l->present + from);
+            continue;
+        }
+        l->compute(l, from, n, v, present);
+        for (size_t i = 0; i < n; i++) {
+            if (!s->labels[from + i])
+                continue;
+            l->v[s->row_of[from + i]] = v[i];
+            l->present[s->row_of[from + i]] = present[i];
+        }
+    }
+}
+
+static int eval_leaf(void *ctx, void *leaf, struct sg_querier *q, int64_t time_ms,
+                     const double *arg, struct sg_promql_leaf_view *ret)
+{
+    struct leaf *l = leaf;
+    struct sg__feed *s = l->selector;
+    (void)ctx;
+    if (time_ms > SG__TIME_MAX || time_ms < -SG__TIME_MAX)
+        return SG_EUNSUPPORTED;
+    int rc = sg__feed_update(s, q, time_ms);
+    if (rc == 0 && l->window)
+        rc = sg__cursor_advance(l->window, time_ms);
+    if (rc < 0)
+        return rc;
+    grow_output(l);
+    grow_seen(l);
+    l->time_ms = time_ms;
+    l->q = q;
+    l->arg[0] = arg[0];
+    l->arg[1] = arg[1];
+    compute_all(l);
+    *ret = (struct sg_promql_leaf_view){s->n_rows, s->version, s->row_labels, l->v, l->present};
+    return 0;
+}
+
+struct sg_promql_leaves sg__leaves(struct sg__catalog *c)
+{
+    return (struct sg_promql_leaves){
+        .open = open_leaf, .close = close_leaf, .eval = eval_leaf, .ctx = c};
+}
