@@ -458,12 +458,12 @@ void sg_server_stop(struct sg_server *s, int64_t drain_ms)
         return;
     atomic_store(&s->ready, false);
     sg_host_stop(s->host);
-    sg_udp_stop(s->udp);
     if (s->net)
         sg_net_drain(s->net, drain_ms);
     if (s->engine)
         sg_engine_thread_stop(s->engine);
     sg_net_free(s->net);
+    sg_udp_stop(s->udp); /* the edges' /metrics look at its counters to the end */
     sg_api_free(s->api);
     sg_batcher_free(s->self_batcher);
     sg_engine_thread_free(s->engine);
