@@ -60,6 +60,14 @@ static bool host_ok(struct sg__conn *c)
     return a->token_count || a->anonymous || sg__host_trusted(a, c->edge->rq.authority);
 }
 
+/* A page of an origin that nothing but "*" allows. */
+static bool unknown_page(const struct sg__conn *c)
+{
+    const struct sg_http1_request *rq = &c->edge->rq;
+    struct sg_str origin = sg_http1_header(&rq->headers, SG_HTTP1_H_ORIGIN);
+    return origin.p && !sg__origin_known(&c->edge->net->auth, origin, rq->authority, c->tls);
+}
+
 /* False: answered with 403. Keeps an allowed foreign origin for the answer's CORS lines. */
 static bool origin_ok(struct sg__conn *c, const struct sg__route *route)
 {
@@ -73,7 +81,7 @@ static bool origin_ok(struct sg__conn *c, const struct sg__route *route)
               sg__origin_allowed(a, origin, e->rq.authority, c->tls, socket && a->require_origin);
     if (ok) {
         if (origin.p)
-            sg_buf_put_str(&c->request->origin, origin);
+            sg_buf_put_str(&c->request->origin, unknown_page(c) ? SG_STR("*") : origin);
         return true;
     }
     /* A picture or a script may be fetched from anywhere; without CORS lines the foreign page
@@ -85,12 +93,20 @@ static bool origin_ok(struct sg__conn *c, const struct sg__route *route)
     return false;
 }
 
+/* What comes by itself (a cookie, being on this machine) is not for pages that nobody listed, nor
+ * for names that a proxy or a rebound page brought here. */
 static struct caller who(struct sg__conn *c)
 {
     const struct sg__auth *a = &c->edge->net->auth;
-    struct caller w = {.rights = sg__auth_default(a, c->loopback)};
+    const struct sg_http1_request *rq = &c->edge->rq;
+    bool unknown = unknown_page(c);
+    bool here = c->loopback && !unknown && sg__host_trusted(a, rq->authority);
+    struct caller w = {.rights = sg__auth_default(a, here)};
     unsigned granted = 0;
-    w.credential = sg__auth_request(a, &c->edge->rq.headers, &granted);
+    if (unknown && !sg_http1_header(&rq->headers, SG_HTTP1_H_AUTHORIZATION).p)
+        w.credential = SG__CRED_NONE; /* a cookie is the browser's doing, not the page's */
+    else
+        w.credential = sg__auth_request(a, &rq->headers, &granted);
     if (w.credential == SG__CRED_OK)
         w.rights |= granted;
     return w;

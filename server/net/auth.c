@@ -195,13 +195,9 @@ static struct sg_str without_port(struct sg_str authority, const char *port)
     return authority;
 }
 
-bool sg__origin_allowed(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
-                        bool tls, bool require)
+bool sg__origin_known(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
+                      bool tls)
 {
-    if (!origin.p)
-        return !require;
-    if (a->any_origin)
-        return true;
     for (size_t i = 0; i < a->origin_count; i++)
         if (sg_str_ieq(origin, sg_str_from(a->origins[i])))
             return true;
@@ -217,4 +213,12 @@ bool sg__origin_allowed(const struct sg__auth *a, struct sg_str origin, struct s
         return false;
     const char *port = https ? ":443" : ":80";
     return authority.n && sg_str_ieq(without_port(auth, port), without_port(authority, port));
+}
+
+bool sg__origin_allowed(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
+                        bool tls, bool require)
+{
+    if (!origin.p)
+        return !require;
+    return a->any_origin || sg__origin_known(a, origin, authority, tls);
 }

@@ -40,7 +40,10 @@ enum sg__credential { SG__CRED_NONE, SG__CRED_OK, SG__CRED_BAD };
 enum sg__credential sg__auth_request(const struct sg__auth *a, const struct sg_http1_headers *h,
                                      unsigned *ret_rights);
 
-/* Origin against the host the request was for. An absent Origin is allowed unless `require`. */
+/* Same as the host the request was for, or listed by name. */
+bool sg__origin_known(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
+                      bool tls);
+/* Known, or "*" is listed. An absent Origin is allowed unless `require`. */
 bool sg__origin_allowed(const struct sg__auth *a, struct sg_str origin, struct sg_str authority,
                         bool tls, bool require);
 /* A name in Host that a foreign page could have made point here (DNS rebinding): everything but

@@ -49,7 +49,10 @@ void sg__reply_cors(const struct sg__request *q, struct sg_buf *out)
         return;
     sg_buf_puts(out, "Access-Control-Allow-Origin: ");
     sg_buf_put_str(out, sg_buf_str(&q->origin));
-    sg_buf_puts(out, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
+    if (sg_str_eq(sg_buf_str(&q->origin), SG_STR("*")))
+        sg_buf_puts(out, "\r\nVary: Origin\r\n");
+    else
+        sg_buf_puts(out, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
 }
 
 static void write_head(struct sg__conn *c, const struct sg__reply *r)

@@ -417,6 +417,62 @@ static void test_net__tokens_open_what_they_say(void **state)
     stop(f);
 }
 
+/* A request by whoever the lines say, for what only the administrator may. */
+static const char *ask_admin(struct fixture *f, const char *lines)
+{
+    char text[512];
+    int fd = dial(f);
+    snprintf(text, sizeof(text), "GET /slow/x HTTP/1.1\r\n%s\r\nConnection: close\r\n\r\n", lines);
+    say(fd, text);
+    const char *got = hear(fd, NULL);
+    close(fd);
+    return got;
+}
+
+/* Being on this machine is worth nothing under a name that anybody may bring here: a proxy's, or a
+ * rebound page's. */
+static void test_net__anonymous_is_no_administrator_under_a_foreign_name(void **state)
+{
+    (void)state;
+    struct fixture *f = make(1);
+    routes[0].right = SG_RIGHT_ADMIN;
+    f->cfg.anonymous = true;
+    start(f);
+    assert_true(has(ask_admin(f, "Host: localhost"), "200 OK"));
+    assert_true(has(ask_admin(f, "Host: metrics.example"), "401 "));
+    stop(f);
+}
+
+/* "*" lets every page in, but only with what the page itself knows. */
+static void test_net__any_origin_has_nothing_that_comes_by_itself(void **state)
+{
+    (void)state;
+    static const char *const any[] = {"*"};
+    struct fixture *f = make(1);
+    f->cfg.origins = any;
+    f->cfg.origin_count = 1;
+    start(f);
+    const char *got = ask_admin(f, "Host: localhost\r\nOrigin: http://evil.example");
+    assert_true(has(got, "401 ") && has(got, "Access-Control-Allow-Origin: *\r\n"));
+    assert_null(strstr(got, "Allow-Credentials"));
+    stop(f);
+    f = make(1);
+    sg_net_token_hash(SG_STR("s3cret"), f->hash);
+    f->token = (struct sg_net_token){"wall", f->hash, SG_RIGHT_READ};
+    f->cfg.tokens = &f->token;
+    f->cfg.token_count = f->cfg.origin_count = 1;
+    f->cfg.origins = any;
+    start(f);
+    got =
+        ask_admin(f, "Host: x\r\nOrigin: http://evil.example\r\nCookie: streamgauge_token=s3cret");
+    assert_true(has(got, "401 "));
+    got = ask_admin(f, "Host: x\r\nOrigin: http://evil.example\r\nAuthorization: Bearer s3cret");
+    assert_true(has(got, "200 OK"));
+    got = ask_admin(f, "Host: x\r\nOrigin: http://x\r\nCookie: streamgauge_token=s3cret");
+    assert_true(has(got, "200 OK") && has(got, "Allow-Origin: http://x\r\n"));
+    stop(f);
+}
+
 static void test_net__over_the_limit_is_told_and_health_answers(void **state)
 {
     (void)state;
@@ -642,6 +698,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_net__foreign_page_gets_no_websocket),
         cmocka_unit_test(test_net__events_stream_and_take_actions_at_any_edge),
         cmocka_unit_test(test_net__tokens_open_what_they_say),
+        cmocka_unit_test(test_net__anonymous_is_no_administrator_under_a_foreign_name),
+        cmocka_unit_test(test_net__any_origin_has_nothing_that_comes_by_itself),
         cmocka_unit_test(test_net__over_the_limit_is_told_and_health_answers),
         cmocka_unit_test(test_net__stopped_reader_skips_to_the_newest),
         cmocka_unit_test(test_net__many_clients_come_and_go_on_all_edges),
