@@ -39,8 +39,10 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return len ? 0 : 1; /* len is OpenSSL's verdict, which lws would otherwise ignore */
     case LWS_CALLBACK_RAW_ADOPT:
         c = lws_get_opaque_user_data(wsi);
-        if (c)
+        if (c) {
             c->wsi = wsi;
+            c->fd = lws_get_socket_fd(wsi);
+        }
         return 0;
     case LWS_CALLBACK_RAW_RX:
         c = lws_get_opaque_user_data(wsi);
