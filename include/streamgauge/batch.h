@@ -138,6 +138,9 @@ struct sg_ingest_gate {
     atomic_uint expire_epoch; /* raised after each expiry of series */
     atomic_bool series_full;  /* the total series limit is reached: new series are refused at the
                                  door (429) */
+    /* Tells while series_full whether the store has that series already, so that a cache that has
+     * not seen it yet does not refuse it. Any thread; slow (microseconds). NULL: it has none. */
+    bool (*known)(const struct sg_ingest_gate *gate, const struct sg_labels *labels);
 };
 
 #endif

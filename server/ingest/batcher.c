@@ -165,10 +165,8 @@ void sg__batcher_begin(struct sg_batcher *b, struct sg_source *source,
 
 uint32_t sg__batcher_find_slow(struct sg_batcher *b, struct sg__entry *e)
 {
-    if (!e) {
-        bool full = atomic_load_explicit(&b->config.gate->series_full, memory_order_relaxed);
-        return full ? SG_CELL_REJECTED : SG_CELL_PENDING;
-    }
+    if (!e)
+        return SG_CELL_PENDING;
     if (!e->cell)
         return SG_CELL_REJECTED;
     uint32_t id = atomic_load_explicit(&e->cell->id, memory_order_acquire);
@@ -180,9 +178,21 @@ uint32_t sg__batcher_find_slow(struct sg_batcher *b, struct sg__entry *e)
     return id;
 }
 
+/* A full store takes no new series, but this cache may only have forgotten an old one. */
+static bool admits(const struct sg_batcher *b, const struct sg_labels *labels)
+{
+    const struct sg_ingest_gate *gate = b->config.gate;
+    return SG_LIKELY(!atomic_load_explicit(&gate->series_full, memory_order_relaxed)) ||
+           (gate->known && gate->known(gate, labels));
+}
+
 uint32_t sg__batcher_birth(struct sg_batcher *b, struct sg_hash128 key,
                            const struct sg_labels *labels)
 {
+    if (!admits(b, labels)) {
+        sg_labels_unref(labels);
+        return SG_CELL_REJECTED;
+    }
     struct sg__entry *e = sg__cache_find(&b->cache, key);
     if (!e) {
         e = sg__cache_insert(&b->cache, key);

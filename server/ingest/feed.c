@@ -146,7 +146,7 @@ int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bo
         return r;
     }
     *ret_series = sg__batcher_birth(b, key, labels);
-    return 0;
+    return *ret_series == SG_CELL_REJECTED ? sg__feed_series_full(f, at) : 0;
 }
 
 static bool is_name_char(unsigned char c)

@@ -220,7 +220,6 @@ bool sg__ingest_data(struct sg__conn *c, const char *p, size_t n)
         sg__reply_error(c, 503, true, "no memory for the body");
         return false;
     }
-    atomic_fetch_add_explicit(&c->edge->net->source->bytes, n, memory_order_relaxed);
     if (sg_ingest_feed(q->parser, p, n) == 0)
         return true;
     answer(c); /* the queue is full: no use in taking the rest */

@@ -173,4 +173,7 @@ void sg__store_scan(struct sg_store *s, int64_t now_ms);
 void sg__store_keep_metadata(struct sg_store *s, const struct sg_metadata *m);
 void sg__store_free_metadata(struct sg_store *s);
 
+/* querier.c: what the gate asks while the store is full; any thread. */
+bool sg__store_knows(const struct sg_ingest_gate *gate, const struct sg_labels *labels);
+
 #endif

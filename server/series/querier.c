@@ -126,6 +126,36 @@ static const struct sg_querier_ops store_ops = {
     .close = close_querier,
 };
 
+/* The gate's `known`: a series with exactly these labels, looked up as any selector would. */
+bool sg__store_knows(const struct sg_ingest_gate *gate, const struct sg_labels *labels)
+{
+    struct sg_store *s = SG_CONTAINER_OF(gate, struct sg_store, gate);
+    struct sg_matcher *matchers = sg_calloc((size_t)labels->count + 1, sizeof(*matchers));
+    const struct sg_matcher **list = sg_calloc((size_t)labels->count + 1, sizeof(*list));
+    struct sg_selection found;
+    struct sg_querier q;
+    bool known = false;
+    sg_selection_init(&found);
+    int rc = 0;
+    for (uint32_t i = 0; i < labels->count && rc == 0; i++) {
+        struct sg_label l = sg_labels_at(labels, i);
+        rc = sg_matcher_init(&matchers[i], SG_MATCH_EQ, l.name, l.value, NULL);
+        list[i] = &matchers[i];
+    }
+    if (rc == 0 && sg_store_querier_open(s, &q) == 0) {
+        (void)select_series(&q, list, labels->count, &found, NULL);
+        for (size_t i = 0; i < found.n && !known; i++)
+            known = sg_labels_eq(found.series[i].labels, labels);
+        close_querier(&q);
+    }
+    sg_selection_deinit(&found);
+    for (uint32_t i = 0; i < labels->count; i++)
+        sg_matcher_deinit(&matchers[i]);
+    sg_free(list);
+    sg_free(matchers);
+    return known;
+}
+
 int sg_store_querier_open(struct sg_store *s, struct sg_querier *ret)
 {
     int slot = sg__epoch_enter(&s->keeper.epoch, 0, SG__EPOCH_QUERIERS);

@@ -67,6 +67,7 @@ int sg_store_new(const struct sg_store_options *opt, struct sg_store **ret, stru
     k->out_of_order_ms = s->unlimited ? INT64_MAX : opt->out_of_order_ms;
     sg__index_init(&s->index, &k->epoch, &s->stats);
     sg__sets_init(&s->sets);
+    s->gate.known = sg__store_knows;
     s->expired_ms = INT64_MIN;
     s->seen_ms = INT64_MAX;
     *ret = s;

@@ -92,6 +92,27 @@ static void test_batcher__a_full_store_refuses_unseen_series_only(void **state)
     ingest_bench_deinit(&t);
 }
 
+static bool knows_b(const struct sg_ingest_gate *gate, const struct sg_labels *labels)
+{
+    (void)gate;
+    return sg_str_eq_c(sg_labels_get(labels, SG_METRIC_NAME), "b");
+}
+
+static void test_batcher__a_full_store_is_asked_whether_it_knows_a_series(void **state)
+{
+    (void)state;
+    struct ingest_bench t;
+    ingest_bench_init(&t, NULL);
+    t.gate.known = knows_b; /* another thread's cache brought it in */
+    atomic_store(&t.gate.series_full, true);
+    body(&t, "b 1\nc 2\nb 3\n");
+    assert_string_equal(sg_buf_cstr(&t.sink.out),
+                        "b set now 1\nb set now 3\n"
+                        "! 2:1 new series refused, limit series is reached\n"
+                        "= accepted 2 rejected 1\n");
+    ingest_bench_deinit(&t);
+}
+
 static void test_batcher__a_rejected_series_is_refused_until_something_expires(void **state)
 {
     (void)state;
@@ -363,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_batcher__births_repeat_until_the_engine_answers),
         cmocka_unit_test(test_batcher__expiry_makes_it_forget),
         cmocka_unit_test(test_batcher__a_full_store_refuses_unseen_series_only),
+        cmocka_unit_test(test_batcher__a_full_store_is_asked_whether_it_knows_a_series),
         cmocka_unit_test(test_batcher__a_rejected_series_is_refused_until_something_expires),
         cmocka_unit_test(test_batcher__a_full_queue_stops_a_body_and_counts),
         cmocka_unit_test(test_batcher__a_full_queue_drops_datagrams_and_goes_on),

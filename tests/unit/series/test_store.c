@@ -441,6 +441,13 @@ static void test_store__a_full_store_says_so_until_series_expire(void **state)
     assert_true(atomic_load(&sg_store_gate(f->s)->series_full));
     uint32_t id;
     assert_int_equal(try_intern(f, "m", 4, &id), SG_ELIMIT);
+    /* A parser whose cache is new asks; only what is really new is refused at the door. */
+    struct sg_ingest_gate *gate = sg_store_gate(f->s);
+    const struct sg_labels *old = labels("m", 1), *unseen = labels("m", 4);
+    assert_true(gate->known(gate, old));
+    assert_false(gate->known(gate, unseen));
+    sg_labels_unref(old);
+    sg_labels_unref(unseen);
     sg_store_tick(f->s, NOW);
     sg_store_tick(f->s, NOW + 5000);
     assert_false(atomic_load(&sg_store_gate(f->s)->series_full));
