@@ -203,6 +203,8 @@ static void count(struct job *j, const struct sg_promql_result *r, int rc)
         COUNT(j->api, failed, 1);
 }
 
+/* Closes the querier: the result stands by itself, and a client that takes its answer slowly must
+ * not keep the store from freeing what it has replaced meanwhile. */
 static void run(struct job *j, const struct sg_promql *query, struct sg_querier *querier)
 {
     struct sg_promql_eval_options opt = j->api->cfg.eval;
@@ -220,6 +222,7 @@ static void run(struct job *j, const struct sg_promql *query, struct sg_querier 
     j->evaluated_us = sg_mono_now_us();
     count(j, &r, rc);
     sg_promql_plan_free(plan); /* its memory need not wait for a slow client */
+    querier->ops->close(querier);
     if (rc == 0) {
         answer(j, &r);
     } else {
@@ -236,10 +239,8 @@ static void parse_and_run(struct job *j)
     struct sg_error err = {0};
     if (sg_promql_parse(j->text, NULL, &query, &err) < 0)
         sg__api_bad_param(j->x, "query", &err);
-    else if ((!j->range || rangeable(j, query->root)) && sg__api_open(j->api, j->x, &querier)) {
+    else if ((!j->range || rangeable(j, query->root)) && sg__api_open(j->api, j->x, &querier))
         run(j, query, &querier);
-        querier.ops->close(&querier);
-    }
     sg_promql_free(query);
 }
 

@@ -163,6 +163,15 @@ static void texts_compact(struct texts *t)
     *t = compact;
 }
 
+/* Before an answer goes out: a client that takes it slowly must not keep the store from freeing
+ * what it has replaced meanwhile. */
+static void close_querier(struct sg_querier *q)
+{
+    if (q->ops)
+        q->ops->close(q);
+    q->ops = NULL;
+}
+
 static void answer_texts(struct sg_net_exchange *x, struct texts *t, size_t limit)
 {
     struct sg__api_notes notes = {0};
@@ -237,17 +246,29 @@ static void list(struct sg_api *api, struct sg_net_exchange *x,
             sg__api_failed(x, &err);
         else
             answer(&l, &q, &sel);
-        q.ops->close(&q);
+        close_querier(&q);
     }
     sg_selection_deinit(&sel);
     sg__selectors_deinit(&l.selectors);
     sg__form_deinit(&l.form);
 }
 
+/* False: the client is gone. */
+static bool put_label_sets(struct sg_net_exchange *x, const struct sg_selection *sel)
+{
+    for (size_t i = 0; i < sel->n; i++) {
+        if (i)
+            sg_buf_putc(&x->out, ',');
+        sg_labels_print_json(sel->series[i].labels, &x->out);
+        if (sg_net_exchange_flush(x) < 0)
+            return false;
+    }
+    return true;
+}
+
 static void answer_series(struct listing *l, struct sg_querier *q, struct sg_selection *sel)
 {
     struct sg__api_notes notes = {0};
-    (void)q;
     if (!l->selectors.n) {
         sg__api_error(l->x, SG__BAD_DATA, "no match[] parameter provided");
         return;
@@ -256,17 +277,17 @@ static void answer_series(struct listing *l, struct sg_querier *q, struct sg_sel
         sel->n = l->limit;
         notes.further[notes.n_further++] = sg__truncated;
     }
+    for (size_t i = 0; i < sel->n; i++)
+        (void)sg_labels_ref(sel->series[i].labels);
+    close_querier(q);
     sg__api_begin(l->x);
     sg_buf_putc(&l->x->out, '[');
-    for (size_t i = 0; i < sel->n; i++) {
-        if (i)
-            sg_buf_putc(&l->x->out, ',');
-        sg_labels_print_json(sel->series[i].labels, &l->x->out);
-        if (sg_net_exchange_flush(l->x) < 0)
-            return;
+    if (put_label_sets(l->x, sel)) {
+        sg_buf_putc(&l->x->out, ']');
+        sg__api_end(l->x, &notes);
     }
-    sg_buf_putc(&l->x->out, ']');
-    sg__api_end(l->x, &notes);
+    for (size_t i = 0; i < sel->n; i++)
+        sg_labels_unref(sel->series[i].labels);
 }
 
 void sg__api_series(void *ctx, struct sg_net_exchange *x)
@@ -301,6 +322,7 @@ static void answer_names(struct listing *l, struct sg_querier *q, struct sg_sele
         if (t.n > COMPACT_AT)
             texts_compact(&t);
     }
+    close_querier(q);
     answer_texts(l->x, &t, l->limit);
     texts_deinit(&t);
 }
@@ -376,6 +398,7 @@ static void collect_values(struct listing *l, struct sg_querier *q, struct sg_se
         if (value.p && !again)
             texts_add(&t, value);
     }
+    close_querier(q);
     answer_texts(l->x, &t, l->limit);
     texts_deinit(&t);
 }

@@ -182,6 +182,50 @@ static void test_query_range__as_many_points_as_prometheus_takes(void **state)
     assert_int_equal(r->x.status, 400);
 }
 
+/* How many queriers are free while an answer goes out. */
+static unsigned free_queriers;
+
+static int look_meanwhile(struct sg_net_exchange *x)
+{
+    static struct sg_querier q[1024];
+    struct rig *r = SG_CONTAINER_OF(x, struct rig, x);
+    unsigned n = 0;
+    while (n < SG_ARRAY_LEN(q) && sg_store_querier_open(r->store, &q[n]) == 0)
+        n++;
+    for (unsigned i = 0; i < n; i++)
+        q[i].ops->close(&q[i]);
+    free_queriers = n;
+    sg_buf_reset(&x->out);
+    return 0;
+}
+
+static void assert_nothing_is_held(struct rig *r, const char *target)
+{
+    (void)look_meanwhile(&r->x);
+    unsigned all = free_queriers;
+    free_queriers = 0;
+    r->x.more = look_meanwhile;
+    (void)get(r, target);
+    r->x.more = NULL;
+    assert_int_equal(free_queriers, all);
+}
+
+/* Whoever takes an answer slowly keeps nothing in the store from being freed. */
+static void test_answers__hold_no_querier_while_they_go_out(void **state)
+{
+    struct rig *r = *state;
+    static char value[300 * 1024];
+    memset(value, 'v', sizeof(value) - 1);
+    put(r, labels("large", "l", value), NOW, 1);
+    value[0] = 'w';
+    put(r, labels("large", "l", value), NOW, 1);
+    assert_nothing_is_held(
+        r, "/api/v1/query_range?query=m*1234567.25&start=1700000000&end=1700000011&step=0.001");
+    assert_nothing_is_held(r, "/api/v1/series?match[]=large");
+    assert_nothing_is_held(r, "/api/v1/label/l/values");
+    assert_nothing_is_held(r, "/api/v1/label/l/values?match[]=large");
+}
+
 static void test_query_range__types_without_a_value_per_step(void **state)
 {
     struct rig *r = *state;
@@ -319,6 +363,7 @@ int main(void)
         TEST(test_query_range__scalars_are_a_matrix),
         TEST(test_query_range__as_many_points_as_prometheus_takes),
         TEST(test_query_range__types_without_a_value_per_step),
+        TEST(test_answers__hold_no_querier_while_they_go_out),
         TEST(test_series__each_once_though_selected_twice),
         TEST(test_series__those_with_samples_in_the_range),
         TEST(test_series__need_a_selector),
