@@ -305,6 +305,7 @@ def test_stopped_for_a_while_the_server_goes_on(start):
     with server.ws(v1=True) as ws:
         ws.send({"action": "subscribe", "id": "p", "query": "pause", "interval": "100ms"})
         ws.type("full")
+        server.wait_metric("streamgauge_ticks_total", lambda v: v >= 1)  # late against what, else?
         server.process.send_signal(signal.SIGSTOP)
         time.sleep(2)
         server.process.send_signal(signal.SIGCONT)
