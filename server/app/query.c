@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <streamgauge/num.h>
 #include <streamgauge/promql_ast.h>
 #include <streamgauge/time.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static int ask(const struct options *o, const char *path, struct sg_str form, st
                json_t **ret, struct sg_error *reterr)
 {
     struct sg_client_url url;
-    struct sg_client *client;
+    struct sg_client *client = NULL;
     int rc = sg_client_url_parse(o->url, &url, reterr);
     if (rc == 0)
         rc = sg_client_open(&url, &client, reterr);
@@ -93,7 +94,8 @@ static int make_form(const struct options *o, struct sg_buf *b, struct sg_error 
     if (sg_duration_parse(sg_str_from(o->range), &range_ms, reterr) < 0)
         return sg_error_wrap(reterr, "--range");
     double seconds;
-    if (o->time && sscanf(o->time, "%lf", &seconds) == 1 && !strchr(o->time, 'T'))
+    if (o->time && sg_double_parse_all(o->time, strlen(o->time), &seconds) == 0 &&
+        seconds > -1e12 && seconds < 1e12)
         end_ms = (int64_t)(seconds * 1000);
     else if (o->time && sg_rfc3339_parse(sg_str_from(o->time), &end_ms) < 0)
         return sg_error_set(reterr, SG_EINVALID, "--time: expected seconds or RFC 3339, got '%s'",
