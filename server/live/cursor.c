@@ -44,6 +44,7 @@ void sg__cursor_grow(struct sg__cursor *w, size_t cap)
     for (int k = 0; k < 2; k++)
         if (w->mono[k])
             w->mono[k] = more_states(w->mono[k], old, cap, sizeof(*w->mono[k]));
+    w->dropped = more_states(w->dropped, old, cap, sizeof(*w->dropped));
     if (w->sorted)
         w->sorted = more_states(w->sorted, old, cap, sizeof(*w->sorted));
     w->cap = cap;
@@ -73,14 +74,14 @@ struct sg__cursor *sg__cursor_get(struct sg__feed *s, int64_t range_ms, int64_t 
     return w;
 }
 
-static void drop_mono(struct sg__cursor *w, int k)
+static void drop_queues(struct sg__cursor *w, struct sg__mono **queues)
 {
-    for (size_t i = 0; w->mono[k] && i < w->cap; i++) {
-        w->selector->catalog->bytes -= w->mono[k][i].cap * sizeof(struct sg__mono_entry);
-        sg_free(w->mono[k][i].entry);
+    for (size_t i = 0; *queues && i < w->cap; i++) {
+        w->selector->catalog->bytes -= (*queues)[i].cap * sizeof(struct sg__mono_entry);
+        sg_free((*queues)[i].entry);
     }
-    sg_free(w->mono[k]);
-    w->mono[k] = NULL;
+    sg_free(*queues);
+    *queues = NULL;
 }
 
 static void drop_sorted(struct sg__cursor *w)
@@ -103,8 +104,9 @@ void sg__cursor_unref(struct sg__cursor *w)
         at++;
     s->windows[at] = s->windows[--s->n_windows];
     s->catalog->bytes -= sg__cursor_bytes(w);
-    drop_mono(w, SG__MAX);
-    drop_mono(w, SG__MIN);
+    drop_queues(w, &w->mono[SG__MAX]);
+    drop_queues(w, &w->mono[SG__MIN]);
+    drop_queues(w, &w->dropped);
     drop_sorted(w);
 #define FREE(field) sg_free(w->field);
     PER_SLOT(FREE)
@@ -131,7 +133,7 @@ void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra)
     if (extra == SG__SORTED)
         drop_sorted(w);
     else
-        drop_mono(w, (int)extra);
+        drop_queues(w, &w->mono[extra]);
 }
 
 /* ---- samples come and go ---- */
@@ -148,7 +150,7 @@ void sg__cursor_reset(struct sg__cursor *w, size_t slot)
     w->lo[slot] = w->hi[slot] = slot < s->n ? s->first[slot] : 0;
     w->first_t[slot] = INFINITY;
     w->last_t[slot] = w->first_v[slot] = w->last_v[slot] = 0;
-    w->drops[slot] = w->changes[slot] = w->nans[slot] = 0;
+    w->drops[slot] = w->changes[slot] = w->nans[slot] = w->dropped[slot].n = 0;
     w->next_t[slot] = slot < s->n ? next_time(w, slot) : INFINITY;
     for (int k = 0; k < 2; k++)
         if (w->mono[k])
@@ -198,6 +200,12 @@ static void leave_states(struct sg__cursor *w, size_t slot, double t, double v)
         sg__sorted_remove(&w->sorted[slot], v);
 }
 
+static void enter_drop(struct sg__cursor *w, size_t slot, double t)
+{
+    w->drops[slot]++;
+    w->selector->catalog->bytes += sg__queue_push(&w->dropped[slot], t, w->last_v[slot]);
+}
+
 static inline void enter(struct sg__cursor *w, size_t slot)
 {
     double t = w->next_t[slot], v = *sg__ring_v(w->selector, slot, w->hi[slot]);
@@ -205,7 +213,8 @@ static inline void enter(struct sg__cursor *w, size_t slot)
         w->first_t[slot] = t;
         w->first_v[slot] = v;
     } else {
-        w->drops[slot] += v < w->last_v[slot];
+        if (SG_UNLIKELY(v < w->last_v[slot]))
+            enter_drop(w, slot, t);
         w->changes[slot] += differ(v, w->last_v[slot]);
     }
     w->last_t[slot] = t;
@@ -223,7 +232,10 @@ static inline void leave(struct sg__cursor *w, size_t slot)
         return;
     }
     double *at = sg__ring_t(w->selector, slot, w->lo[slot]), v = at[SG__LANES];
-    w->drops[slot] -= v < w->first_v[slot];
+    if (SG_UNLIKELY(v < w->first_v[slot])) {
+        w->drops[slot]--;
+        sg__queue_pop(&w->dropped[slot]);
+    }
     w->changes[slot] -= differ(v, w->first_v[slot]);
     w->first_t[slot] = *at;
     w->first_v[slot] = v;

@@ -41,9 +41,10 @@ struct sg__cursor {
     uint32_t *lo, *hi;        /* ordinals [lo, hi) are in */
     double *first_t, *last_t; /* first_t is INFINITY while empty */
     double *first_v, *last_v;
-    double *next_t;    /* of the first sample behind the window; INFINITY: none */
-    uint32_t *drops;   /* neighbours of which the second is smaller */
-    uint32_t *changes; /* neighbours that differ */
+    double *next_t;           /* of the first sample behind the window; INFINITY: none */
+    uint32_t *drops;          /* neighbours of which the second is smaller */
+    struct sg__mono *dropped; /* a queue of the values before drops, in order */
+    uint32_t *changes;        /* neighbours that differ */
     uint32_t *nans;
     struct sg__mono *mono[2]; /* SG__MAX, SG__MIN; NULL: nobody asks */
     struct sg__sorted *sorted;
@@ -76,6 +77,9 @@ uint64_t sg__cursor_bytes(const struct sg__cursor *w);
 /* Returns the growth in bytes, as do the other two. */
 size_t sg__mono_push(struct sg__mono *m, double t, double v, bool max);
 void sg__mono_pop(struct sg__mono *m, double until_t);
+/* As a plain queue: behind the last; the first goes. */
+size_t sg__queue_push(struct sg__mono *m, double t, double v);
+void sg__queue_pop(struct sg__mono *m);
 /* Time of the last of the best values. */
 double sg__mono_last(const struct sg__mono *m);
 size_t sg__sorted_insert(struct sg__sorted *s, double v);

@@ -67,20 +67,12 @@ static void fn_newest(struct leaf *l, size_t from, size_t n, double *v, uint64_t
 
 /* ---- rate, increase, delta ---- */
 
-/* The differences again where values dropped: every value before a drop is added, in order. */
+/* Every value before a drop is added, in order. */
 static void add_drops(const struct sg__cursor *w, size_t slot, double *diff)
 {
-    const struct sg__feed *s = w->selector;
-    uint32_t drops = w->drops[slot];
-    double before = w->first_v[slot];
-    for (uint32_t k = w->lo[slot] + 1; drops && k != w->hi[slot]; k++) {
-        double v = *sg__ring_v(s, slot, k);
-        if (v < before) {
-            *diff += before;
-            drops--;
-        }
-        before = v;
-    }
+    const struct sg__mono *m = &w->dropped[slot];
+    for (uint32_t k = 0; k < m->n; k++)
+        *diff += m->entry[(m->at + k) & (m->cap - 1)].v;
 }
 
 struct edges {

@@ -10,19 +10,9 @@ static struct sg__mono_entry *entry(const struct sg__mono *m, uint32_t i)
     return &m->entry[(m->at + i) & (m->cap - 1)];
 }
 
-/* Values equal to the bit are one entry with the newest time; 0 and -0 are two, as the sign shown
- * is that of the first. */
-size_t sg__mono_push(struct sg__mono *m, double t, double v, bool max)
+size_t sg__queue_push(struct sg__mono *m, double t, double v)
 {
     size_t grown = 0;
-    while (m->n) {
-        const struct sg__mono_entry *back = entry(m, m->n - 1);
-        if (max ? back->v > v : back->v < v)
-            break;
-        if (back->v == v && sg_double_bits(back->v) != sg_double_bits(v))
-            break;
-        m->n--;
-    }
     if (m->n == m->cap) {
         uint32_t cap = m->cap ? m->cap * 2 : 4;
         struct sg__mono_entry *more = sg_alloc(cap * sizeof(*more));
@@ -34,6 +24,27 @@ size_t sg__mono_push(struct sg__mono *m, double t, double v, bool max)
     }
     *entry(m, m->n++) = (struct sg__mono_entry){t, v};
     return grown;
+}
+
+void sg__queue_pop(struct sg__mono *m)
+{
+    m->at = (m->at + 1) & (m->cap - 1);
+    m->n--;
+}
+
+/* Values equal to the bit are one entry with the newest time; 0 and -0 are two, as the sign shown
+ * is that of the first. */
+size_t sg__mono_push(struct sg__mono *m, double t, double v, bool max)
+{
+    while (m->n) {
+        const struct sg__mono_entry *back = entry(m, m->n - 1);
+        if (max ? back->v > v : back->v < v)
+            break;
+        if (back->v == v && sg_double_bits(back->v) != sg_double_bits(v))
+            break;
+        m->n--;
+    }
+    return sg__queue_push(m, t, v);
 }
 
 void sg__mono_pop(struct sg__mono *m, double until_t)
