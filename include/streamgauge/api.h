@@ -30,8 +30,10 @@ struct sg_api_config {
     struct sg_store *store; /* borrowed as long as the API */
     /* Lookback, limits and features of queries; its stop is not used. */
     struct sg_promql_eval_options eval;
-    int64_t timeout_ms;   /* of one query, from its arrival; 2 min */
-    unsigned concurrency; /* threads of the pool, for the text of refusals; 20 */
+    int64_t timeout_ms; /* of one query, from its arrival; 2 min */
+    /* Queries that are evaluated at a time; 20. The pool should have more threads than that: one
+     * whose client reads slowly waits for it, and does not count. */
+    unsigned concurrency;
     int64_t started_ms;   /* wall time; for status/runtimeinfo */
     int64_t retention_ms; /* of the store; for status */
     /* Calls `each` for every live stream with a recent state; may wait for it up to about two

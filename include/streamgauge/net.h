@@ -34,6 +34,7 @@ struct sg_net;
 struct sg_batch;
 struct sg_control;
 struct sg_live_names;
+struct sg_promql_eval_options;
 struct sg_source;
 struct sg_store;
 
@@ -172,7 +173,9 @@ struct sg_net_config {
     const struct sg_net_route *routes;
     size_t route_count;
     struct sg_net_hooks hooks;
-    struct sg_store *store;            /* ingest gate, history of subscriptions; NULL: neither */
+    struct sg_store *store; /* ingest gate, history of subscriptions; NULL: neither */
+    /* Lookback and features of histories; NULL: defaults. Limits are net's own. */
+    const struct sg_promql_eval_options *eval;
     const struct sg_live_names *names; /* configured streams; NULL: none */
     struct sg_source *source;          /* of samples over HTTP; NULL: net's own, named "http" */
     uint64_t epoch;                    /* the publisher's */

@@ -46,6 +46,7 @@ struct sg_server {
     struct sg_host *host;
     struct sg_selfmetrics self;
     struct sg_batcher *self_batcher;
+    bool self_refused; /* the last time */
     const struct sg_labels *self_labels;
     atomic_bool ready;
 };
@@ -310,6 +311,7 @@ static int make_net(struct sg_server *s, struct sg_error *reterr)
     n.store = sg_engine_get_store(sg_engine_thread_engine(s->engine));
     n.names = s->names;
     make_api(s);
+    n.eval = &s->live_eval;
     n.routes = sg_api_routes(s->api, &n.route_count);
     n.source = &s->sources[SOURCE_HTTP];
     n.epoch = sg_engine_get_epoch(sg_engine_thread_engine(s->engine));
@@ -383,7 +385,9 @@ int sg_server_start(const struct sg_config *config, struct sg_server **ret, stru
     struct sg_server *s = sg_calloc(1, sizeof(*s));
     s->config = config;
     char threads[16];
-    snprintf(threads, sizeof(threads), "%u", (unsigned)config->query.concurrency);
+    /* Some may wait for slow clients, and histories need threads too. */
+    unsigned pool = (unsigned)config->query.concurrency * 4;
+    snprintf(threads, sizeof(threads), "%u", pool < 1024 ? pool : 1024);
     (void)setenv("UV_THREADPOOL_SIZE", threads, 1); /* no other thread runs yet */
     init_eval(s);
     init_sources(s);
@@ -446,9 +450,11 @@ void sg_server_second(struct sg_server *s, int64_t now_ms)
     (void)sg_ingest_feed(p, text.data, text.len);
     (void)sg_ingest_finish(p); /* a full queue is counted in the source */
     const struct sg_ingest_result *r = sg_ingest_parser_result(p);
-    if (r->rejected)
-        SG_LOG(ERROR, "self", "own metrics refused", "line=%u reason=\"%s\"", r->errors[0].line,
+    /* Every second the same words would fill the log: the counters go on to tell. */
+    if (r->rejected && !s->self_refused)
+        SG_LOG(WARN, "self", "own metrics refused", "line=%u reason=\"%s\"", r->errors[0].line,
                r->errors[0].text);
+    s->self_refused = r->rejected > 0;
     sg_ingest_parser_free(p);
 }
 

@@ -96,6 +96,8 @@ struct sg_api *sg_api_new(const struct sg_api_config *c)
 {
     struct whole *w = sg_calloc(1, sizeof(*w));
     w->api.cfg = *c;
+    pthread_mutex_init(&w->api.gate, NULL);
+    pthread_cond_init(&w->api.passed, NULL);
     for (size_t i = 0; i < SG_ARRAY_LEN(paths); i++) {
         bool form = paths[i].methods & SG_NET_METHOD(POST);
         w->bound[i] = (struct bound){&w->api, paths[i].handle};
@@ -144,5 +146,9 @@ void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
 
 void sg_api_free(struct sg_api *api)
 {
+    if (!api)
+        return;
+    pthread_cond_destroy(&api->passed);
+    pthread_mutex_destroy(&api->gate);
     sg_free(api);
 }

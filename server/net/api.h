@@ -6,6 +6,7 @@
 #ifndef SG_NET_API_H
 #define SG_NET_API_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <streamgauge/api.h>
 #include <streamgauge/matcher.h>
@@ -97,6 +98,10 @@ struct sg_api {
     struct sg_api_config cfg;
     struct sg_net_route routes[SG__API_ROUTES];
     size_t n_routes;
+    /* Threads that evaluate; others wait here or for slow clients. */
+    pthread_mutex_t gate;
+    pthread_cond_t passed;
+    unsigned evaluating; /* under gate */
     atomic_ullong queries, failed, timeouts, canceled, refused, eval_us, samples;
 };
 

@@ -16,7 +16,7 @@ struct job {
     int64_t lookback_ms, deadline_us;
     size_t limit;
     struct sg_str stats;
-    int64_t begun_us, prepared_us, evaluated_us;
+    int64_t handled_us, prepared_us, begun_us, evaluated_us; /* in that order */
 };
 
 #define COUNT(api, field, n)                                                                       \
@@ -127,16 +127,49 @@ static int should_stop(void *ctx)
     return sg_mono_now_us() > j->deadline_us ? SG_ETIMEOUT : 0;
 }
 
+/* How often one who waits looks whether it still should. */
+#define GATE_LOOK_NS (50 * 1000 * 1000)
+
+/* 0, or why the query ended before it was its turn. */
+static int enter_gate(struct job *j)
+{
+    struct sg_api *api = j->api;
+    int rc;
+    pthread_mutex_lock(&api->gate);
+    while ((rc = should_stop(j)) == 0 && api->evaluating >= api->cfg.concurrency) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += GATE_LOOK_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        (void)pthread_cond_timedwait(&api->passed, &api->gate, &until);
+    }
+    if (rc == 0)
+        api->evaluating++;
+    pthread_mutex_unlock(&api->gate);
+    return rc;
+}
+
+static void leave_gate(struct sg_api *api)
+{
+    pthread_mutex_lock(&api->gate);
+    api->evaluating--;
+    pthread_cond_signal(&api->passed);
+    pthread_mutex_unlock(&api->gate);
+}
+
 static int evaluate(struct job *j, struct sg_promql_plan *plan, struct sg_querier *q,
                     struct sg_promql_result *ret, struct sg_error *reterr)
 {
-    int rc = should_stop(j);
-    if (rc < 0) { /* it waited for the pool so long */
+    int rc = enter_gate(j);
+    j->begun_us = sg_mono_now_us();
+    if (rc < 0) { /* it waited so long */
         *ret = (struct sg_promql_result){0};
         return sg_error_set(reterr, (enum sg_errc)rc, "query %s in query queue",
                             rc == SG_ETIMEOUT ? "timed out" : "was canceled");
     }
     rc = sg_promql_eval(plan, q, j->grid, ret, reterr);
+    leave_gate(j->api);
     if (rc == SG_ETIMEOUT && reterr) { /* as there, and the limit's name */
         struct sg_error err = {0};
         sg_error_set(&err, SG_ETIMEOUT,
@@ -146,13 +179,13 @@ static int evaluate(struct job *j, struct sg_promql_plan *plan, struct sg_querie
     return rc;
 }
 
-/* The timings we have; preparing includes parsing. */
+/* The timings we have; preparing includes parsing, waiting both the pool's queue and the gate. */
 static void put_stats(struct job *j, const struct sg_promql_result *r)
 {
     struct sg_buf *b = &j->x->out;
-    double waited = (double)(j->begun_us - j->x->arrived_us) / 1e6,
-           prepared = (double)(j->prepared_us - j->begun_us) / 1e6,
-           evaluated = (double)(j->evaluated_us - j->prepared_us) / 1e6;
+    double prepared = (double)(j->prepared_us - j->handled_us) / 1e6,
+           waited = (double)(j->begun_us - j->x->arrived_us) / 1e6 - prepared,
+           evaluated = (double)(j->evaluated_us - j->begun_us) / 1e6;
     sg_buf_printf(b,
                   ",\"stats\":{\"timings\":{\"evalTotalTime\":%.9g,\"resultSortTime\":0,"
                   "\"queryPreparationTime\":%.9g,\"innerEvalTime\":%.9g,\"execQueueTime\":%.9g,"
@@ -246,7 +279,8 @@ static void parse_and_run(struct job *j)
 
 static void handle(struct sg_api *api, struct sg_net_exchange *x, bool range)
 {
-    struct job j = {.api = api, .x = x, .range = range, .begun_us = sg_mono_now_us()};
+    struct job j = {.api = api, .x = x, .range = range, .handled_us = sg_mono_now_us()};
+    j.begun_us = j.handled_us;
     struct sg__form f;
     struct sg_error err = {0};
     if (sg__form_init(&f, x, &err) < 0)

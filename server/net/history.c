@@ -54,12 +54,16 @@ void sg__history_fail(struct sg__history *h, enum sg_errc code, const char *text
     h->rc = sg_error_set(&h->error, code, "%s", text);
 }
 
-void sg__history_run(struct sg__history *h, struct sg_querier *querier, int (*stop)(void *ctx),
-                     void *ctx)
+void sg__history_run(struct sg__history *h, struct sg_querier *querier,
+                     const struct sg_promql_eval_options *eval, int (*stop)(void *ctx), void *ctx)
 {
     struct stop s = {stop, ctx, sg_mono_now_us() + TIMEOUT_US};
-    struct sg_promql_eval_options opt = {
-        .max_samples = MAX_SAMPLES, .max_series = MAX_SERIES, .stop = should_stop, .stop_ctx = &s};
+    struct sg_promql_eval_options opt = eval ? *eval : (struct sg_promql_eval_options){0};
+    opt.max_samples = MAX_SAMPLES;
+    opt.max_series = MAX_SERIES;
+    opt.max_steps = 0;
+    opt.stop = should_stop;
+    opt.stop_ctx = &s;
     struct sg_promql_grid grid = {h->rq.start_ms, h->rq.end_ms, h->rq.step_ms};
     struct sg_promql *q = NULL;
     struct sg_promql_plan *plan = NULL;

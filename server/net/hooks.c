@@ -111,7 +111,7 @@ static void on_history_work(uv_work_t *work)
         sg__history_fail(j->history, SG_EBUSY, "too many queries at work, try again");
         return;
     }
-    sg__history_run(j->history, &querier, should_stop, j);
+    sg__history_run(j->history, &querier, j->edge->net->cfg.eval, should_stop, j);
     querier.ops->close(&querier);
 }
 
