@@ -331,3 +331,18 @@ def test_long_expressions_are_formatted_over_lines(server):
     assert len(out.splitlines()) > 3
     again = server.get("/api/v1/format_query?" + urllib.parse.urlencode({"query": out})).json["data"]
     assert again == out
+
+
+def test_a_node_client_library_reads_it(start):
+    s = start()
+    s.put(("bought", 2, {"shop": "a"}), ("bought", 3.5, {"shop": "b"}))
+    process = kit.node("prom_query.mjs", s.url(), "bought")
+    with kit.ending(process):
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[0]["type"] == "vector" and sorted(v for _, v in lines[0]["values"]) == [2, 3.5]
+    assert lines[1] == {"type": "matrix", "last": 5.5}
+    assert sorted(one[1]["shop"] for one in lines[2]["series"]) == ["a", "b"]
+    assert lines[3]["labels"] == ["a", "b"]
+    assert "parse error" in json.dumps(lines[-1]["error"])
