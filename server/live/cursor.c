@@ -8,21 +8,20 @@ enum { BEHIND_MAX = 4 };
 
 /* ---- life ---- */
 
-static void *more(void *p, size_t cap, size_t size)
-{
-    return sg_realloc(p, cap * size);
-}
-
-#define PER_SLOT(X)                                                                                \
-    X(lo) X(hi) X(first_t) X(last_t) X(first_v) X(last_v) X(next_t) X(drops) X(changes) X(nans)
-
 uint64_t sg__cursor_bytes(const struct sg__cursor *w)
 {
-    uint64_t size = 0;
-#define ADD(field) size += sizeof(*w->field);
-    PER_SLOT(ADD)
-#undef ADD
-    return size * w->cap;
+    return w->cap * (sizeof(*w->cell) + sizeof(*w->dropped));
+}
+
+static void grow_cells(struct sg__cursor *w, size_t cap)
+{
+    void *raw = sg_alloc((cap + 1) * sizeof(*w->cell) - 1);
+    uintptr_t at = ((uintptr_t)raw + sizeof(*w->cell) - 1) & ~(uintptr_t)(sizeof(*w->cell) - 1);
+    if (w->cap)
+        memcpy((void *)at, w->cell, w->cap * sizeof(*w->cell));
+    sg_free(w->raw);
+    w->raw = raw;
+    w->cell = (struct sg__cell *)at;
 }
 
 static void *more_states(void *p, size_t old, size_t cap, size_t size)
@@ -38,9 +37,7 @@ void sg__cursor_grow(struct sg__cursor *w, size_t cap)
     uint64_t before = sg__cursor_bytes(w);
     if (cap <= old)
         return;
-#define MORE(field) w->field = more(w->field, cap, sizeof(*w->field));
-    PER_SLOT(MORE)
-#undef MORE
+    grow_cells(w, cap);
     for (int k = 0; k < 2; k++)
         if (w->mono[k])
             w->mono[k] = more_states(w->mono[k], old, cap, sizeof(*w->mono[k]));
@@ -108,9 +105,7 @@ void sg__cursor_unref(struct sg__cursor *w)
     drop_queues(w, &w->mono[SG__MIN]);
     drop_queues(w, &w->dropped);
     drop_sorted(w);
-#define FREE(field) sg_free(w->field);
-    PER_SLOT(FREE)
-#undef FREE
+    sg_free(w->raw);
     sg_free(w);
 }
 
@@ -141,17 +136,18 @@ void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra)
 static double next_time(const struct sg__cursor *w, size_t slot)
 {
     const struct sg__feed *s = w->selector;
-    return w->hi[slot] == s->head[slot] ? INFINITY : *sg__ring_t(s, slot, w->hi[slot]);
+    return w->cell[slot].hi == s->ring[slot].head ? INFINITY
+                                                  : *sg__ring_t(s, slot, w->cell[slot].hi);
 }
 
 void sg__cursor_reset(struct sg__cursor *w, size_t slot)
 {
     const struct sg__feed *s = w->selector;
-    w->lo[slot] = w->hi[slot] = slot < s->n ? s->first[slot] : 0;
-    w->first_t[slot] = INFINITY;
-    w->last_t[slot] = w->first_v[slot] = w->last_v[slot] = 0;
-    w->drops[slot] = w->changes[slot] = w->nans[slot] = w->dropped[slot].n = 0;
-    w->next_t[slot] = slot < s->n ? next_time(w, slot) : INFINITY;
+    w->cell[slot].lo = w->cell[slot].hi = slot < s->n ? s->ring[slot].first : 0;
+    w->cell[slot].first_t = INFINITY;
+    w->cell[slot].last_t = w->cell[slot].first_v = w->cell[slot].last_v = 0;
+    w->cell[slot].drops = w->cell[slot].changes = w->cell[slot].nans = w->dropped[slot].n = 0;
+    w->cell[slot].next_t = slot < s->n ? next_time(w, slot) : INFINITY;
     for (int k = 0; k < 2; k++)
         if (w->mono[k])
             w->mono[k][slot].n = 0;
@@ -161,11 +157,11 @@ void sg__cursor_reset(struct sg__cursor *w, size_t slot)
 
 void sg__cursor_evicted(struct sg__cursor *w, size_t slot)
 {
-    uint32_t first = w->selector->first[slot];
-    if (w->hi[slot] + 1 != first) /* it had come in, so it has gone out again, too */
+    uint32_t first = w->selector->ring[slot].first;
+    if (w->cell[slot].hi + 1 != first) /* it had come in, so it has gone out again, too */
         return;
-    w->lo[slot] = w->hi[slot] = first;
-    w->next_t[slot] = next_time(w, slot);
+    w->cell[slot].lo = w->cell[slot].hi = first;
+    w->cell[slot].next_t = next_time(w, slot);
 }
 
 static inline bool differ(double a, double b)
@@ -177,7 +173,7 @@ static void enter_states(struct sg__cursor *w, size_t slot, double t, double v)
 {
     struct sg__catalog *c = w->selector->catalog;
     if (isnan(v)) {
-        w->nans[slot]++;
+        w->cell[slot].nans++;
         return;
     }
     for (int k = 0; k < 2; k++)
@@ -190,7 +186,7 @@ static void enter_states(struct sg__cursor *w, size_t slot, double t, double v)
 static void leave_states(struct sg__cursor *w, size_t slot, double t, double v)
 {
     if (isnan(v)) {
-        w->nans[slot]--;
+        w->cell[slot].nans--;
         return;
     }
     for (int k = 0; k < 2; k++)
@@ -202,53 +198,54 @@ static void leave_states(struct sg__cursor *w, size_t slot, double t, double v)
 
 static void enter_drop(struct sg__cursor *w, size_t slot, double t)
 {
-    w->drops[slot]++;
-    w->selector->catalog->bytes += sg__queue_push(&w->dropped[slot], t, w->last_v[slot]);
+    w->cell[slot].drops++;
+    w->selector->catalog->bytes += sg__queue_push(&w->dropped[slot], t, w->cell[slot].last_v);
 }
 
 static inline void enter(struct sg__cursor *w, size_t slot)
 {
-    double t = w->next_t[slot], v = *sg__ring_v(w->selector, slot, w->hi[slot]);
-    if (w->lo[slot] == w->hi[slot]) {
-        w->first_t[slot] = t;
-        w->first_v[slot] = v;
+    double t = w->cell[slot].next_t, v = *sg__ring_v(w->selector, slot, w->cell[slot].hi);
+    if (w->cell[slot].lo == w->cell[slot].hi) {
+        w->cell[slot].first_t = t;
+        w->cell[slot].first_v = v;
     } else {
-        if (SG_UNLIKELY(v < w->last_v[slot]))
+        if (SG_UNLIKELY(v < w->cell[slot].last_v))
             enter_drop(w, slot, t);
-        w->changes[slot] += differ(v, w->last_v[slot]);
+        w->cell[slot].changes += differ(v, w->cell[slot].last_v);
     }
-    w->last_t[slot] = t;
-    w->last_v[slot] = v;
-    w->hi[slot]++;
-    w->next_t[slot] = next_time(w, slot);
+    w->cell[slot].last_t = t;
+    w->cell[slot].last_v = v;
+    w->cell[slot].hi++;
+    w->cell[slot].next_t = next_time(w, slot);
     enter_states(w, slot, t, v);
 }
 
 static inline void leave(struct sg__cursor *w, size_t slot)
 {
-    leave_states(w, slot, w->first_t[slot], w->first_v[slot]);
-    if (++w->lo[slot] == w->hi[slot]) {
-        w->first_t[slot] = INFINITY;
+    leave_states(w, slot, w->cell[slot].first_t, w->cell[slot].first_v);
+    if (++w->cell[slot].lo == w->cell[slot].hi) {
+        w->cell[slot].first_t = INFINITY;
         return;
     }
-    double *at = sg__ring_t(w->selector, slot, w->lo[slot]), v = at[SG__LANES];
-    if (SG_UNLIKELY(v < w->first_v[slot])) {
-        w->drops[slot]--;
+    double t = *sg__ring_t(w->selector, slot, w->cell[slot].lo);
+    double v = *sg__ring_v(w->selector, slot, w->cell[slot].lo);
+    if (SG_UNLIKELY(v < w->cell[slot].first_v)) {
+        w->cell[slot].drops--;
         sg__queue_pop(&w->dropped[slot]);
     }
-    w->changes[slot] -= differ(v, w->first_v[slot]);
-    w->first_t[slot] = *at;
-    w->first_v[slot] = v;
+    w->cell[slot].changes -= differ(v, w->cell[slot].first_v);
+    w->cell[slot].first_t = t;
+    w->cell[slot].first_v = v;
 }
 
 /* The row that is first when the oldest sample of a slot goes out. */
 static inline void fetch(const struct sg__cursor *w, size_t slot)
 {
-    if (slot >= w->selector->n || !w->selector->tile[slot / SG__LANES].rows)
+    const struct sg__feed *s = w->selector;
+    if (slot >= s->n || !s->tile[slot >> s->shift].rows)
         return;
-    const double *at = sg__ring_t(w->selector, slot - slot % SG__LANES, w->lo[slot] + 1);
-    __builtin_prefetch(at);
-    __builtin_prefetch(at + SG__LANES);
+    __builtin_prefetch(sg__ring_t(s, slot, w->cell[slot].lo + 1));
+    __builtin_prefetch(sg__ring_v(s, slot, w->cell[slot].lo + 1));
 }
 
 static void move(struct sg__cursor *w, double after, double until)
@@ -257,9 +254,9 @@ static void move(struct sg__cursor *w, double after, double until)
     for (size_t i = 0; i < n; i++) {
         if (i % SG__LANES == 0)
             fetch(w, i + AHEAD);
-        while (w->next_t[i] <= until)
+        while (w->cell[i].next_t <= until)
             enter(w, i);
-        while (w->first_t[i] <= after)
+        while (w->cell[i].first_t <= after)
             leave(w, i);
     }
 }

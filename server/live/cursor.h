@@ -28,6 +28,19 @@ struct sg__sorted {
 
 enum sg__extra { SG__MAX, SG__MIN, SG__SORTED, SG__EXTRAS };
 
+/* What one slot's window is: a cache line. Arrays of each field would all want the same few places
+ * of the cache. */
+struct sg__cell {
+    double first_t, first_v; /* first_t is INFINITY while empty */
+    double last_t, last_v;
+    double next_t;    /* of the first sample behind the window; INFINITY: none */
+    uint32_t lo, hi;  /* ordinals [lo, hi) are in */
+    uint32_t drops;   /* neighbours of which the second is smaller */
+    uint32_t changes; /* neighbours that differ */
+    uint32_t nans, unused;
+};
+_Static_assert(sizeof(struct sg__cell) == 64, "a cell is one cache line");
+
 struct sg__cursor {
     struct sg__feed *selector;
     int64_t range_ms, offset_ms;
@@ -38,14 +51,9 @@ struct sg__cursor {
 
     /* per slot; grow with the selector's */
     size_t cap;
-    uint32_t *lo, *hi;        /* ordinals [lo, hi) are in */
-    double *first_t, *last_t; /* first_t is INFINITY while empty */
-    double *first_v, *last_v;
-    double *next_t;           /* of the first sample behind the window; INFINITY: none */
-    uint32_t *drops;          /* neighbours of which the second is smaller */
+    struct sg__cell *cell; /* at the beginning of a cache line, inside raw */
+    void *raw;
     struct sg__mono *dropped; /* a queue of the values before drops, in order */
-    uint32_t *changes;        /* neighbours that differ */
-    uint32_t *nans;
     struct sg__mono *mono[2]; /* SG__MAX, SG__MIN; NULL: nobody asks */
     struct sg__sorted *sorted;
     uint32_t wanted[SG__EXTRAS]; /* leaves that ask */

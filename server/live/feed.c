@@ -5,7 +5,14 @@
 
 #include "live/cursor.h"
 
-enum { ROWS_MIN = 8, TAILS = 256 };
+enum {
+    ROWS_MIN = 8,
+    TAILS = 256,
+    LINE = 64,
+    AHEAD = 4 * SG__LANES,
+    SHIFT_MIN = 3, /* SG__LANES */
+    SHIFT_MAX = 7,
+};
 
 /* ---- slots by id ---- */
 
@@ -59,7 +66,7 @@ static size_t find_slot(const struct sg__feed *s, uint32_t id)
 #define PER_SLOT(X)                                                                                \
     X(handle)                                                                                      \
     X(labels)                                                                                      \
-    X(id) X(row_of) X(since_ms) X(newest) X(first) X(head) X(odd_slot) X(free_slot)
+    X(id) X(row_of) X(since_ms) X(ring) X(odd_slot) X(free_slot)
 
 static uint64_t slot_bytes(const struct sg__feed *s)
 {
@@ -78,45 +85,65 @@ static void grow_slots(struct sg__feed *s)
 #undef MORE
     s->tile = sg_realloc(s->tile, cap / SG__LANES * sizeof(*s->tile));
     memset(s->tile + old / SG__LANES, 0, (cap - old) / SG__LANES * sizeof(*s->tile));
-    memset(s->first + old, 0, (cap - old) * sizeof(*s->first));
-    memset(s->head + old, 0, (cap - old) * sizeof(*s->head));
+    memset(s->ring + old, 0, (cap - old) * sizeof(*s->ring));
     s->cap = cap;
     s->catalog->bytes += slot_bytes(s) * (cap - old);
+}
+
+static size_t row_bytes(const struct sg__feed *s)
+{
+    return (2 * sizeof(double)) << s->shift;
 }
 
 static void free_rings(struct sg__feed *s)
 {
     for (size_t i = 0; i < s->cap / SG__LANES; i++) {
-        s->catalog->bytes -= s->tile[i].rows * sizeof(struct sg__ring_row);
-        sg_free(s->tile[i].row);
-        s->tile[i] = (struct sg__tile){NULL, 0};
+        s->catalog->bytes -= s->tile[i].rows * row_bytes(s);
+        sg_free(s->tile[i].raw);
+        s->tile[i] = (struct sg__tile){0};
     }
 }
 
+/* Ordinals stay, so that nothing new is taken for what was there. */
 static void clear_slots(struct sg__feed *s)
 {
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         sg_labels_unref(s->labels[i]);
+        s->ring[i].first = s->ring[i].head;
+    }
     s->n = s->n_free = s->n_rows = s->odd = 0;
+}
+
+/* Tiles as wide as the selector deserves. */
+static void choose_width(struct sg__feed *s, size_t series)
+{
+    uint32_t shift = SHIFT_MIN;
+    while (shift < SHIFT_MAX && ((size_t)4 << shift) <= series)
+        shift++;
+    if (shift == s->shift)
+        return;
+    free_rings(s);
+    s->shift = shift;
 }
 
 /* Twice the rows for a tile whose ring is full. */
 static void grow_tile(struct sg__feed *s, size_t slot)
 {
-    struct sg__tile *tile = &s->tile[slot / SG__LANES], old = *tile;
-    size_t base = slot - slot % SG__LANES;
+    struct sg__tile *tile = &s->tile[slot >> s->shift], old = *tile;
+    size_t lanes = (size_t)1 << s->shift, base = slot & ~(lanes - 1);
     tile->rows = old.rows ? old.rows * 2 : ROWS_MIN;
-    tile->row = sg_alloc(tile->rows * sizeof(*tile->row));
-    s->catalog->bytes += (tile->rows - old.rows) * sizeof(*tile->row);
-    for (size_t lane = 0; old.rows && lane < SG__LANES && base + lane < s->n; lane++) {
-        for (uint32_t k = s->first[base + lane]; k != s->head[base + lane]; k++) {
-            const struct sg__ring_row *from = &old.row[k & (old.rows - 1)];
-            struct sg__ring_row *to = &tile->row[k & (tile->rows - 1)];
-            to->t[lane] = from->t[lane];
-            to->v[lane] = from->v[lane];
+    tile->raw = sg_alloc(tile->rows * row_bytes(s) + LINE - 1);
+    tile->row = (void *)(((uintptr_t)tile->raw + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    s->catalog->bytes += (tile->rows - old.rows) * row_bytes(s);
+    for (size_t lane = 0; old.rows && lane < lanes && base + lane < s->n; lane++) {
+        for (uint32_t k = s->ring[base + lane].first; k != s->ring[base + lane].head; k++) {
+            const double *from = old.row + (k & (old.rows - 1)) * 2 * lanes + lane;
+            double *to = tile->row + (k & (tile->rows - 1)) * 2 * lanes + lane;
+            to[0] = from[0];
+            to[lanes] = from[lanes];
         }
     }
-    sg_free(old.row);
+    sg_free(old.raw);
     s->stopped |= s->catalog->bytes > s->catalog->max_bytes;
 }
 
@@ -135,31 +162,31 @@ static int64_t useless_until(const struct sg__feed *s)
 
 static void make_room(struct sg__feed *s, size_t slot, int64_t useless_ms)
 {
-    if (s->first[slot] == s->head[slot] ||
-        *sg__ring_t(s, slot, s->first[slot]) > (double)useless_ms) {
+    if (s->ring[slot].first == s->ring[slot].head ||
+        *sg__ring_t(s, slot, s->ring[slot].first) > (double)useless_ms) {
         grow_tile(s, slot);
         return;
     }
-    s->first[slot]++;
+    s->ring[slot].first++;
     for (size_t i = 0; i < s->n_windows; i++)
         sg__cursor_evicted(s->windows[i], slot);
 }
 
 static inline void push(struct sg__feed *s, size_t slot, int64_t t, double v, int64_t useless_ms)
 {
-    struct sg__tile *tile = &s->tile[slot / SG__LANES];
+    struct sg__tile *tile = &s->tile[slot >> s->shift];
     s->since_ms[slot] = t;
-    s->newest[slot] = v;
+    s->ring[slot].newest = v;
     if (!s->n_windows || sg_is_stale(v))
         return;
-    if (s->head[slot] - s->first[slot] == tile->rows)
+    if (s->ring[slot].head - s->ring[slot].first == tile->rows)
         make_room(s, slot, useless_ms);
-    double *at = sg__ring_t(s, slot, s->head[slot]++);
+    double *at = sg__ring_t(s, slot, s->ring[slot].head++);
     at[0] = (double)t;
-    at[SG__LANES] = v;
+    at[(size_t)1 << s->shift] = v;
     for (size_t i = 0; i < s->n_windows; i++)
-        if (s->windows[i]->next_t[slot] == (double)INFINITY)
-            s->windows[i]->next_t[slot] = (double)t;
+        if (s->windows[i]->cell[slot].next_t == (double)INFINITY)
+            s->windows[i]->cell[slot].next_t = (double)t;
 }
 
 static void set_odd(struct sg__feed *s, size_t slot, bool odd)
@@ -171,9 +198,9 @@ static void set_odd(struct sg__feed *s, size_t slot, bool odd)
 /* What a slot holds is forgotten. Ordinals go on, so that nothing old is taken for new. */
 static void empty_slot(struct sg__feed *s, size_t slot)
 {
-    s->first[slot] = s->head[slot];
+    s->ring[slot].first = s->ring[slot].head;
     s->since_ms[slot] = INT64_MIN;
-    s->newest[slot] = sg_stale_nan();
+    s->ring[slot].newest = sg_stale_nan();
     set_odd(s, slot, false);
     for (size_t i = 0; i < s->n_windows; i++)
         sg__cursor_reset(s->windows[i], slot);
@@ -215,6 +242,15 @@ static inline void take_tail(struct intake *in, size_t slot, const struct sg_tai
         read_slot(in, slot, s->since_ms[slot]);
 }
 
+/* The row a new sample of these slots goes to. */
+static inline void fetch_row(const struct sg__feed *s, size_t slot)
+{
+    if (slot >= s->n || !s->n_windows || !s->tile[slot >> s->shift].rows)
+        return;
+    __builtin_prefetch(sg__ring_t(s, slot, s->ring[slot].head), 1);
+    __builtin_prefetch(sg__ring_v(s, slot, s->ring[slot].head), 1);
+}
+
 static void take_new(struct intake *in)
 {
     struct sg__feed *s = in->s;
@@ -222,8 +258,11 @@ static void take_new(struct intake *in)
     for (size_t i = 0; i < s->n; i += TAILS) {
         size_t n = s->n - i < TAILS ? s->n - i : TAILS;
         sg_store_tails(s->handle + i, s->since_ms + i, n, tails);
-        for (size_t k = 0; k < n; k++)
+        for (size_t k = 0; k < n; k++) {
+            if (k % SG__LANES == 0)
+                fetch_row(s, i + k + AHEAD);
             take_tail(in, i + k, &tails[k]);
+        }
     }
 }
 
@@ -355,6 +394,7 @@ static int load(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
         if (found.n)
             qsort(found.series, found.n, sizeof(*found.series), by_selected_id);
         clear_slots(s);
+        choose_width(s, found.n);
         if (s->by_id)
             memset(s->by_id, 0, (s->mask + 1) * sizeof(*s->by_id));
         s->used = 0;
@@ -393,7 +433,7 @@ static void fill_empty(struct intake *in)
             set_odd(s, i, tail.kind != SG_KIND_FLOAT || tail.time_ms > SG__TIME_MAX);
             if (in->q->ops->last(in->q, s->handle[i], INT64_MIN, INT64_MAX, &one)) {
                 s->since_ms[i] = one.time_ms;
-                s->newest[i] = one.v;
+                s->ring[i].newest = one.v;
             }
             continue;
         }
@@ -464,6 +504,7 @@ struct sg__feed *sg__feed_get(struct sg__catalog *c, const struct sg_expr *e)
     s->query = q;
     s->sel = &q->root->u.selector;
     s->refs = 1;
+    s->shift = SHIFT_MIN;
     s->next = *list;
     *list = s;
     return s;

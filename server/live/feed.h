@@ -5,10 +5,10 @@
  * which is the order of the ordinary engine, so that sums add up in the same order. Everything
  * here is a cache over the store: a series whose past changed is read anew.
  *
- * Rings are laid out in tiles of 8 slots. A row of a tile holds one sample of each slot, times in
- * one cache line, values in the next: series that are sampled together are appended and left behind
- * together, eight per miss. Samples are numbered per slot (ordinals); sample k of a slot lies in
- * row k modulo the rows of its tile. Staleness markers are not in the ring.
+ * Rings are laid out in tiles of 8 to 128 slots. A row of a tile holds one sample of each slot,
+ * times one cache line, values in the next: series that are sampled together are appended and left
+ * behind together, eight per miss. Samples are numbered per slot (ordinals); sample k of a slot
+ * lies in row k modulo the rows of its tile. Staleness markers are not in the ring.
  *
  * Engine thread only.
  */
@@ -19,7 +19,7 @@
 #include <streamgauge/promql.h>
 #include <streamgauge/store.h>
 
-#define SG__LANES 8u /* slots of a tile */
+#define SG__LANES 8u /* slots of the smallest tile: a cache line */
 #define SG__NO_ROW UINT32_MAX
 /* Times beyond are no exact doubles. */
 #define SG__TIME_MAX (INT64_C(1) << 52)
@@ -27,13 +27,16 @@
 struct sg__cursor;
 struct sg__catalog;
 
-struct sg__ring_row {
-    double t[SG__LANES]; /* ms; exact */
-    double v[SG__LANES];
-};
 struct sg__tile {
-    struct sg__ring_row *row;
+    double
+        *row; /* at the beginning of a cache line, inside raw; times, ms and exact, then values */
+    void *raw;
     uint32_t rows; /* a power of two, or 0 */
+};
+
+struct sg__ring {
+    double newest;        /* value of the newest sample taken in, markers included */
+    uint32_t first, head; /* ordinals kept: [first, head) */
 };
 
 struct sg__feed {
@@ -54,12 +57,12 @@ struct sg__feed {
     const void **handle;
     const struct sg_labels **labels; /* references; NULL: the slot is free */
     uint32_t *id, *row_of;
-    int64_t *since_ms;      /* of the newest sample taken in, markers included; INT64_MAX: free */
-    double *newest;         /* its value */
-    uint32_t *first, *head; /* ordinals in the ring: [first, head) */
-    uint8_t *odd_slot;      /* bool */
-    struct sg__tile *tile;  /* cap / SG__LANES */
-    uint32_t *free_slot;    /* slots to be used again */
+    int64_t *since_ms; /* of the newest sample taken in, markers included; INT64_MAX: free */
+    struct sg__ring *ring;
+    uint8_t *odd_slot;     /* bool */
+    struct sg__tile *tile; /* cap / SG__LANES */
+    uint32_t shift;      /* a tile has 1 << shift slots: the more, the fewer pages a tick touches */
+    uint32_t *free_slot; /* slots to be used again */
     size_t n_free;
     uint32_t *by_id; /* slot + 1 by id, open addressing; 0 free */
     size_t mask, used;
@@ -78,12 +81,13 @@ struct sg__feed {
 
 static inline double *sg__ring_t(const struct sg__feed *s, size_t slot, uint32_t ordinal)
 {
-    const struct sg__tile *tile = &s->tile[slot / SG__LANES];
-    return &tile->row[ordinal & (tile->rows - 1)].t[slot % SG__LANES];
+    const struct sg__tile *tile = &s->tile[slot >> s->shift];
+    size_t lanes = (size_t)1 << s->shift;
+    return tile->row + (ordinal & (tile->rows - 1)) * (2 * lanes) + (slot & (lanes - 1));
 }
 static inline double *sg__ring_v(const struct sg__feed *s, size_t slot, uint32_t ordinal)
 {
-    return sg__ring_t(s, slot, ordinal) + SG__LANES;
+    return sg__ring_t(s, slot, ordinal) + ((size_t)1 << s->shift);
 }
 
 /* Shares a selector with equal matchers. e: selector or range selector. NULL: cannot be had. */

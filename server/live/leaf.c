@@ -42,7 +42,7 @@ struct leaf {
 
 static inline uint32_t count(const struct sg__cursor *w, size_t i)
 {
-    return w->hi[i] - w->lo[i];
+    return w->cell[i].hi - w->cell[i].lo;
 }
 
 /* ---- newest samples ---- */
@@ -51,7 +51,7 @@ static void newest_of(struct leaf *l, size_t slot, int64_t lookback_ms, double *
                       uint64_t *present)
 {
     struct sg__feed *s = l->selector;
-    struct sg_sample one = {.time_ms = s->since_ms[slot], .v = s->newest[slot]};
+    struct sg_sample one = {.time_ms = s->since_ms[slot], .v = s->ring[slot].newest};
     bool there = one.time_ms > l->time_ms - lookback_ms;
     if (s->labels[slot] && one.time_ms > l->time_ms) /* from the future */
         there = l->q->ops->last(l->q, s->handle[slot], l->time_ms - lookback_ms, l->time_ms, &one);
@@ -76,28 +76,28 @@ static void add_drops(const struct sg__cursor *w, size_t slot, double *diff)
 }
 
 struct edges {
-    double from, until, range_s;
-    bool counter, per_second;
+    double from, until;
+    double divisor; /* 1 leaves every bit as it is */
+    bool counter;
 };
 
 /* The same steps as the ordinary engine's, as selects, so that it vectorises. */
 static inline double extrapolate(const struct edges *e, const struct sg__cursor *w, size_t i,
                                  double diff)
 {
-    double to_start = (w->first_t[i] - e->from) / 1000;
-    double to_end = (e->until - w->last_t[i]) / 1000;
-    double sampled = (w->last_t[i] - w->first_t[i]) / 1000;
-    double average = sampled / (double)(int32_t)(w->hi[i] - w->lo[i] - 1);
-    double threshold = average * 1.1, first = w->first_v[i];
-    to_start = to_start >= threshold ? average / 2 : to_start;
+    double to_start = (w->cell[i].first_t - e->from) / 1000;
+    double to_end = (e->until - w->cell[i].last_t) / 1000;
+    double sampled = (w->cell[i].last_t - w->cell[i].first_t) / 1000;
+    double average = sampled / (double)(int32_t)(w->cell[i].hi - w->cell[i].lo - 1);
+    double threshold = average * 1.1, half = average / 2, first = w->cell[i].first_v;
+    to_start = to_start >= threshold ? half : to_start;
     double to_zero = sampled * (first / diff);
     bool floored = e->counter & (diff > 0) & (first >= 0) & (to_zero < to_start);
     to_start = floored ? to_zero : to_start;
-    to_end = to_end >= threshold ? average / 2 : to_end;
+    to_end = to_end >= threshold ? half : to_end;
     double covered = sampled + to_start;
     covered += to_end;
-    double factor = covered / sampled;
-    factor = e->per_second ? factor / e->range_s : factor;
+    double factor = covered / sampled / e->divisor;
     return diff * factor;
 }
 
@@ -106,18 +106,17 @@ static void fn_rate(struct leaf *l, size_t from, size_t n, double *v, uint64_t *
     const struct sg__cursor *w = l->window;
     struct edges e = {.until = (double)w->until_ms,
                       .from = (double)(w->until_ms - w->range_ms),
-                      .range_s = (double)w->range_ms / 1000,
-                      .counter = l->fn != SG_FN_DELTA,
-                      .per_second = l->fn == SG_FN_RATE};
+                      .divisor = l->fn == SG_FN_RATE ? (double)w->range_ms / 1000 : 1,
+                      .counter = l->fn != SG_FN_DELTA};
     double diff[BLOCK];
     uint32_t drops = 0;
     for (size_t i = 0; i < n; i++) {
-        diff[i] = w->last_v[from + i] - w->first_v[from + i];
-        drops |= w->drops[from + i];
+        diff[i] = w->cell[from + i].last_v - w->cell[from + i].first_v;
+        drops |= w->cell[from + i].drops;
         present[i] = count(w, from + i) >= 2;
     }
     for (size_t i = 0; e.counter && drops && i < n; i++)
-        if (w->drops[from + i])
+        if (w->cell[from + i].drops)
             add_drops(w, from + i, &diff[i]);
     for (size_t i = 0; i < n; i++)
         v[i] = extrapolate(&e, w, from + i, diff[i]);
@@ -131,8 +130,9 @@ static void fn_last_two(struct leaf *l, size_t from, size_t n, double *v, uint64
         present[i] = count(w, slot) >= 2;
         if (!present[i])
             continue;
-        const double *at = sg__ring_t(w->selector, slot, w->hi[slot] - 2);
-        double last = w->last_v[slot], before = at[SG__LANES], interval = w->last_t[slot] - at[0];
+        uint32_t k = w->cell[slot].hi - 2;
+        double last = w->cell[slot].last_v, before = *sg__ring_v(w->selector, slot, k);
+        double interval = w->cell[slot].last_t - *sg__ring_t(w->selector, slot, k);
         v[i] = l->fn == SG_FN_IRATE && last < before ? last : last - before;
         if (l->fn == SG_FN_IRATE)
             v[i] /= interval / 1000;
@@ -152,19 +152,19 @@ static void fn_known(struct leaf *l, size_t from, size_t n, double *v, uint64_t 
     break
     switch (l->fn) {
     case SG_FN_CHANGES:
-        EACH((double)w->changes[from + i]);
+        EACH((double)w->cell[from + i].changes);
     case SG_FN_RESETS:
-        EACH((double)w->drops[from + i]);
+        EACH((double)w->cell[from + i].drops);
     case SG_FN_COUNT_OVER_TIME:
         EACH((double)count(w, from + i));
     case SG_FN_FIRST_OVER_TIME:
-        EACH(w->first_v[from + i]);
+        EACH(w->cell[from + i].first_v);
     case SG_FN_LAST_OVER_TIME:
-        EACH(w->last_v[from + i]);
+        EACH(w->cell[from + i].last_v);
     case SG_FN_TS_OF_FIRST_OVER_TIME:
-        EACH(w->first_t[from + i] / 1000);
+        EACH(w->cell[from + i].first_t / 1000);
     case SG_FN_TS_OF_LAST_OVER_TIME:
-        EACH(w->last_t[from + i] / 1000);
+        EACH(w->cell[from + i].last_t / 1000);
     default: /* present_over_time */
         EACH(1);
     }
@@ -181,7 +181,7 @@ static void fn_extreme(struct leaf *l, size_t from, size_t n, double *v, uint64_
         if (m->n)
             v[i] = times ? sg__mono_last(m) / 1000 : m->entry[m->at].v;
         else /* all are NaN; the last one is taken */
-            v[i] = times ? w->last_t[from + i] / 1000 : w->last_v[from + i];
+            v[i] = times ? w->cell[from + i].last_t / 1000 : w->cell[from + i].last_v;
     }
 }
 
@@ -190,7 +190,7 @@ static void fn_quantile(struct leaf *l, size_t from, size_t n, double *v, uint64
     const struct sg__cursor *w = l->window;
     for (size_t i = 0; i < n; i++) {
         present[i] = count(w, from + i) > 0;
-        v[i] = sg__sorted_quantile(&w->sorted[from + i], w->nans[from + i], l->arg[0]);
+        v[i] = sg__sorted_quantile(&w->sorted[from + i], w->cell[from + i].nans, l->arg[0]);
     }
 }
 
@@ -203,9 +203,8 @@ static bool recompute(struct leaf *l, size_t slot, double *ret)
     l->scratch_t = sg_grow(l->scratch_t, &l->cap_scratch_t, n, sizeof(*l->scratch_t));
     l->scratch_v = sg_grow(l->scratch_v, &l->cap_scratch, n, sizeof(*l->scratch_v));
     for (uint32_t k = 0; k < n; k++) {
-        const double *at = sg__ring_t(w->selector, slot, w->lo[slot] + k);
-        l->scratch_t[k] = (int64_t)at[0];
-        l->scratch_v[k] = at[SG__LANES];
+        l->scratch_t[k] = (int64_t)*sg__ring_t(w->selector, slot, w->cell[slot].lo + k);
+        l->scratch_v[k] = *sg__ring_v(w->selector, slot, w->cell[slot].lo + k);
     }
     struct sg_promql_window x = {.t = l->scratch_t,
                                  .v = l->scratch_v,
@@ -222,12 +221,13 @@ static void fn_recomputed(struct leaf *l, size_t from, size_t n, double *v, uint
     const struct sg__cursor *w = l->window;
     for (size_t i = 0; i < n; i++) {
         size_t slot = from + i;
-        bool same = !l->timed && l->seen_lo[slot] == w->lo[slot] && l->seen_hi[slot] == w->hi[slot];
+        bool same = !l->timed && l->seen_lo[slot] == w->cell[slot].lo &&
+                    l->seen_hi[slot] == w->cell[slot].hi;
         if (!same) {
             l->seen_v[slot] = 0;
             l->seen_there[slot] = count(w, slot) && recompute(l, slot, &l->seen_v[slot]);
-            l->seen_lo[slot] = w->lo[slot];
-            l->seen_hi[slot] = w->hi[slot];
+            l->seen_lo[slot] = w->cell[slot].lo;
+            l->seen_hi[slot] = w->cell[slot].hi;
         }
         v[i] = l->seen_v[slot];
         present[i] = l->seen_there[slot];
