@@ -1,6 +1,8 @@
 #include "pieces.h"
 
 #include <streamgauge/mem.h>
+#include <streamgauge/time.h>
+#include <time.h>
 
 #include "coder.h"
 #include "http.h"
@@ -36,8 +38,12 @@ struct sg__pieces {
 struct sg__pieces *sg__pieces_new(struct sg__request *q, enum sg__coding coding)
 {
     struct sg__pieces *p = sg_calloc(1, sizeof(*p));
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->room, NULL);
+    pthread_cond_init(&p->room, &attr);
+    pthread_condattr_destroy(&attr);
     p->refs = 1;
     p->request = q;
     p->coding = coding;
@@ -116,11 +122,23 @@ static void wake_edge(struct sg__pieces *p, struct sg__edge *edge)
     (void)sg__edge_tell(edge, &w->m, 0);
 }
 
+/* Under lock. Waits for room, but not for ever: a client that takes nothing keeps a thread of the
+ * pool, and there are few. */
+static void wait_for_room(struct sg__pieces *p, const struct sg__edge *edge)
+{
+    int64_t until_us = sg_mono_now_us() + edge->net->cfg.limits.body_grace_ms * 1000;
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+    int rc = 0;
+    while (p->bytes >= QUEUE_MAX && !p->canceled && rc == 0)
+        rc = pthread_cond_timedwait(&p->room, &p->lock, &until);
+    if (p->bytes >= QUEUE_MAX)
+        p->canceled = true;
+}
+
 static int append(struct sg__pieces *p, struct sg__edge *edge, struct piece *piece)
 {
     pthread_mutex_lock(&p->lock);
-    while (p->bytes >= QUEUE_MAX && !p->canceled)
-        pthread_cond_wait(&p->room, &p->lock);
+    wait_for_room(p, edge);
     bool canceled = p->canceled, tell = !canceled && !p->told;
     if (!canceled) {
         if (p->last)
@@ -178,10 +196,14 @@ static int send_out(struct sg__pieces *p, struct sg_net_exchange *x, bool last)
         atomic_store_explicit(&x->canceled, true, memory_order_relaxed);
         return SG_ECANCELED;
     }
-    if (!q->head_only && piece->data.len)
-        return append(p, q->edge, piece);
-    piece_free(piece);
-    return 0;
+    if (q->head_only || !piece->data.len) {
+        piece_free(piece);
+        return 0;
+    }
+    int rc = append(p, q->edge, piece);
+    if (rc < 0)
+        atomic_store_explicit(&x->canceled, true, memory_order_relaxed);
+    return rc;
 }
 
 int sg__pieces_more(struct sg_net_exchange *x)

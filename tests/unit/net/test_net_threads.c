@@ -42,7 +42,16 @@ static void slow_handler(void *ctx, struct sg_net_exchange *x)
     sg_buf_puts(&x->out, "}");
 }
 
-static struct sg_net_route routes[1];
+/* An answer that no socket's buffers hold. */
+static void endless_handler(void *ctx, struct sg_net_exchange *x)
+{
+    static const char text[64 * 1024];
+    (void)ctx;
+    for (int i = 0; i < 4096 && sg_net_exchange_flush(x) == 0; i++)
+        sg_buf_append(&x->out, text, sizeof(text));
+}
+
+static struct sg_net_route routes[2];
 static const struct sg_net_asset assets[] = {{.path = "/",
                                               .type = "text/html; charset=utf-8",
                                               .etag = "\"v1\"",
@@ -73,7 +82,10 @@ static struct fixture *make(unsigned edges)
                                       .handle = slow_handler,
                                       .ctx = f};
     f->cfg.routes = routes;
-    f->cfg.route_count = 1;
+    routes[1] = routes[0];
+    routes[1].path = "/endless";
+    routes[1].handle = endless_handler;
+    f->cfg.route_count = 2;
     f->cfg.assets = assets;
     f->cfg.asset_count = 1;
     fake_init(&f->engine, &f->cfg, 20, 3);
@@ -299,6 +311,27 @@ static void test_net__large_answer_to_a_head_in_pieces_comes_once(void **state)
     assert_true(has(got, "healthy\n"));
     assert_null(strstr(got, "end!"));
     close(fd);
+    stop(f);
+}
+
+/* As many as the pool has threads, and some: none of them reads. */
+static void test_net__who_reads_nothing_does_not_keep_the_pool(void **state)
+{
+    (void)state;
+    int fds[8];
+    struct fixture *f = make(1);
+    f->cfg.limits.body_grace_ms = 200;
+    start(f);
+    for (size_t i = 0; i < SG_ARRAY_LEN(fds); i++) {
+        fds[i] = dial(f);
+        say(fds[i], "GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    int fd = dial(f);
+    say(fd, "GET /slow/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(has(hear(fd, "}"), "200 OK"));
+    close(fd);
+    for (size_t i = 0; i < SG_ARRAY_LEN(fds); i++)
+        close(fds[i]);
     stop(f);
 }
 
@@ -693,6 +726,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_net__oversized_and_smuggled_requests_close),
         cmocka_unit_test(test_net__page_has_its_headers_and_tags),
         cmocka_unit_test(test_net__large_answer_to_a_head_in_pieces_comes_once),
+        cmocka_unit_test(test_net__who_reads_nothing_does_not_keep_the_pool),
         cmocka_unit_test(test_net__simple_websocket_gets_its_metric),
         cmocka_unit_test(test_net__binary_message_closes_with_1003),
         cmocka_unit_test(test_net__foreign_page_gets_no_websocket),
