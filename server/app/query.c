@@ -59,7 +59,7 @@ static void add_argument(struct sg_buf *b, const char *name, const char *value)
 static int ask(const struct options *o, const char *path, struct sg_str form, struct sg_buf *raw,
                json_t **ret, struct sg_error *reterr)
 {
-    struct sg_client_url url;
+    struct sg_client_url url = {0};
     struct sg_client *client = NULL;
     int rc = sg_client_url_parse(o->url, &url, reterr);
     if (rc == 0)
