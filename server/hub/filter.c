@@ -146,7 +146,8 @@ static int matchers(const json_t *json, struct sg__filter *f, struct sg_buf *tex
         int rc = add_matcher(one, f, reterr);
         if (rc < 0)
             return rc;
-        sg_buf_printf(text, "%s;", one);
+        /* With its length: no text of a matcher may read like another filter's. */
+        sg_buf_printf(text, "%zu:%s;", strlen(one), one);
     }
     return 0;
 }
@@ -172,6 +173,8 @@ int sg__filter_parse(const json_t *json, struct sg__filter *ret, struct sg_buf *
         if (rc < 0)
             break;
     }
+    if (rc == 0 && ret_text->failed) /* subscribers share by this text: it must be whole */
+        rc = sg_error_set(reterr, SG_ELIMIT, "filter: limit of %zu bytes passed", ret_text->max);
     if (rc < 0)
         sg__filter_deinit(ret);
     return rc;

@@ -460,6 +460,32 @@ static void test_session__a_slow_one_survives_a_stream_that_shrinks(void **state
     finish(f);
 }
 
+/* Filters are shared by their text; a matcher must not pass for a severity. */
+static void test_session__filters_that_look_alike_are_two(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    struct client_model c;
+    struct line l;
+    cm_init(&c, CM_WS);
+    line_open(&f->r, &l, &c, SG_WIRE_WS, SG_DIALECT_V1);
+    cm_expect(&f->c, "n");
+    cm_expect(&c, "n");
+    sg_session_start(f->l.session);
+    sg_session_start(l.session);
+    line_say(&f->l, "{\"action\":\"subscribe\",\"id\":\"n\",\"topic\":\"notifications\","
+                    "\"filter\":{\"severity\":\"info\"}}");
+    line_say(&l, "{\"action\":\"subscribe\",\"id\":\"n\",\"topic\":\"notifications\","
+                 "\"filter\":{\"matchers\":[\"severity=info\"]}}");
+    rig_note(&f->r, 1, "info"); /* that is no label of its */
+    rig_step(&f->r);
+    assert_int_equal(f->c.n_notes, 1);
+    assert_int_equal(c.n_notes, 0);
+    line_cut(&l);
+    cm_deinit(&c);
+    finish(f);
+}
+
 /* The id of the simple form is its expression: the limit on ids is not for it. */
 static void test_session__a_metric_may_be_longer_than_an_id(void **state)
 {
@@ -513,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_session__too_much_history_is_an_error_not_the_end),
         cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
         cmocka_unit_test(test_session__a_slow_one_survives_a_stream_that_shrinks),
+        cmocka_unit_test(test_session__filters_that_look_alike_are_two),
         cmocka_unit_test(test_session__a_metric_may_be_longer_than_an_id),
         cmocka_unit_test(test_session__a_token_without_read_ends_what_was_read),
     };
