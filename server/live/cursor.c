@@ -196,68 +196,95 @@ static void leave_states(struct sg__cursor *w, size_t slot, double t, double v)
         sg__sorted_remove(&w->sorted[slot], v);
 }
 
+/* What the loop over all slots looks at; by value, since a store through any pointer would make the
+ * compiler read all of it again. */
+struct moving {
+    const struct sg__tile *tile;
+    const struct sg__ring *ring;
+    uint32_t shift;
+    size_t lanes;
+    bool states; /* somebody asks for extremes or order */
+};
+
+static inline const double *row_at(const struct moving *m, size_t slot, uint32_t ordinal)
+{
+    const struct sg__tile *tile = &m->tile[slot >> m->shift];
+    return tile->row + (ordinal & (tile->rows - 1)) * (2 * m->lanes) + (slot & (m->lanes - 1));
+}
+
 static void enter_drop(struct sg__cursor *w, size_t slot, double t)
 {
     w->cell[slot].drops++;
     w->selector->catalog->bytes += sg__queue_push(&w->dropped[slot], t, w->cell[slot].last_v);
 }
 
-static inline void enter(struct sg__cursor *w, size_t slot)
+static inline void enter(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
+                         size_t slot)
 {
-    double t = w->cell[slot].next_t, v = *sg__ring_v(w->selector, slot, w->cell[slot].hi);
-    if (w->cell[slot].lo == w->cell[slot].hi) {
-        w->cell[slot].first_t = t;
-        w->cell[slot].first_v = v;
+    double t = c->next_t, v = row_at(m, slot, c->hi)[m->lanes];
+    if (SG_UNLIKELY(c->lo == c->hi)) {
+        c->first_t = t;
+        c->first_v = v;
     } else {
-        if (SG_UNLIKELY(v < w->cell[slot].last_v))
+        if (SG_UNLIKELY(v < c->last_v))
             enter_drop(w, slot, t);
-        w->cell[slot].changes += differ(v, w->cell[slot].last_v);
+        c->changes += differ(v, c->last_v);
     }
-    w->cell[slot].last_t = t;
-    w->cell[slot].last_v = v;
-    w->cell[slot].hi++;
-    w->cell[slot].next_t = next_time(w, slot);
-    enter_states(w, slot, t, v);
+    c->last_t = t;
+    c->last_v = v;
+    c->hi++;
+    c->next_t = c->hi == m->ring[slot].head ? INFINITY : *row_at(m, slot, c->hi);
+    if (SG_UNLIKELY(m->states || isnan(v)))
+        enter_states(w, slot, t, v);
 }
 
-static inline void leave(struct sg__cursor *w, size_t slot)
+static inline void leave(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
+                         size_t slot)
 {
-    leave_states(w, slot, w->cell[slot].first_t, w->cell[slot].first_v);
-    if (++w->cell[slot].lo == w->cell[slot].hi) {
-        w->cell[slot].first_t = INFINITY;
+    if (SG_UNLIKELY(m->states || isnan(c->first_v)))
+        leave_states(w, slot, c->first_t, c->first_v);
+    if (SG_UNLIKELY(++c->lo == c->hi)) {
+        c->first_t = INFINITY;
         return;
     }
-    double t = *sg__ring_t(w->selector, slot, w->cell[slot].lo);
-    double v = *sg__ring_v(w->selector, slot, w->cell[slot].lo);
-    if (SG_UNLIKELY(v < w->cell[slot].first_v)) {
-        w->cell[slot].drops--;
+    const double *at = row_at(m, slot, c->lo);
+    double t = at[0], v = at[m->lanes];
+    if (SG_UNLIKELY(v < c->first_v)) {
+        c->drops--;
         sg__queue_pop(&w->dropped[slot]);
     }
-    w->cell[slot].changes -= differ(v, w->cell[slot].first_v);
-    w->cell[slot].first_t = t;
-    w->cell[slot].first_v = v;
+    c->changes -= differ(v, c->first_v);
+    c->first_t = t;
+    c->first_v = v;
 }
 
 /* The row that is first when the oldest sample of a slot goes out. */
-static inline void fetch(const struct sg__cursor *w, size_t slot)
+static inline void fetch(const struct moving *m, const struct sg__cell *c, size_t slot)
 {
-    const struct sg__feed *s = w->selector;
-    if (slot >= s->n || !s->tile[slot >> s->shift].rows)
+    if (!m->tile[slot >> m->shift].rows)
         return;
-    __builtin_prefetch(sg__ring_t(s, slot, w->cell[slot].lo + 1));
-    __builtin_prefetch(sg__ring_v(s, slot, w->cell[slot].lo + 1));
+    const double *at = row_at(m, slot, c->lo + 1);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + m->lanes);
 }
 
 static void move(struct sg__cursor *w, double after, double until)
 {
-    size_t n = w->selector->n;
+    const struct sg__feed *s = w->selector;
+    const struct moving m = {.tile = s->tile,
+                             .ring = s->ring,
+                             .shift = s->shift,
+                             .lanes = (size_t)1 << s->shift,
+                             .states = w->mono[0] || w->mono[1] || w->sorted};
+    struct sg__cell *cell = w->cell;
+    size_t n = s->n;
     for (size_t i = 0; i < n; i++) {
-        if (i % SG__LANES == 0)
-            fetch(w, i + AHEAD);
-        while (w->cell[i].next_t <= until)
-            enter(w, i);
-        while (w->cell[i].first_t <= after)
-            leave(w, i);
+        if (i % SG__LANES == 0 && i + AHEAD < n)
+            fetch(&m, cell + i + AHEAD, i + AHEAD);
+        while (cell[i].next_t <= until)
+            enter(w, &m, cell + i, i);
+        while (cell[i].first_t <= after)
+            leave(w, &m, cell + i, i);
     }
 }
 

@@ -76,29 +76,68 @@ static void add_drops(const struct sg__cursor *w, size_t slot, double *diff)
 }
 
 struct edges {
-    double from, until;
-    double divisor; /* 1 leaves every bit as it is */
-    bool counter;
+    double from, until, range_s;
+    bool counter, per_second;
 };
 
-/* The same steps as the ordinary engine's, as selects, so that it vectorises. */
-static inline double extrapolate(const struct edges *e, const struct sg__cursor *w, size_t i,
-                                 double diff)
+/* Two series at a time; the width that every machine has. */
+typedef double pair __attribute__((vector_size(16)));
+typedef int64_t mask __attribute__((vector_size(16)));
+
+static inline pair choose(mask which, pair yes, pair no)
 {
-    double to_start = (w->cell[i].first_t - e->from) / 1000;
-    double to_end = (e->until - w->cell[i].last_t) / 1000;
-    double sampled = (w->cell[i].last_t - w->cell[i].first_t) / 1000;
-    double average = sampled / (double)(int32_t)(w->cell[i].hi - w->cell[i].lo - 1);
-    double threshold = average * 1.1, half = average / 2, first = w->cell[i].first_v;
-    to_start = to_start >= threshold ? half : to_start;
-    double to_zero = sampled * (first / diff);
-    bool floored = e->counter & (diff > 0) & (first >= 0) & (to_zero < to_start);
-    to_start = floored ? to_zero : to_start;
-    to_end = to_end >= threshold ? half : to_end;
-    double covered = sampled + to_start;
+    return (pair)((which & (mask)yes) | (~which & (mask)no));
+}
+
+/* The windows of a block, field by field. */
+struct gathered {
+    double first_t[BLOCK], last_t[BLOCK], first_v[BLOCK], diff[BLOCK], gaps[BLOCK];
+};
+
+/* The same steps as the ordinary engine's, as selects. */
+static inline pair extrapolate(const struct edges *e, const struct gathered *g, size_t i)
+{
+    pair first_t, last_t, first, diff, gaps;
+    memcpy(&first_t, g->first_t + i, sizeof(pair));
+    memcpy(&last_t, g->last_t + i, sizeof(pair));
+    memcpy(&first, g->first_v + i, sizeof(pair));
+    memcpy(&diff, g->diff + i, sizeof(pair));
+    memcpy(&gaps, g->gaps + i, sizeof(pair));
+    pair to_start = (first_t - e->from) / 1000.0, to_end = (e->until - last_t) / 1000.0;
+    pair sampled = (last_t - first_t) / 1000.0, average = sampled / gaps;
+    pair threshold = average * 1.1, half = average / 2.0;
+    to_start = choose((mask)(to_start >= threshold), half, to_start);
+    if (e->counter) {
+        pair to_zero = sampled * (first / diff);
+        mask floored = (mask)(diff > 0.0) & (mask)(first >= 0.0) & (mask)(to_zero < to_start);
+        to_start = choose(floored, to_zero, to_start);
+    }
+    to_end = choose((mask)(to_end >= threshold), half, to_end);
+    pair covered = sampled + to_start;
     covered += to_end;
-    double factor = covered / sampled / e->divisor;
+    pair factor = covered / sampled;
+    if (e->per_second)
+        factor /= e->range_s;
     return diff * factor;
+}
+
+static uint32_t gather(const struct sg__cursor *w, size_t from, size_t n, struct gathered *g)
+{
+    uint32_t drops = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct sg__cell *c = &w->cell[from + i];
+        g->first_t[i] = c->first_t;
+        g->last_t[i] = c->last_t;
+        g->first_v[i] = c->first_v;
+        g->diff[i] = c->last_v - c->first_v;
+        g->gaps[i] = (double)(int32_t)(c->hi - c->lo - 1);
+        drops |= c->drops;
+    }
+    if (n % 2) { /* nobody's neighbour */
+        g->first_t[n] = g->last_t[n] = g->first_v[n] = g->diff[n] = 0;
+        g->gaps[n] = 1;
+    }
+    return drops;
 }
 
 static void fn_rate(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
@@ -106,20 +145,22 @@ static void fn_rate(struct leaf *l, size_t from, size_t n, double *v, uint64_t *
     const struct sg__cursor *w = l->window;
     struct edges e = {.until = (double)w->until_ms,
                       .from = (double)(w->until_ms - w->range_ms),
-                      .divisor = l->fn == SG_FN_RATE ? (double)w->range_ms / 1000 : 1,
-                      .counter = l->fn != SG_FN_DELTA};
-    double diff[BLOCK];
-    uint32_t drops = 0;
-    for (size_t i = 0; i < n; i++) {
-        diff[i] = w->cell[from + i].last_v - w->cell[from + i].first_v;
-        drops |= w->cell[from + i].drops;
-        present[i] = count(w, from + i) >= 2;
-    }
+                      .range_s = (double)w->range_ms / 1000,
+                      .counter = l->fn != SG_FN_DELTA,
+                      .per_second = l->fn == SG_FN_RATE};
+    struct gathered g;
+    uint32_t drops = gather(w, from, n, &g);
     for (size_t i = 0; e.counter && drops && i < n; i++)
         if (w->cell[from + i].drops)
-            add_drops(w, from + i, &diff[i]);
+            add_drops(w, from + i, &g.diff[i]);
     for (size_t i = 0; i < n; i++)
-        v[i] = extrapolate(&e, w, from + i, diff[i]);
+        present[i] = g.gaps[i] >= 1;
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        pair x = extrapolate(&e, &g, i);
+        memcpy(v + i, &x, sizeof(x));
+    }
+    if (n % 2)
+        v[n - 1] = extrapolate(&e, &g, n - 1)[0];
 }
 
 static void fn_last_two(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
