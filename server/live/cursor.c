@@ -155,15 +155,6 @@ void sg__cursor_reset(struct sg__cursor *w, size_t slot)
         w->sorted[slot].n = 0;
 }
 
-void sg__cursor_evicted(struct sg__cursor *w, size_t slot)
-{
-    uint32_t first = w->selector->ring[slot].first;
-    if (w->cell[slot].hi + 1 != first) /* it had come in, so it has gone out again, too */
-        return;
-    w->cell[slot].lo = w->cell[slot].hi = first;
-    w->cell[slot].next_t = next_time(w, slot);
-}
-
 static inline bool differ(double a, double b)
 {
     return a != b && !(isnan(a) && isnan(b));

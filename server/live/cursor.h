@@ -72,8 +72,6 @@ int sg__cursor_advance(struct sg__cursor *w, int64_t time_ms);
 void sg__cursor_grow(struct sg__cursor *w, size_t cap);
 /* Empties a slot; what the ring holds from `first` on comes in at the next advance. */
 void sg__cursor_reset(struct sg__cursor *w, size_t slot);
-/* The sample before ordinal `first` left the ring. */
-void sg__cursor_evicted(struct sg__cursor *w, size_t slot);
 /* Samples up to this time are of no use to it any more. */
 static inline int64_t sg__cursor_needs_after(const struct sg__cursor *w)
 {

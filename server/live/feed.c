@@ -160,33 +160,40 @@ static int64_t useless_until(const struct sg__feed *s)
     return t;
 }
 
-static void make_room(struct sg__feed *s, size_t slot, int64_t useless_ms)
+/* Samples that every window has left behind make room for new ones. */
+static void make_room(struct sg__feed *s, size_t slot)
 {
-    if (s->ring[slot].first == s->ring[slot].head ||
-        *sg__ring_t(s, slot, s->ring[slot].first) > (double)useless_ms) {
-        grow_tile(s, slot);
-        return;
+    struct sg__ring *ring = &s->ring[slot];
+    uint32_t useless = ring->head - ring->first;
+    for (size_t i = 0; i < s->n_windows; i++) {
+        uint32_t left = s->windows[i]->cell[slot].lo - ring->first;
+        useless = left < useless ? left : useless;
     }
-    s->ring[slot].first++;
-    for (size_t i = 0; i < s->n_windows; i++)
-        sg__cursor_evicted(s->windows[i], slot);
+    ring->first += useless;
+    if (!useless)
+        grow_tile(s, slot);
 }
 
-static inline void push(struct sg__feed *s, size_t slot, int64_t t, double v, int64_t useless_ms)
+static inline void push(struct sg__feed *s, size_t slot, int64_t t, double v)
 {
-    struct sg__tile *tile = &s->tile[slot >> s->shift];
+    struct sg__ring *ring = &s->ring[slot];
+    struct sg__cursor **windows = s->windows;
+    size_t n = s->n_windows, lanes = (size_t)1 << s->shift;
     s->since_ms[slot] = t;
-    s->ring[slot].newest = v;
-    if (!s->n_windows || sg_is_stale(v))
+    ring->newest = v;
+    if (!n || SG_UNLIKELY(sg_is_stale(v)))
         return;
-    if (s->ring[slot].head - s->ring[slot].first == tile->rows)
-        make_room(s, slot, useless_ms);
-    double *at = sg__ring_t(s, slot, s->ring[slot].head++);
+    const struct sg__tile *tile = &s->tile[slot >> s->shift];
+    if (SG_UNLIKELY(ring->head - ring->first == tile->rows))
+        make_room(s, slot);
+    double *at = tile->row + (ring->head++ & (tile->rows - 1)) * (2 * lanes) + (slot & (lanes - 1));
     at[0] = (double)t;
-    at[(size_t)1 << s->shift] = v;
-    for (size_t i = 0; i < s->n_windows; i++)
-        if (s->windows[i]->cell[slot].next_t == (double)INFINITY)
-            s->windows[i]->cell[slot].next_t = (double)t;
+    at[lanes] = v;
+    for (size_t i = 0; i < n; i++) {
+        struct sg__cell *c = &windows[i]->cell[slot];
+        if (c->next_t == (double)INFINITY)
+            c->next_t = (double)t;
+    }
 }
 
 static void set_odd(struct sg__feed *s, size_t slot, bool odd)
@@ -224,7 +231,7 @@ static void read_slot(struct intake *in, size_t slot, int64_t after_ms)
     for (size_t i = 0; i < x->n; i++) {
         if (x->time_ms[i] > SG__TIME_MAX || x->time_ms[i] < -SG__TIME_MAX)
             set_odd(s, slot, true);
-        push(s, slot, x->time_ms[i], x->v[i], in->useless_ms);
+        push(s, slot, x->time_ms[i], x->v[i]);
     }
 }
 
@@ -237,7 +244,7 @@ static inline void take_tail(struct intake *in, size_t slot, const struct sg_tai
                     tail->time_ms < -SG__TIME_MAX))
         set_odd(s, slot, true);
     if (SG_LIKELY(tail->newer == 1))
-        push(s, slot, tail->time_ms, tail->v, in->useless_ms);
+        push(s, slot, tail->time_ms, tail->v);
     else
         read_slot(in, slot, s->since_ms[slot]);
 }
