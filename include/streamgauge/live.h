@@ -164,6 +164,7 @@ struct sg_live_stream_info {
     uint32_t number;
     int64_t interval_ms;
     uint32_t series, edges; /* slots in use; edges that want it */
+    uint32_t viewers;       /* subscriptions on all edges */
     uint64_t evaluations, eval_ns, last_ns, missed, errors;
     uint64_t samples; /* looked at by the last evaluation */
     bool failing;

@@ -19,6 +19,7 @@ struct sg_topic *sg_topic_new(uint32_t number, struct sg_str key, int64_t interv
     SG_ASSERT(key.n < UINT32_MAX);
     struct sg_topic *t = sg_alloc(sizeof(*t) + key.n + 1);
     atomic_init(&t->refs, 1);
+    atomic_init(&t->viewers, 0);
     t->number = number;
     t->interval_ms = interval_ms;
     t->key_len = (uint32_t)key.n;

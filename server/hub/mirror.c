@@ -57,11 +57,14 @@ void sg__mirror_set_topic(struct sg__mirror *m, struct sg_topic *topic)
 {
     if (m->topic) {
         sg__table_remove(&m->hub->mirrors_by_number, &m->by_number);
+        atomic_fetch_sub_explicit(&m->topic->viewers, m->n_subs, memory_order_relaxed);
         sg_topic_unref(m->topic);
     }
     m->topic = topic ? sg_topic_ref(topic) : NULL;
-    if (topic)
+    if (topic) {
         sg__table_add(&m->hub->mirrors_by_number, &m->by_number, topic->number);
+        atomic_fetch_add_explicit(&topic->viewers, m->n_subs, memory_order_relaxed);
+    }
 }
 
 /* ---- ring ---- */

@@ -137,6 +137,8 @@ static void add_sub(struct sg_session *s, struct sg__subscribe *spec, struct sg_
     sub->from_offset = spec->from_offset;
     sg_list_append(&m->subs, &sub->of_mirror);
     m->n_subs++;
+    if (m->topic)
+        atomic_fetch_add_explicit(&m->topic->viewers, 1, memory_order_relaxed);
     s->subs = sg_grow(s->subs, &s->cap_subs, (size_t)s->n_subs + 1, sizeof(*s->subs));
     s->subs[s->n_subs++] = sub;
     SG__STAT_ADD(s->hub, subscriptions, 1);

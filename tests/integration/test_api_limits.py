@@ -267,7 +267,7 @@ def test_streams_are_listed_with_their_cost(start):
             return [one for one in streams if one["evaluations"] >= 2]
 
         one = kit.eventually(listed, "the stream in the list")[0]
-    assert one["query"] == "sum(counted)" and one["interval"] == 200 and one["series"] == 1 and one["edges"] == 1
+    assert one["query"] == "sum(counted)" and one["interval"] == 200 and one["series"] == 1 and one["edges"] == 1 and one["viewers"] == 1
     assert one["missed"] >= 0 and not one["failing"] and one["evaluationTime"] > 0 and one["load"] > 0
 
 
