@@ -326,6 +326,7 @@ struct sg__piece {
 struct sg__pieces {
     struct sg__piece *at;
     size_t n, cap;
+    size_t bytes; /* of the frames; their text is some times that */
     bool inexact; /* something was merged or skipped: only the last event may carry an id */
     uint32_t conflated;
 };

@@ -19,7 +19,7 @@
 
 void sg__pieces_reset(struct sg__pieces *p)
 {
-    p->n = 0;
+    p->n = p->bytes = 0;
     p->inexact = false;
     p->conflated = 0;
 }
@@ -38,6 +38,7 @@ void sg__pieces_add(struct sg__pieces *p, uint64_t offset, const struct sg_frame
     piece->offset = offset;
     piece->frame = frame;
     piece->flavour = flavour;
+    p->bytes += frame ? frame->bytes : 0;
 }
 
 static void collect_notes(struct sg__pieces *p, struct sg__flavour *f, struct sg__place cursor)

@@ -170,6 +170,8 @@ void sg__session_drop_sub(struct sg_session *s, uint32_t i)
     sg_free(sub->id);
     sg_free(sub);
     m->n_subs--;
+    if (m->topic)
+        atomic_fetch_sub_explicit(&m->topic->viewers, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&s->hub->stats.subscriptions, 1, memory_order_relaxed);
     sg__mirror_release(m);
 }
@@ -298,17 +300,18 @@ static bool begin_v1(struct sg_session *s, struct sg__sub *sub, struct sg__piece
 }
 
 /* Brings a waiting subscription to life when its topic is there. */
-static void begin(struct sg_session *s, struct sg__sub *sub, struct sg__pieces *p)
+static bool begin(struct sg_session *s, struct sg__sub *sub, struct sg__pieces *p)
 {
     if (!sg__mirror_ready(sub->flavour->mirror))
-        return;
+        return false;
     if (sub->flavour->kind == SG__FLAVOUR_SIMPLE)
         begin_simple(sub, p);
     else if (!begin_v1(s, sub, p))
-        return;
+        return false;
     sub->state = SG__SUB_LIVE;
     sub->resume = false;
     sub->joined = s->hub->newest.seq;
+    return true;
 }
 
 /* What a live subscription has to tell since the session's cursors. */
@@ -330,8 +333,12 @@ static void collect_live(struct sg_session *s, struct sg__sub *sub, bool streams
     sg__pieces_collect(p, f, cursor, 1);
 }
 
+/* Subscriptions that wait come to life a few at a time: what a slow session is given at once lies
+ * in memory until it has taken it. */
 static void collect(struct sg_session *s, bool streams, struct sg__pieces *p)
 {
+    size_t budget = s->hub->limits.session_out_bytes / 4; /* text is about four times a frame */
+    uint32_t begun = 0;
     if (s->heartbeat_owed && s->hub->last_heartbeat)
         sg__pieces_add(p, 0, s->hub->last_heartbeat, NULL);
     s->heartbeat_owed = false;
@@ -340,8 +347,10 @@ static void collect(struct sg_session *s, bool streams, struct sg__pieces *p)
         struct sg__sub *sub = s->subs[i];
         bool by_group =
             grouped && (!s->gap_ms || sub->flavour->kind == SG__FLAVOUR_NOTES); /* is up to date */
-        if (sub->state == SG__SUB_WAITING)
-            begin(s, sub, p);
+        if (sub->state == SG__SUB_WAITING && begun && p->bytes > budget)
+            sg__session_attend(s);
+        else if (sub->state == SG__SUB_WAITING)
+            begun += begin(s, sub, p);
         else if (sub->state == SG__SUB_LIVE && !by_group)
             collect_live(s, sub, streams, p);
     }

@@ -460,6 +460,40 @@ static void test_session__a_slow_one_survives_a_stream_that_shrinks(void **state
     finish(f);
 }
 
+/* Many large streams at once: a slow session is given them one after the other, and has all in the
+ * end. */
+static void test_session__a_slow_one_begins_its_streams_by_and_by(void **state)
+{
+    (void)state;
+    enum { STREAMS = 40 };
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct sg_hub_options o;
+    char id[16];
+    rig_options(&f->r, &o);
+    o.limits.session_out_bytes = 16000;
+    rig_start(&f->r, &o);
+    cm_init(&f->c, CM_WS);
+    line_open(&f->r, &f->l, &f->c, SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    f->l.slow_percent = 100;
+    for (int i = 0; i < STREAMS; i++) {
+        snprintf(id, sizeof(id), "s%d", i);
+        memset(rig_topic(&f->r, id, 100)->present, true, RIG_SERIES);
+        line_subscribe(&f->l, id, id);
+    }
+    for (int i = 0; i < STREAMS; i++) {
+        rig_step(&f->r);
+        line_drain(&f->l);
+    }
+    for (int i = 0; i < STREAMS; i++) {
+        snprintf(id, sizeof(id), "s%d", i);
+        assert_null(rig_compare(&f->r, rig_topic(&f->r, id, 100), cm_find(&f->c, id)));
+        assert_int_equal(cm_find(&f->c, id)->fulls, 1);
+    }
+    assert_in_range(f->l.max_held, 1, 16000);
+    finish(f);
+}
+
 /* Filters are shared by their text; a matcher must not pass for a severity. */
 static void test_session__filters_that_look_alike_are_two(void **state)
 {
@@ -539,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_session__too_much_history_is_an_error_not_the_end),
         cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
         cmocka_unit_test(test_session__a_slow_one_survives_a_stream_that_shrinks),
+        cmocka_unit_test(test_session__a_slow_one_begins_its_streams_by_and_by),
         cmocka_unit_test(test_session__filters_that_look_alike_are_two),
         cmocka_unit_test(test_session__a_metric_may_be_longer_than_an_id),
         cmocka_unit_test(test_session__a_token_without_read_ends_what_was_read),
