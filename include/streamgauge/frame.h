@@ -49,8 +49,8 @@ struct sg_deflater;
 struct sg_topic {
     _Atomic uint32_t refs;
     _Atomic uint32_t viewers; /* subscriptions on all edges, for the operator; kept by the hubs */
-    uint32_t number;     /* `s` in messages; grows, never used again within an epoch */
-    int64_t interval_ms; /* 0: not periodic */
+    uint32_t number;          /* `s` in messages; grows, never used again within an epoch */
+    int64_t interval_ms;      /* 0: not periodic */
     uint32_t key_len;
     char key[]; /* canonical PromQL text, NUL-terminated */
 };
