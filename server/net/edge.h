@@ -162,6 +162,7 @@ struct sg_net {
     SSL_CTX *pair; /* certificate and key as last loaded; under lock */
     unsigned char ticket_keys[SG__TICKET_KEYS];
     atomic_uint connections, sessions;
+    atomic_size_t collected; /* bytes of bodies that are held whole */
     atomic_bool draining;
     pthread_mutex_t lock;
     pthread_cond_t changed;              /* an edge's state, or its last connection went */

@@ -42,6 +42,7 @@ void sg__request_free(struct sg__request *q)
     sg_buf_deinit(&q->x.out);
     sg_buf_deinit(&q->x.headers);
     sg__pieces_leave(q->pieces);
+    atomic_fetch_sub_explicit(&q->edge->net->collected, q->counted, memory_order_relaxed);
     if (q->inflating)
         sg_inflate_deinit(&q->inflate);
     sg_ingest_parser_free(q->parser);
@@ -170,16 +171,30 @@ void sg__http_begin_body(struct sg__conn *c, enum sg__sink sink, uint64_t max_by
     sg__conn_arm(c, e->net->cfg.limits.body_grace_ms);
 }
 
+bool sg__http_collect(struct sg__conn *c, const char *p, size_t n)
+{
+    struct sg__request *q = c->request;
+    struct sg_net *net = c->edge->net;
+    size_t before = atomic_fetch_add_explicit(&net->collected, n, memory_order_relaxed);
+    q->counted += n;
+    if (before + n > net->cfg.limits.max_collected)
+        sg__reply_error(c, 503, true, "too many bodies at once, try again later");
+    else if (sg_buf_append(&q->collected, p, n) == 0)
+        return true;
+    else if (n <= q->collected.max - q->collected.len)
+        sg__reply_error(c, 503, true, "no memory for the body, try again later");
+    else
+        sg__reply_error(c, 413, true, "body too large, at most %zu bytes are taken",
+                        q->collected.max);
+    return false;
+}
+
 /* False: the request was answered. */
 static bool to_sink(struct sg__conn *c, const char *p, size_t n)
 {
-    struct sg__request *q = c->request;
-    if (q->sink == SG__SINK_INGEST)
+    if (c->request->sink == SG__SINK_INGEST)
         return sg__ingest_data(c, p, n);
-    if (sg_buf_append(&q->collected, p, n) == 0)
-        return true;
-    sg__reply_error(c, 413, true, "body too large, at most %zu bytes are taken", q->collected.max);
-    return false;
+    return sg__http_collect(c, p, n);
 }
 
 static bool inflate_to_sink(struct sg__conn *c, const char *p, size_t n)

@@ -31,6 +31,7 @@ struct sg__request {
     struct sg_ingest_parser *parser;
     enum sg_remote_write_version message_version;
     struct sg_buf collected;
+    size_t counted; /* of collected, in net->collected */
 
     struct sg_buf owned; /* body of the answer, when it is ours */
     struct sg_str rest;  /* not sent yet */
@@ -57,6 +58,8 @@ struct sg__request *sg__request_of(struct sg__conn *c); /* made if need be */
 void sg__request_free(struct sg__request *q);
 /* Begins to take the body; limit on it as sent. Answers by itself when it is too large. */
 void sg__http_begin_body(struct sg__conn *c, enum sg__sink sink, uint64_t max_bytes);
+/* Keeps bytes of the body in q->collected. False: answered. */
+bool sg__http_collect(struct sg__conn *c, const char *p, size_t n);
 /* After an answer that came later: goes on with what the client sent meanwhile. */
 void sg__http_resume(struct sg__conn *c);
 

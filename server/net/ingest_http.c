@@ -214,12 +214,8 @@ static void answer(struct sg__conn *c)
 bool sg__ingest_data(struct sg__conn *c, const char *p, size_t n)
 {
     struct sg__request *q = c->request;
-    if (q->route->kind == SG__ROUTE_REMOTE_WRITE) {
-        if (sg_buf_append(&q->collected, p, n) == 0)
-            return true;
-        sg__reply_error(c, 503, true, "no memory for the body");
-        return false;
-    }
+    if (q->route->kind == SG__ROUTE_REMOTE_WRITE)
+        return sg__http_collect(c, p, n);
     if (sg_ingest_feed(q->parser, p, n) == 0)
         return true;
     answer(c); /* the queue is full: no use in taking the rest */

@@ -27,6 +27,7 @@ void sg_net_config_default(struct sg_net_config *cfg)
         .max_queue_bytes = 64 * 1024 * 1024,
         .max_body = 32 * 1024 * 1024,
         .max_inflated = 256 * 1024 * 1024,
+        .max_collected = 512 * 1024 * 1024,
         .head_ms = 10000,
         .keep_alive_ms = 75000,
         .body_grace_ms = 10000,
@@ -175,6 +176,8 @@ int sg_net_start(const struct sg_net_config *cfg, struct sg_net **ret, struct sg
     struct sg_net *net = sg_calloc(1, sizeof(*net));
     net->cfg = *cfg;
     net->edge_count = cfg->edges;
+    if (net->cfg.limits.max_collected < cfg->limits.max_body) /* one must be possible */
+        net->cfg.limits.max_collected = cfg->limits.max_body;
     net->http_source.name = "http";
     net->source = cfg->source ? cfg->source : &net->http_source;
     net->ports = sg_calloc(cfg->listen_count, sizeof(*net->ports));

@@ -314,6 +314,36 @@ static void test_net__large_answer_to_a_head_in_pieces_comes_once(void **state)
     stop(f);
 }
 
+/* Each body is small enough, all together are not: what many slow senders hold is bounded. */
+static void test_net__bodies_that_are_held_are_bounded_together(void **state)
+{
+    (void)state;
+    char body[901] = "";
+    struct fixture *f = make(1);
+    f->cfg.limits.max_body = 1000;
+    f->cfg.limits.max_collected = 1500;
+    memset(body, 'b', sizeof(body) - 1);
+    start(f);
+    int a = dial(f), b = dial(f);
+    say(a, "POST /slow/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 901\r\n\r\n");
+    say(a, body);
+    say(b, "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"); /* behind it, a's is there */
+    hear(b, "healthy\n");
+    say(b, "POST /slow/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 901\r\n\r\n");
+    say(b, body);
+    assert_true(has(hear(b, NULL), "503 "));
+    close(b);
+    say(a, "!");
+    assert_true(has(hear(a, "b!"), "200 OK"));
+    b = dial(f);
+    say(b, "POST /slow/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n");
+    say(b, body);
+    assert_true(has(hear(b, "bb\"}"), "200 OK"));
+    close(a);
+    close(b);
+    stop(f);
+}
+
 /* As many as the pool has threads, and some: none of them reads. */
 static void test_net__who_reads_nothing_does_not_keep_the_pool(void **state)
 {
@@ -726,6 +756,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_net__oversized_and_smuggled_requests_close),
         cmocka_unit_test(test_net__page_has_its_headers_and_tags),
         cmocka_unit_test(test_net__large_answer_to_a_head_in_pieces_comes_once),
+        cmocka_unit_test(test_net__bodies_that_are_held_are_bounded_together),
         cmocka_unit_test(test_net__who_reads_nothing_does_not_keep_the_pool),
         cmocka_unit_test(test_net__simple_websocket_gets_its_metric),
         cmocka_unit_test(test_net__binary_message_closes_with_1003),
