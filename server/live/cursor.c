@@ -259,8 +259,9 @@ static inline void fetch(const struct moving *m, const struct sg__cell *c, size_
     __builtin_prefetch(at + m->lanes);
 }
 
-static void move(struct sg__cursor *w, double after, double until)
+void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
 {
+    const double until = (double)w->until_ms, after = (double)(w->until_ms - w->range_ms);
     const struct sg__feed *s = w->selector;
     const struct moving m = {.tile = s->tile,
                              .ring = s->ring,
@@ -268,9 +269,8 @@ static void move(struct sg__cursor *w, double after, double until)
                              .lanes = (size_t)1 << s->shift,
                              .states = w->mono[0] || w->mono[1] || w->sorted};
     struct sg__cell *cell = w->cell;
-    size_t n = s->n;
-    for (size_t i = 0; i < n; i++) {
-        if (i % SG__LANES == 0 && i + AHEAD < n)
+    for (size_t i = from; i < from + n; i++) {
+        if (i % SG__LANES == 0 && i + AHEAD < s->n)
             fetch(&m, cell + i + AHEAD, i + AHEAD);
         while (cell[i].next_t <= until)
             enter(w, &m, cell + i, i);
@@ -279,12 +279,11 @@ static void move(struct sg__cursor *w, double after, double until)
     }
 }
 
-int sg__cursor_advance(struct sg__cursor *w, int64_t time_ms)
+int sg__cursor_begin(struct sg__cursor *w, int64_t time_ms, bool *ret_move)
 {
     struct sg__feed *s = w->selector;
     int64_t until = time_ms - w->offset_ms;
-    if (w->session == s->catalog->session && w->until_ms == until)
-        return 0;
+    *ret_move = w->session != s->catalog->session || w->until_ms != until || sg__feed_stale(s);
     if (until < w->until_ms) { /* it would have to go back */
         if (++w->behind > BEHIND_MAX)
             sg__feed_forget(s);
@@ -293,6 +292,5 @@ int sg__cursor_advance(struct sg__cursor *w, int64_t time_ms)
     w->behind = 0;
     w->until_ms = until;
     w->session = s->catalog->session;
-    move(w, (double)(until - w->range_ms), (double)until);
     return 0;
 }

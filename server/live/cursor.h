@@ -64,9 +64,10 @@ void sg__cursor_unref(struct sg__cursor *w); /* the selector stays */
 /* Asked for from now on; what is there is read anew. */
 void sg__cursor_want(struct sg__cursor *w, enum sg__extra extra);
 void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra);
-/* The window at an instant; the selector is up to date. SG_EUNSUPPORTED: it stands later already.
- */
-int sg__cursor_advance(struct sg__cursor *w, int64_t time_ms);
+/* Sets out for an instant; *ret_move: all slots are to be moved, block by block, after their feed's
+ * news. SG_EUNSUPPORTED: it stands later already. */
+int sg__cursor_begin(struct sg__cursor *w, int64_t time_ms, bool *ret_move);
+void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n);
 
 /* For the selector. */
 void sg__cursor_grow(struct sg__cursor *w, size_t cap);

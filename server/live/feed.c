@@ -7,7 +7,6 @@
 
 enum {
     ROWS_MIN = 8,
-    TAILS = 256,
     LINE = 64,
     AHEAD = 4 * SG__LANES,
     SHIFT_MIN = 3, /* SG__LANES */
@@ -216,15 +215,13 @@ static void empty_slot(struct sg__feed *s, size_t slot)
 struct intake {
     struct sg__feed *s;
     struct sg_querier *q;
-    struct sg_samples samples;
-    int64_t useless_ms;
 };
 
 /* Takes in all samples after `after_ms` that the slot does not have. */
 static void read_slot(struct intake *in, size_t slot, int64_t after_ms)
 {
     struct sg__feed *s = in->s;
-    struct sg_samples *x = &in->samples;
+    struct sg_samples *x = &s->samples;
     in->q->ops->read(in->q, s->handle[slot], after_ms, INT64_MAX, x);
     if (x->obj)
         set_odd(s, slot, true);
@@ -258,18 +255,16 @@ static inline void fetch_row(const struct sg__feed *s, size_t slot)
     __builtin_prefetch(sg__ring_v(s, slot, s->ring[slot].head), 1);
 }
 
-static void take_new(struct intake *in)
+void sg__feed_take(struct sg__feed *s, struct sg_querier *q, size_t from, size_t n)
 {
-    struct sg__feed *s = in->s;
-    struct sg_tail tails[TAILS];
-    for (size_t i = 0; i < s->n; i += TAILS) {
-        size_t n = s->n - i < TAILS ? s->n - i : TAILS;
-        sg_store_tails(s->handle + i, s->since_ms + i, n, tails);
-        for (size_t k = 0; k < n; k++) {
-            if (k % SG__LANES == 0)
-                fetch_row(s, i + k + AHEAD);
-            take_tail(in, i + k, &tails[k]);
-        }
+    struct intake in = {.s = s, .q = q};
+    struct sg_tail tails[SG__BLOCK];
+    SG_DCHECK(n <= SG__BLOCK);
+    sg_store_tails(s->handle + from, s->since_ms + from, n, tails);
+    for (size_t k = 0; k < n; k++) {
+        if (k % SG__LANES == 0)
+            fetch_row(s, from + k + AHEAD);
+        take_tail(&in, from + k, &tails[k]);
     }
 }
 
@@ -405,11 +400,14 @@ static int load(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
         if (s->by_id)
             memset(s->by_id, 0, (s->mask + 1) * sizeof(*s->by_id));
         s->used = 0;
-        for (size_t i = 0; i < s->n_windows; i++)
+        for (size_t i = 0; i < s->n_windows; i++) {
             s->windows[i]->until_ms = time_ms - s->windows[i]->offset_ms;
+            s->windows[i]->session = 0; /* it has to move */
+        }
         for (size_t i = 0; i < found.n; i++)
             add_slot(s, &found.series[i]);
         s->loaded = true;
+        s->session = 0; /* nothing has been taken in */
         s->reorder = true;
     }
     sg_selection_deinit(&found);
@@ -424,10 +422,10 @@ static void give_up(struct sg__feed *s)
 }
 
 /* A slot that is empty gets what windows need, or just the newest sample. */
-static void fill_empty(struct intake *in)
+static void fill_empty(struct sg__feed *s, struct sg_querier *q)
 {
-    struct sg__feed *s = in->s;
-    int64_t after = s->n_windows ? in->useless_ms : INT64_MIN;
+    struct intake in = {.s = s, .q = q};
+    int64_t after = s->n_windows ? useless_until(s) : INT64_MIN;
     for (size_t i = 0; i < s->n && !s->stopped; i++) {
         struct sg_tail tail;
         if (s->since_ms[i] != INT64_MIN)
@@ -438,36 +436,39 @@ static void fill_empty(struct intake *in)
         if (!s->n_windows || tail.time_ms <= after) { /* only an instant selector could want it */
             struct sg_sample one;
             set_odd(s, i, tail.kind != SG_KIND_FLOAT || tail.time_ms > SG__TIME_MAX);
-            if (in->q->ops->last(in->q, s->handle[i], INT64_MIN, INT64_MAX, &one)) {
+            if (q->ops->last(q, s->handle[i], INT64_MIN, INT64_MAX, &one)) {
                 s->since_ms[i] = one.time_ms;
                 s->ring[i].newest = one.v;
             }
             continue;
         }
-        read_slot(in, i, after);
+        read_slot(&in, i, after);
     }
 }
 
-int sg__feed_update(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
+bool sg__feed_stale(const struct sg__feed *s)
+{
+    return s->session != s->catalog->session;
+}
+
+int sg__feed_begin(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
 {
     struct sg__catalog *c = s->catalog;
     sg__catalog_sync(c);
-    if (s->stopped)
+    if (s->stopped || (!s->loaded && load(s, q, time_ms) < 0))
         return SG_EUNSUPPORTED;
-    if (s->session != c->session || !s->loaded) {
-        if (!s->loaded && load(s, q, time_ms) < 0)
-            return SG_EUNSUPPORTED;
-        struct intake in = {.s = s, .q = q, .useless_ms = useless_until(s)};
-        sg_samples_init(&in.samples);
-        fill_empty(&in);
-        take_new(&in);
-        sg_samples_deinit(&in.samples);
-        if (s->reorder)
-            make_rows(s);
-        s->session = c->session;
-        if (s->stopped)
-            give_up(s);
-    }
+    if (s->session != c->session)
+        fill_empty(s, q);
+    if (s->reorder)
+        make_rows(s);
+    return s->stopped ? sg__feed_end(s) : 0;
+}
+
+int sg__feed_end(struct sg__feed *s)
+{
+    s->session = s->catalog->session;
+    if (s->stopped)
+        give_up(s);
     return s->stopped || s->odd ? SG_EUNSUPPORTED : 0;
 }
 
@@ -512,6 +513,7 @@ struct sg__feed *sg__feed_get(struct sg__catalog *c, const struct sg_expr *e)
     s->sel = &q->root->u.selector;
     s->refs = 1;
     s->shift = SHIFT_MIN;
+    sg_samples_init(&s->samples);
     s->next = *list;
     *list = s;
     return s;
@@ -531,6 +533,7 @@ void sg__feed_unref(struct sg__feed *s)
 #define FREE(field) sg_free(s->field);
     PER_SLOT(FREE)
 #undef FREE
+    sg_samples_deinit(&s->samples);
     sg_free(s->tile);
     sg_free(s->by_id);
     sg_free(s->slot_of);

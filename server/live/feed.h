@@ -19,7 +19,8 @@
 #include <streamgauge/promql.h>
 #include <streamgauge/store.h>
 
-#define SG__LANES 8u /* slots of the smallest tile: a cache line */
+#define SG__LANES 8u  /* slots of the smallest tile: a cache line */
+#define SG__BLOCK 128 /* slots that are worked on at a time; even */
 #define SG__NO_ROW UINT32_MAX
 /* Times beyond are no exact doubles. */
 #define SG__TIME_MAX (INT64_C(1) << 52)
@@ -76,7 +77,7 @@ struct sg__feed {
 
     struct sg__cursor **windows;
     size_t n_windows, cap_windows;
-    uint64_t bytes;
+    struct sg_samples samples; /* scratch */
 };
 
 static inline double *sg__ring_t(const struct sg__feed *s, size_t slot, uint32_t ordinal)
@@ -93,8 +94,14 @@ static inline double *sg__ring_v(const struct sg__feed *s, size_t slot, uint32_t
 /* Shares a selector with equal matchers. e: selector or range selector. NULL: cannot be had. */
 struct sg__feed *sg__feed_get(struct sg__catalog *c, const struct sg_expr *e);
 void sg__feed_unref(struct sg__feed *s);
-/* Takes in what is new, once per session. SG_EUNSUPPORTED: the ordinary engine has to do it. */
-int sg__feed_update(struct sg__feed *s, struct sg_querier *q, int64_t time_ms);
+/* Brings slots and rows up to date. Then, where sg__feed_stale, every slot is to be taken in, in
+ * blocks, and sg__feed_end closes the round. So whoever works on a block finds it in the cache.
+ * SG_EUNSUPPORTED: the ordinary engine has to do it. */
+int sg__feed_begin(struct sg__feed *s, struct sg_querier *q, int64_t time_ms);
+bool sg__feed_stale(const struct sg__feed *s);
+/* New samples of slots [from, from + n), n <= SG__BLOCK. */
+void sg__feed_take(struct sg__feed *s, struct sg_querier *q, size_t from, size_t n);
+int sg__feed_end(struct sg__feed *s);
 /* Everything is to be read anew at the next update. */
 static inline void sg__feed_forget(struct sg__feed *s)
 {

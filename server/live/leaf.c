@@ -11,10 +11,8 @@
 
 #include "live/cursor.h"
 
-enum { BLOCK = 128 };
-
 struct leaf;
-/* Values of slots [from, from + n) into v and present, n <= BLOCK. */
+/* Values of slots [from, from + n) into v and present, n <= SG__BLOCK. */
 typedef void (*block_fn)(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present);
 
 struct leaf {
@@ -91,7 +89,8 @@ static inline pair choose(mask which, pair yes, pair no)
 
 /* The windows of a block, field by field. */
 struct gathered {
-    double first_t[BLOCK], last_t[BLOCK], first_v[BLOCK], diff[BLOCK], gaps[BLOCK];
+    double first_t[SG__BLOCK], last_t[SG__BLOCK], first_v[SG__BLOCK], diff[SG__BLOCK],
+        gaps[SG__BLOCK];
 };
 
 /* The same steps as the ordinary engine's, as selects. */
@@ -410,24 +409,36 @@ static void grow_output(struct leaf *l)
     l->cap = cap;
 }
 
-static void compute_all(struct leaf *l)
+static void compute_block(struct leaf *l, size_t from, size_t n)
 {
     const struct sg__feed *s = l->selector;
-    for (size_t from = 0; from < s->n; from += BLOCK) {
-        size_t n = s->n - from < BLOCK ? s->n - from : BLOCK;
-        double v[BLOCK];
-        uint64_t present[BLOCK];
-        if (s->identity) {
-            l->compute(l, from, n, l->v + from, l->present + from);
+    double v[SG__BLOCK];
+    uint64_t present[SG__BLOCK];
+    if (s->identity) {
+        l->compute(l, from, n, l->v + from, l->present + from);
+        return;
+    }
+    l->compute(l, from, n, v, present);
+    for (size_t i = 0; i < n; i++) {
+        if (!s->labels[from + i])
             continue;
-        }
-        l->compute(l, from, n, v, present);
-        for (size_t i = 0; i < n; i++) {
-            if (!s->labels[from + i])
-                continue;
-            l->v[s->row_of[from + i]] = v[i];
-            l->present[s->row_of[from + i]] = present[i];
-        }
+        l->v[s->row_of[from + i]] = v[i];
+        l->present[s->row_of[from + i]] = present[i];
+    }
+}
+
+/* News, window and values block by block: every slot is fetched once. */
+static void compute_all(struct leaf *l, bool move)
+{
+    struct sg__feed *s = l->selector;
+    bool take = sg__feed_stale(s);
+    for (size_t from = 0; from < s->n; from += SG__BLOCK) {
+        size_t n = s->n - from < SG__BLOCK ? s->n - from : SG__BLOCK;
+        if (take)
+            sg__feed_take(s, l->q, from, n);
+        if (move)
+            sg__cursor_move(l->window, from, n);
+        compute_block(l, from, n);
     }
 }
 
@@ -439,9 +450,10 @@ static int eval_leaf(void *ctx, void *leaf, struct sg_querier *q, int64_t time_m
     (void)ctx;
     if (time_ms > SG__TIME_MAX || time_ms < -SG__TIME_MAX)
         return SG_EUNSUPPORTED;
-    int rc = sg__feed_update(s, q, time_ms);
+    bool move = false;
+    int rc = sg__feed_begin(s, q, time_ms);
     if (rc == 0 && l->window)
-        rc = sg__cursor_advance(l->window, time_ms);
+        rc = sg__cursor_begin(l->window, time_ms, &move);
     if (rc < 0)
         return rc;
     grow_output(l);
@@ -450,7 +462,10 @@ static int eval_leaf(void *ctx, void *leaf, struct sg_querier *q, int64_t time_m
     l->q = q;
     l->arg[0] = arg[0];
     l->arg[1] = arg[1];
-    compute_all(l);
+    compute_all(l, move);
+    rc = sg__feed_end(s);
+    if (rc < 0)
+        return rc;
     *ret = (struct sg_promql_leaf_view){s->n_rows, s->version, s->row_labels, l->v, l->present};
     return 0;
 }
