@@ -101,13 +101,15 @@ bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_queri
 
 /* ---- a set of texts ---- */
 
-/* Names gathered before the repeated ones among them are dropped. */
+/* Names gathered before the repeated ones among them are dropped, the first time; then when they
+ * have doubled. */
 #define COMPACT_AT 65536
 
 struct texts {
     struct sg_buf bytes;
     struct sg_str *items; /* p is an offset into bytes + 1 until sorted */
     size_t n, cap;
+    size_t distinct; /* left by the last time the repeated ones were dropped */
 };
 
 static void texts_init(struct texts *t)
@@ -160,6 +162,7 @@ static void texts_compact(struct texts *t)
     for (size_t k = 0; k < t->n; k++)
         texts_add(&compact, t->items[k]);
     texts_deinit(t);
+    compact.distinct = compact.n;
     *t = compact;
 }
 
@@ -319,7 +322,7 @@ static void answer_names(struct listing *l, struct sg_querier *q, struct sg_sele
         const struct sg_labels *labels = sel->series[i].labels;
         for (uint32_t k = 0; k < labels->count; k++)
             texts_add(&t, sg_labels_at(labels, k).name);
-        if (t.n > COMPACT_AT)
+        if (t.n > COMPACT_AT + 2 * t.distinct)
             texts_compact(&t);
     }
     close_querier(q);
