@@ -116,7 +116,7 @@ void sg__cursor_want(struct sg__cursor *w, enum sg__extra extra)
     size_t cap = w->cap ? w->cap : 1;
     if (extra == SG__SORTED)
         w->sorted = sg_calloc(cap, sizeof(*w->sorted));
-    else
+    else if (extra != SG__CHANGES)
         w->mono[extra] = sg_calloc(cap, sizeof(*w->mono[extra]));
     sg__feed_forget(w->selector);
 }
@@ -127,7 +127,7 @@ void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra)
         return;
     if (extra == SG__SORTED)
         drop_sorted(w);
-    else
+    else if (extra != SG__CHANGES)
         drop_queues(w, &w->mono[extra]);
 }
 
@@ -194,7 +194,8 @@ struct moving {
     const struct sg__ring *ring;
     uint32_t shift;
     size_t lanes;
-    bool states; /* somebody asks for extremes or order */
+    bool states;  /* somebody asks for extremes or order */
+    bool changes; /* … for changes */
 };
 
 static inline const double *row_at(const struct moving *m, size_t slot, uint32_t ordinal)
@@ -219,20 +220,21 @@ static inline void enter(struct sg__cursor *w, const struct moving *m, struct sg
     } else {
         if (SG_UNLIKELY(v < c->last_v))
             enter_drop(w, slot, t);
-        c->changes += differ(v, c->last_v);
+        if (m->changes)
+            c->changes += differ(v, c->last_v);
     }
     c->last_t = t;
     c->last_v = v;
     c->hi++;
     c->next_t = c->hi == m->ring[slot].head ? INFINITY : *row_at(m, slot, c->hi);
-    if (SG_UNLIKELY(m->states || isnan(v)))
+    if (SG_UNLIKELY(m->states))
         enter_states(w, slot, t, v);
 }
 
 static inline void leave(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
                          size_t slot)
 {
-    if (SG_UNLIKELY(m->states || isnan(c->first_v)))
+    if (SG_UNLIKELY(m->states))
         leave_states(w, slot, c->first_t, c->first_v);
     if (SG_UNLIKELY(++c->lo == c->hi)) {
         c->first_t = INFINITY;
@@ -244,7 +246,8 @@ static inline void leave(struct sg__cursor *w, const struct moving *m, struct sg
         c->drops--;
         sg__queue_pop(&w->dropped[slot]);
     }
-    c->changes -= differ(v, c->first_v);
+    if (m->changes)
+        c->changes -= differ(v, c->first_v);
     c->first_t = t;
     c->first_v = v;
 }
@@ -267,7 +270,8 @@ void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
                              .ring = s->ring,
                              .shift = s->shift,
                              .lanes = (size_t)1 << s->shift,
-                             .states = w->mono[0] || w->mono[1] || w->sorted};
+                             .states = w->mono[0] || w->mono[1] || w->sorted,
+                             .changes = w->wanted[SG__CHANGES] > 0};
     struct sg__cell *cell = w->cell;
     for (size_t i = from; i < from + n; i++) {
         if (i % SG__LANES == 0 && i + AHEAD < s->n)

@@ -26,7 +26,7 @@ struct sg__sorted {
     uint32_t n, cap;
 };
 
-enum sg__extra { SG__MAX, SG__MIN, SG__SORTED, SG__EXTRAS };
+enum sg__extra { SG__MAX, SG__MIN, SG__SORTED, SG__CHANGES, SG__EXTRAS };
 
 /* What one slot's window is: a cache line. Arrays of each field would all want the same few places
  * of the cache. */
@@ -36,8 +36,9 @@ struct sg__cell {
     double next_t;    /* of the first sample behind the window; INFINITY: none */
     uint32_t lo, hi;  /* ordinals [lo, hi) are in */
     uint32_t drops;   /* neighbours of which the second is smaller */
-    uint32_t changes; /* neighbours that differ */
-    uint32_t nans, unused;
+    uint32_t changes; /* neighbours that differ, while somebody asks */
+    uint32_t nans;    /* while somebody asks for order */
+    uint32_t unused;
 };
 _Static_assert(sizeof(struct sg__cell) == 64, "a cell is one cache line");
 

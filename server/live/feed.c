@@ -206,6 +206,7 @@ static void empty_slot(struct sg__feed *s, size_t slot)
 {
     s->ring[slot].first = s->ring[slot].head;
     s->since_ms[slot] = INT64_MIN;
+    s->any_empty = true;
     s->ring[slot].newest = sg_stale_nan();
     set_odd(s, slot, false);
     for (size_t i = 0; i < s->n_windows; i++)
@@ -426,13 +427,18 @@ static void fill_empty(struct sg__feed *s, struct sg_querier *q)
 {
     struct intake in = {.s = s, .q = q};
     int64_t after = s->n_windows ? useless_until(s) : INT64_MIN;
+    if (!s->any_empty)
+        return;
+    s->any_empty = false;
     for (size_t i = 0; i < s->n && !s->stopped; i++) {
         struct sg_tail tail;
         if (s->since_ms[i] != INT64_MIN)
             continue;
         sg_store_tails(&s->handle[i], &s->since_ms[i], 1, &tail);
-        if (!tail.newer)
+        if (!tail.newer) {
+            s->any_empty = true;
             continue;
+        }
         if (!s->n_windows || tail.time_ms <= after) { /* only an instant selector could want it */
             struct sg_sample one;
             set_odd(s, i, tail.kind != SG_KIND_FLOAT || tail.time_ms > SG__TIME_MAX);

@@ -47,6 +47,7 @@ struct sg__feed {
     const struct sg_selector *sel;
     uint32_t refs;
     bool loaded;       /* slots are what the store has */
+    bool any_empty;    /* some slots have taken in nothing yet */
     bool reorder;      /* rows are to be made anew */
     bool stopped;      /* too much memory: not before it is loaded anew, which is never */
     uint64_t session;  /* in which samples were taken in last */

@@ -287,7 +287,7 @@ static const struct known {
     {SG_FN_DELTA, fn_rate, -1, false},
     {SG_FN_IRATE, fn_last_two, -1, false},
     {SG_FN_IDELTA, fn_last_two, -1, false},
-    {SG_FN_CHANGES, fn_known, -1, false},
+    {SG_FN_CHANGES, fn_known, SG__CHANGES, false},
     {SG_FN_RESETS, fn_known, -1, false},
     {SG_FN_COUNT_OVER_TIME, fn_known, -1, false},
     {SG_FN_PRESENT_OVER_TIME, fn_known, -1, false},

@@ -81,7 +81,8 @@ static void group_tails(const void *const *handle, const int64_t *since_ms, size
         if (block[i])
             fetch_points(block[i]);
     for (size_t i = 0; i < n; i++) {
-        ret[i] = (struct sg_tail){.time_ms = INT64_MIN};
+        ret[i].time_ms = INT64_MIN;
+        ret[i].newer = 0;
         if (block[i] && atomic_load_explicit(&block[i]->n, memory_order_relaxed))
             fill(handle[i], block[i], since_ms[i], &ret[i]);
     }
@@ -92,6 +93,8 @@ void sg_store_tails(const void *const *handle, const int64_t *since_ms, size_t n
 {
     for (size_t i = 0; i < n; i += GROUP) {
         size_t count = n - i < GROUP ? n - i : GROUP;
+        for (size_t k = i + count; k < n && k < i + 2 * GROUP; k++)
+            __builtin_prefetch(handle[k]);
         group_tails(handle + i, since_ms + i, count, ret + i);
     }
 }
