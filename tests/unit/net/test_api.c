@@ -308,7 +308,8 @@ static void test_streams__cost_of_each(void **state)
         get(*state, "/api/v1/streams"),
         "{\"status\":\"success\",\"data\":{\"streams\":[{\"stream\":3,\"query\":\"sum(m)\","
         "\"interval\":1000,\"viewers\":0,\"edges\":2,\"series\":1,\"samples\":7,"
-        "\"evaluations\":4,\"missed\":5,\"errors\":0,\"failing\":false,\"evaluationTime\":0.002000000,"
+        "\"evaluations\":4,\"missed\":5,\"errors\":0,\"failing\":false,\"evaluationTime\":0."
+        "002000000,"
         "\"evaluationTimeMean\":0.001000000,\"evaluationTimeTotal\":0.004000000,"
         "\"load\":0.001000}]}}");
 }
