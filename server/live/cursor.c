@@ -2,7 +2,7 @@
 #include "live/cursor.h"
 
 /* Slots ahead of which ring rows are fetched. */
-enum { AHEAD = 3 * SG__LANES };
+enum { AHEAD = 12 * SG__LANES };
 /* A window that is asked for earlier times again and again is taken back there. */
 enum { BEHIND_MAX = 4 };
 

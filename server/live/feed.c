@@ -8,9 +8,9 @@
 enum {
     ROWS_MIN = 8,
     LINE = 64,
-    AHEAD = 4 * SG__LANES,
+    AHEAD = 12 * SG__LANES,
     SHIFT_MIN = 3, /* SG__LANES */
-    SHIFT_MAX = 7,
+    SHIFT_MAX = 10,
 };
 
 /* ---- slots by id ---- */
@@ -260,7 +260,10 @@ void sg__feed_take(struct sg__feed *s, struct sg_querier *q, size_t from, size_t
 {
     struct intake in = {.s = s, .q = q};
     struct sg_tail tails[SG__BLOCK];
+    const struct sg__cell *cell = s->n_windows ? s->windows[0]->cell : NULL;
     SG_DCHECK(n <= SG__BLOCK);
+    for (size_t k = 0; cell && k < n; k++)
+        __builtin_prefetch(cell + from + k, 1);
     sg_store_tails(s->handle + from, s->since_ms + from, n, tails);
     for (size_t k = 0; k < n; k++) {
         if (k % SG__LANES == 0)

@@ -5,7 +5,7 @@
  * which is the order of the ordinary engine, so that sums add up in the same order. Everything
  * here is a cache over the store: a series whose past changed is read anew.
  *
- * Rings are laid out in tiles of 8 to 128 slots. A row of a tile holds one sample of each slot,
+ * Rings are laid out in tiles of 8 to 1024 slots. A row of a tile holds one sample of each slot,
  * times one cache line, values in the next: series that are sampled together are appended and left
  * behind together, eight per miss. Samples are numbered per slot (ordinals); sample k of a slot
  * lies in row k modulo the rows of its tile. Staleness markers are not in the ring.

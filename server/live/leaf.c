@@ -104,7 +104,7 @@ static inline pair extrapolate(const struct edges *e, const struct gathered *g, 
     memcpy(&gaps, g->gaps + i, sizeof(pair));
     pair to_start = (first_t - e->from) / 1000.0, to_end = (e->until - last_t) / 1000.0;
     pair sampled = (last_t - first_t) / 1000.0, average = sampled / gaps;
-    pair threshold = average * 1.1, half = average / 2.0;
+    pair threshold = average * 1.1, half = average * 0.5;
     to_start = choose((mask)(to_start >= threshold), half, to_start);
     if (e->counter) {
         pair to_zero = sampled * (first / diff);

@@ -24,7 +24,11 @@ struct sg_live {
     struct sg_live_stats stats;
     struct sg__stream **streams; /* in order of opening */
     size_t n_streams, cap_streams;
-    size_t turn; /* index the next tick starts with */
+    size_t turn;                        /* index the next tick starts with */
+    struct sg_promql_eval_options eval; /* the owner's, with our deadline */
+    uint64_t deadline_ns;               /* of the evaluation that runs; 0: none */
+    uint64_t spent_ns;                  /* on evaluations since the last tick began */
+    int64_t heavy_until_ms;             /* no heavy stream is evaluated before */
     int64_t heartbeat_due_ms;
     struct sg_topic *feed;
     uint64_t feed_prev;
@@ -74,14 +78,33 @@ void sg_live_options_default(struct sg_live_options *opt)
                                     .max_streams = 1000,
                                     .max_series = 10000,
                                     .budget_ns = 80 * 1000 * 1000,
+                                    .max_eval_ns = 1000 * 1000 * 1000,
                                     .max_window_bytes = UINT64_C(1) << 30};
+}
+
+static uint64_t clock_ns(const struct sg_live *l)
+{
+    return l->opt.hooks.clock_ns ? l->opt.hooks.clock_ns(l->opt.hooks.ctx) : 0;
+}
+
+/* What the evaluator asks from time to time. */
+static int past_deadline(void *ctx)
+{
+    const struct sg_live *l = ctx;
+    return l->deadline_ns && clock_ns(l) > l->deadline_ns ? SG_ETIMEOUT : 0;
 }
 
 static void start_catalog(struct sg_live *l)
 {
-    const struct sg_promql_eval_options *eval = l->opt.eval;
+    const struct sg_promql_eval_options *eval = &l->eval;
+    if (l->opt.eval)
+        l->eval = *l->opt.eval;
+    if (l->opt.hooks.clock_ns) {
+        l->eval.stop = past_deadline;
+        l->eval.stop_ctx = l;
+    }
     struct sg_promql_leaves leaves = sg__leaves(&l->catalog);
-    int64_t lookback_ms = eval && eval->lookback_ms > 0 ? eval->lookback_ms : SG_PROMQL_LOOKBACK_MS;
+    int64_t lookback_ms = eval->lookback_ms > 0 ? eval->lookback_ms : SG_PROMQL_LOOKBACK_MS;
     l->catalog = (struct sg__catalog){.store = l->opt.store,
                                       .session = 1,
                                       .lookback_ms = lookback_ms,
@@ -146,11 +169,6 @@ static void publish_take(struct sg_live *l, uint32_t edge, struct sg_frame *f)
     sg_frame_unref(f);
 }
 
-static uint64_t clock_ns(const struct sg_live *l)
-{
-    return l->opt.hooks.clock_ns ? l->opt.hooks.clock_ns(l->opt.hooks.ctx) : 0;
-}
-
 /* ---- opening and closing ---- */
 
 static struct sg__stream *find(const struct sg_live *l, struct sg_str key, int64_t interval_ms)
@@ -162,13 +180,36 @@ static struct sg__stream *find(const struct sg_live *l, struct sg_str key, int64
     return NULL;
 }
 
-static void evaluate(struct sg_live *l, struct sg__stream *s, struct sg_querier *q, int64_t tick_ms)
+/* A heavy stream takes its turn; while it is another's, a stream of unknown cost gets no more than
+ * the budget. */
+static void limit_time(struct sg_live *l, uint64_t before, int64_t now_ms)
+{
+    bool turn = now_ms >= l->heavy_until_ms || !l->opt.budget_ns;
+    uint64_t most = turn ? l->opt.max_eval_ns : l->opt.budget_ns;
+    l->deadline_ns = most ? before + most : 0;
+}
+
+static void weigh(struct sg_live *l, struct sg__stream *s, int64_t now_ms)
+{
+    s->heavy = l->opt.budget_ns && s->last_ns > l->opt.budget_ns / 2;
+    if (s->heavy)
+        l->heavy_until_ms = now_ms + (int64_t)(s->last_ns / (1000 * 1000)) * 4;
+    if (s->timed_out)
+        STAT_ADD(l, timeouts, 1);
+}
+
+static void evaluate(struct sg_live *l, struct sg__stream *s, struct sg_querier *q, int64_t tick_ms,
+                     int64_t now_ms)
 {
     uint64_t before = clock_ns(l), errors = s->errors;
+    limit_time(l, before, now_ms);
     publish_take(l, SG_ALL_EDGES, sg__stream_eval(s, q, tick_ms));
+    l->deadline_ns = 0;
     s->last_ns = clock_ns(l) - before;
     s->eval_ns += s->last_ns;
+    l->spent_ns += s->last_ns;
     s->next_ms = tick_ms + s->interval_ms;
+    weigh(l, s, now_ms);
     STAT_ADD(l, evaluations, 1);
     STAT_ADD(l, eval_ns, s->last_ns);
     STAT_ADD(l, eval_errors, s->errors - errors);
@@ -191,15 +232,17 @@ static int open_stream(struct sg_live *l, const struct sg_control *c, struct sg_
     return sg__stream_new(&so, sg_str_make(c->key, c->key_len), c->interval_ms, ret, reterr);
 }
 
-/* The first evaluation, at once. Without a querier the stream is simply due. */
+/* The first evaluation, at once. Without a querier, or when this tick's time is used up, the stream
+ * is simply due. */
 static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t now_ms)
 {
     struct sg_querier q = {0};
     s->next_ms = sg_time_align(now_ms, s->interval_ms);
-    if (l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
+    if ((l->opt.budget_ns && l->spent_ns >= l->opt.budget_ns) ||
+        l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
         return;
     begin_session(l);
-    evaluate(l, s, &q, s->next_ms);
+    evaluate(l, s, &q, s->next_ms, now_ms);
     q.ops->close(&q);
 }
 
@@ -283,8 +326,8 @@ static void tick_stream(struct sg_live *l, struct sg__stream *s, struct sg_queri
 {
     int64_t tick_ms = sg_time_align(now_ms, s->interval_ms);
     missed(l, s, (tick_ms - s->next_ms) / s->interval_ms);
-    if (in_budget) {
-        evaluate(l, s, q, tick_ms);
+    if (in_budget && (!s->heavy || now_ms >= l->heavy_until_ms)) {
+        evaluate(l, s, q, tick_ms, now_ms);
         return;
     }
     missed(l, s, 1);
@@ -297,6 +340,7 @@ static void evaluate_due(struct sg_live *l, int64_t now_ms)
     struct sg_querier q = {0};
     bool open = false, in_budget = true;
     uint64_t start = clock_ns(l);
+    l->spent_ns = 0;
     size_t first = l->n_streams ? l->turn % l->n_streams : 0;
     for (size_t k = 0; k < l->n_streams; k++) {
         size_t i = (first + k) % l->n_streams;
@@ -311,7 +355,10 @@ static void evaluate_due(struct sg_live *l, int64_t now_ms)
             in_budget = false;
             l->turn = i; /* the first to go without is the first next time */
         }
+        uint64_t evaluations = l->streams[i]->evaluations;
         tick_stream(l, l->streams[i], &q, now_ms, in_budget);
+        if (in_budget && l->streams[i]->heavy && l->streams[i]->evaluations > evaluations)
+            l->turn = i + 1; /* heavy streams take turns */
     }
     if (open)
         q.ops->close(&q);

@@ -72,6 +72,7 @@ struct sg_frame *sg__stream_eval(struct sg__stream *s, struct sg_querier *q, int
     s->evaluations++;
     int rc = sg_promql_graph_eval(s->root, q, tick_ms, &view, &err);
     s->samples = sg_promql_root_samples(s->root);
+    s->timed_out = rc == SG_ETIMEOUT;
     if (rc < 0) {
         sg_error_set(&err, (enum sg_errc)rc, "the evaluation failed");
         return failed(s, tick_ms, &err);

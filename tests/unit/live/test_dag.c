@@ -56,7 +56,7 @@ static void put(struct fixture *f, uint32_t id, int64_t time_ms, double v)
     (void)sg_store_append(sg_engine_get_store(f->engine), id, time_ms, v, f->now_ms, NULL);
 }
 
-static struct fixture *start(void)
+static struct fixture *start_with(uint64_t max_window_bytes)
 {
     struct fixture *f = sg_calloc(1, sizeof(*f));
     struct sg_engine_options o;
@@ -65,12 +65,19 @@ static struct fixture *start(void)
     o.live.hooks.ctx = f;
     o.live.linger_ms = 1;
     o.live.heartbeat_ms = 0;
+    if (max_window_bytes)
+        o.live.max_window_bytes = max_window_bytes;
     f->now_ms = T0;
     assert_int_equal(sg_engine_new(&o, &f->engine, NULL), 0);
     f->id[0] = intern(f, "m", "0");
     f->id[1] = intern(f, "m", "1");
     f->id[2] = intern(f, "n", "0");
     return f;
+}
+
+static struct fixture *start(void)
+{
+    return start_with(0);
 }
 
 static void finish(struct fixture *f)
@@ -287,6 +294,73 @@ static void test_window__histograms_are_left_to_the_ordinary_engine(void **state
     finish(f);
 }
 
+static void test_window__a_forgotten_journal_is_made_up_for(void **state)
+{
+    (void)state;
+    struct fixture *f = start();
+    want(f, "count_over_time(m{i=\"0\"}[5m])");
+    put(f, f->id[0], T0 + 900, 1);
+    tick(f);
+    for (int i = 0; i < 40000; i++)
+        put(f, f->id[1], f->now_ms - i, 1); /* all but one are late */
+    put(f, f->id[0], T0 + 800, 1);
+    tick(f);
+    assert_true(f->value == 2);
+    assert_int_equal(STAT(f, node_fallbacks), 0);
+    finish(f);
+}
+
+static void test_window__without_memory_every_tick_reads(void **state)
+{
+    (void)state;
+    struct fixture *f = start_with(1);
+    want(f, "count_over_time(m{i=\"0\"}[10s])");
+    for (int i = 1; i <= 12; i++) {
+        put(f, f->id[0], f->now_ms + 500, 1);
+        tick(f);
+        assert_true(f->value == (i < 10 ? i : 10));
+    }
+    assert_true(STAT(f, node_fallbacks) > 10);
+    assert_true(STAT(f, window_bytes) < 100000);
+    finish(f);
+}
+
+static void test_window__a_clock_that_steps_back_is_followed(void **state)
+{
+    (void)state;
+    struct fixture *f = start();
+    want(f, "count_over_time(m{i=\"0\"}[10s])");
+    for (int i = 0; i < 30; i++) {
+        put(f, f->id[0], f->now_ms + 500, 1);
+        tick(f);
+    }
+    f->now_ms = T0 + 5000;
+    for (int i = 0; i < 12; i++)
+        tick(f);
+    assert_true(f->value == 10);
+    unsigned long long fallbacks = STAT(f, node_fallbacks);
+    tick(f);
+    assert_int_equal(STAT(f, node_fallbacks), fallbacks);
+    finish(f);
+}
+
+static void test_window__functions_over_one_range_share_it(void **state)
+{
+    (void)state;
+    struct fixture *f = start();
+    want(f, "rate(m[10s])");
+    for (int i = 0; i < 10; i++) {
+        put(f, f->id[0], f->now_ms + 500, i);
+        tick(f);
+    }
+    unsigned long long bytes = STAT(f, window_bytes);
+    want(f, "increase(m[10s])");
+    want(f, "count_over_time(m[10s])");
+    tick(f);
+    assert_int_equal(STAT(f, window_bytes), bytes);
+    finish(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +374,10 @@ int main(void)
         cmocka_unit_test(test_window__a_late_sample_counts),
         cmocka_unit_test(test_window__births_come_in_between_the_others),
         cmocka_unit_test(test_window__samples_from_the_future_wait),
+        cmocka_unit_test(test_window__a_forgotten_journal_is_made_up_for),
+        cmocka_unit_test(test_window__without_memory_every_tick_reads),
+        cmocka_unit_test(test_window__a_clock_that_steps_back_is_followed),
+        cmocka_unit_test(test_window__functions_over_one_range_share_it),
         cmocka_unit_test(test_window__histograms_are_left_to_the_ordinary_engine),
     };
     return cmocka_run_group_tests_name("live/dag", tests, NULL, NULL);
