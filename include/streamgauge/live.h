@@ -110,6 +110,10 @@ struct sg_live_options {
     uint32_t max_series;   /* per stream; further ones are left out and counted; 10000 */
     uint64_t budget_ns; /* evaluation time per base tick; streams over it wait for their next tick;
                            0: none; 80 ms */
+    /* One evaluation; longer ones end with an error that the subscribers are told. 0: no limit; 1
+     * s. An evaluation that took more than half the budget is *heavy*: heavy ones together get a
+     * fifth of the thread's time, in turn. */
+    uint64_t max_eval_ns;
     const struct sg_promql_eval_options *eval; /* borrowed as long as sg_live; NULL: defaults */
     /* What open_querier opens, borrowed: windows over it are then kept up to date sample by sample
      * instead of being read at every tick. NULL: every tick reads. */
@@ -124,6 +128,7 @@ struct sg_live_stats {
     atomic_ullong evaluations, eval_ns; /* done; time they took */
     atomic_ullong eval_errors;
     atomic_ullong ticks_missed; /* ticks of streams that were never evaluated: overload or clock */
+    atomic_ullong timeouts;     /* evaluations ended by max_eval_ns */
     atomic_ullong over_budget;  /* streams put off because the tick's budget was used up */
     atomic_ullong
         series_left_out; /* beyond max_series, at the last evaluations, summed over streams */

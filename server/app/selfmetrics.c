@@ -74,6 +74,7 @@ static const struct row live_rows[] = {
     {"streamgauge_evaluation_seconds_total", NULL, "counter", "Time they took.", AT(eval_ns), 1e-9},
     {"streamgauge_evaluation_errors_total", NULL, "counter", "Evaluations that failed.", AT(eval_errors), 0},
     {"streamgauge_stream_ticks_missed_total", NULL, "counter", "Ticks of streams that were never evaluated.", AT(ticks_missed), 0},
+    {"streamgauge_evaluation_timeouts_total", NULL, "counter", "Evaluations of streams ended because they took too long.", AT(timeouts), 0},
     {"streamgauge_streams_over_budget_total", NULL, "counter", "Streams put off because a tick's time was used up.", AT(over_budget), 0},
     {"streamgauge_stream_series_left_out", NULL, "gauge", "Series beyond the limit of their stream.", AT(series_left_out), 0},
     {"streamgauge_frames_total", NULL, "counter", "Frames published.", AT(frames), 0},

@@ -329,6 +329,54 @@ static void test_live__over_budget_waits_its_turn_and_is_counted(void **state)
     finish(f);
 }
 
+#define MS 1000000u
+
+static void test_live__heavy_streams_take_turns_and_leave_time_to_others(void **state)
+{
+    (void)state;
+    struct fixture *f = start(NULL);
+    want(f, "m{i!=\"a\"}", 100, T0);
+    want(f, "m{i!=\"b\"}", 100, T0);
+    f->cost_ns = 60 * MS; /* above half the budget, below the budget */
+    uint64_t before = STAT(f, evaluations);
+    for (int tick = 1; tick <= 100; tick++)
+        sg_live_tick(f->live, T0 + tick * 100);
+    /* 10 s at a fifth of the time for 60 ms each: not the 200 evaluations they asked for. */
+    assert_in_range(STAT(f, evaluations) - before, 20, 60);
+    int64_t newest[3] = {0};
+    for (size_t i = 0; i < f->n; i++)
+        newest[f->frames[i]->topic->number] = f->frames[i]->time_ms;
+    assert_true(newest[1] > T0 + 8000 && newest[2] > T0 + 8000);
+    /* Cheap again: every tick. */
+    f->cost_ns = 0;
+    for (int tick = 101; tick <= 120; tick++)
+        sg_live_tick(f->live, T0 + tick * 100);
+    before = STAT(f, evaluations);
+    for (int tick = 121; tick <= 130; tick++)
+        sg_live_tick(f->live, T0 + tick * 100);
+    assert_int_equal(STAT(f, evaluations) - before, 20);
+    finish(f);
+}
+
+static void test_live__an_evaluation_without_end_is_ended(void **state)
+{
+    (void)state;
+    struct fixture *f = start(NULL);
+    f->cost_ns = 1200 * MS; /* for the evaluator the clock has passed the limit when it looks */
+    want(f, "max_over_time(sum(m)[1h:1s]) + min_over_time(sum(m)[1h:1s])", 100, T0);
+    assert_int_equal(STAT(f, timeouts), 1);
+    assert_non_null(f->frames[f->n - 1]->error);
+    assert_int_equal(f->frames[f->n - 1]->error->code, SG_ETIMEOUT);
+    /* Others that open in the same tick wait for the next one. */
+    uint64_t before = STAT(f, evaluations);
+    f->cost_ns = 0;
+    want(f, "m", 100, T0);
+    assert_int_equal(STAT(f, evaluations), before);
+    sg_live_tick(f->live, T0 + 100);
+    assert_int_equal(STAT(f, evaluations), before + 1);
+    finish(f);
+}
+
 static void test_live__an_evaluation_error_is_told_once_and_ended(void **state)
 {
     (void)state;
@@ -448,6 +496,8 @@ int main(void)
         cmocka_unit_test(test_live__nobody_left_lingers_then_closes),
         cmocka_unit_test(test_live__coming_back_in_time_ends_the_linger),
         cmocka_unit_test(test_live__over_budget_waits_its_turn_and_is_counted),
+        cmocka_unit_test(test_live__heavy_streams_take_turns_and_leave_time_to_others),
+        cmocka_unit_test(test_live__an_evaluation_without_end_is_ended),
         cmocka_unit_test(test_live__an_evaluation_error_is_told_once_and_ended),
         cmocka_unit_test(test_live__a_scalar_is_one_series_without_labels),
         cmocka_unit_test(test_live__without_a_querier_what_is_due_stays_due),
