@@ -91,6 +91,18 @@ static void drop_sorted(struct sg__cursor *w)
     w->sorted = NULL;
 }
 
+void sg__cursor_release(struct sg__cursor *w)
+{
+    w->selector->catalog->bytes -= sg__cursor_bytes(w);
+    drop_queues(w, &w->mono[SG__MAX]);
+    drop_queues(w, &w->mono[SG__MIN]);
+    drop_queues(w, &w->dropped);
+    drop_sorted(w);
+    sg_free(w->raw);
+    w->raw = w->cell = NULL;
+    w->cap = 0;
+}
+
 void sg__cursor_unref(struct sg__cursor *w)
 {
     struct sg__feed *s = w->selector;
@@ -100,12 +112,7 @@ void sg__cursor_unref(struct sg__cursor *w)
     while (s->windows[at] != w)
         at++;
     s->windows[at] = s->windows[--s->n_windows];
-    s->catalog->bytes -= sg__cursor_bytes(w);
-    drop_queues(w, &w->mono[SG__MAX]);
-    drop_queues(w, &w->mono[SG__MIN]);
-    drop_queues(w, &w->dropped);
-    drop_sorted(w);
-    sg_free(w->raw);
+    sg__cursor_release(w);
     sg_free(w);
 }
 

@@ -71,6 +71,8 @@ int sg__cursor_begin(struct sg__cursor *w, int64_t time_ms, bool *ret_move);
 void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n);
 
 /* For the selector. */
+/* Gives all memory of slots back; the cursor can only be freed then. */
+void sg__cursor_release(struct sg__cursor *w);
 void sg__cursor_grow(struct sg__cursor *w, size_t cap);
 /* Empties a slot; what the ring holds from `first` on comes in at the next advance. */
 void sg__cursor_reset(struct sg__cursor *w, size_t slot);

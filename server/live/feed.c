@@ -422,6 +422,8 @@ static void give_up(struct sg__feed *s)
 {
     free_rings(s);
     clear_slots(s);
+    for (size_t i = 0; i < s->n_windows; i++)
+        sg__cursor_release(s->windows[i]);
     s->loaded = false;
 }
 
@@ -476,7 +478,8 @@ int sg__feed_begin(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
 int sg__feed_end(struct sg__feed *s)
 {
     s->session = s->catalog->session;
-    if (s->stopped)
+    s->stopped |= s->catalog->bytes > s->catalog->max_bytes;
+    if (s->stopped && s->loaded)
         give_up(s);
     return s->stopped || s->odd ? SG_EUNSUPPORTED : 0;
 }

@@ -399,7 +399,9 @@ static struct world *world_new(uint64_t seed)
     w->source.name = "test";
     w->source.stale_after_ms = 4000;
     sg_engine_options_default(&o);
-    o.store.retention_ms = seed % 2 ? 60000 : 200000;
+    o.store.retention_ms = seed % 4 == 0 ? 20000 : seed % 4 == 1 ? 60000 : 200000;
+    if (seed % 4 == 2)
+        o.live.max_window_bytes = 250000;
     o.store.out_of_order_ms = 40000;
     o.store.idle_expiry_ms = 20000;
     o.live.hooks.publish = publish;
