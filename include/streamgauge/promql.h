@@ -155,7 +155,10 @@ struct sg_promql_root;
 /* What a provider of leaves gave for one instant: borrowed until the leaf's next eval or close. */
 struct sg_promql_leaf_view {
     size_t n;
-    uint64_t version;                      /* of the rows; never 0; unique within the leaf */
+    uint64_t version; /* of the rows; never 0; unique within the leaf */
+    /* The version whose rows, extends_n of them, come first here; 0: nothing is known. */
+    uint64_t extends;
+    size_t extends_n;
     const struct sg_labels *const *labels; /* of the series, metric names included, in order of
                                               their ids */
     double *v;                             /* n values, at least one even when n is 0 */

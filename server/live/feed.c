@@ -111,6 +111,7 @@ static void clear_slots(struct sg__feed *s)
         s->ring[i].first = s->ring[i].head;
     }
     s->n = s->n_free = s->n_rows = s->odd = 0;
+    s->only_births = false;
 }
 
 /* Tiles as wide as the selector deserves. */
@@ -333,6 +334,7 @@ void sg__feed_expired(struct sg__feed *s, uint32_t id)
     s->free_slot[s->n_free++] = (uint32_t)slot;
     remove_id(s, id);
     s->reorder = true;
+    s->only_births = false;
 }
 
 void sg__feed_past(struct sg__feed *s, uint32_t id, int64_t time_ms)
@@ -363,6 +365,8 @@ static void make_rows(struct sg__feed *s)
         s->slot_of = sg_realloc(s->slot_of, s->cap_rows * sizeof(*s->slot_of));
         s->row_labels = sg_realloc(s->row_labels, s->cap_rows * sizeof(*s->row_labels));
     }
+    size_t before = s->n_rows;
+    uint32_t last = before ? s->slot_of[before - 1] : 0;
     s->n_rows = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (!s->labels[i])
@@ -378,8 +382,14 @@ static void make_rows(struct sg__feed *s)
         s->row_labels[i] = s->labels[s->slot_of[i]];
         s->identity &= s->slot_of[i] == i;
     }
+    /* All rows from before are there, in order; when the last is where it was, new ones follow. */
+    bool extended =
+        s->only_births && before && before <= s->n_rows && s->slot_of[before - 1] == last;
+    s->extends = extended ? s->version : 0;
+    s->extends_n = before;
     s->version++;
     s->reorder = false;
+    s->only_births = true;
 }
 
 /* ---- update ---- */

@@ -74,7 +74,10 @@ struct sg__feed {
     uint32_t *slot_of;
     const struct sg_labels **row_labels; /* borrowed from the slots */
     uint64_t version;
-    bool identity; /* row i is slot i */
+    uint64_t extends; /* version whose rows are the first extends_n of these; 0: none */
+    size_t extends_n;
+    bool only_births; /* since the rows were made */
+    bool identity;    /* row i is slot i */
 
     struct sg__cursor **windows;
     size_t n_windows, cap_windows;

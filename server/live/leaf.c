@@ -466,7 +466,13 @@ static int eval_leaf(void *ctx, void *leaf, struct sg_querier *q, int64_t time_m
     rc = sg__feed_end(s);
     if (rc < 0)
         return rc;
-    *ret = (struct sg_promql_leaf_view){s->n_rows, s->version, s->row_labels, l->v, l->present};
+    *ret = (struct sg_promql_leaf_view){.n = s->n_rows,
+                                        .version = s->version,
+                                        .extends = s->extends,
+                                        .extends_n = s->extends_n,
+                                        .labels = s->row_labels,
+                                        .v = l->v,
+                                        .present = l->present};
     return 0;
 }
 

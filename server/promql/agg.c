@@ -328,8 +328,10 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < n->n_child; i++)
         rc = sg__compute(p, n->child[i], s);
-    if (rc == 0 && sg__groups_update(&st->groups, input(n)->rows, &n->own_rows) &&
-        (rc = sg__rows_done(p, n)) < 0)
+    bool changed = false;
+    if (rc == 0 && !sg__groups_extend(&st->groups, input(n)->rows, &n->own_rows, &changed))
+        changed = sg__groups_update(&st->groups, input(n)->rows, &n->own_rows);
+    if (rc == 0 && changed && (rc = sg__rows_done(p, n)) < 0)
         st->groups.version = 0;
     if (rc == 0)
         rc = sg__cols_reset(p, n, n->rows->n, s->k);

@@ -46,6 +46,28 @@ bool sg__groups_update(struct sg__groups *g, const struct sg__rows *in, struct s
     return true;
 }
 
+bool sg__groups_extend(struct sg__groups *g, const struct sg__rows *in, struct sg__rows *rows,
+                       bool *ret_new)
+{
+    if (!g->version || in->extends != g->version || !rows->version)
+        return false;
+    size_t before = rows->n;
+    g->version = in->version;
+    g->of = sg_grow(g->of, &g->cap, in->n + 1, sizeof(*g->of));
+    struct sg__intern set;
+    sg__intern_init(&set, rows->n);
+    sg__intern_load(&set, rows);
+    for (size_t i = in->extends_n; i < in->n; i++)
+        g->of[i] = sg__intern_row_take(&set, rows, sg__group_labels(g, in->labels[i]), in->drop[i]);
+    sg__intern_deinit(&set);
+    *ret_new = rows->n > before;
+    if (*ret_new) {
+        rows->extends = rows->version;
+        rows->extends_n = before;
+    }
+    return true;
+}
+
 void sg__groups_deinit(struct sg__groups *g)
 {
     sg_free(g->of);

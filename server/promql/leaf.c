@@ -29,9 +29,16 @@ static void take_rows(struct sg_promql_plan *p, struct state *st,
 {
     if (st->version == view->version)
         return;
+    size_t from = 0;
+    if (view->extends && view->extends == st->version && view->extends_n == st->rows.n) {
+        from = st->rows.n;
+        st->rows.extends = st->rows.version;
+        st->rows.extends_n = from;
+    } else {
+        sg__rows_clear(&st->rows);
+    }
     st->version = view->version;
-    sg__rows_clear(&st->rows);
-    for (size_t i = 0; i < view->n; i++)
+    for (size_t i = from; i < view->n; i++)
         sg__rows_add_take(&st->rows, sg_labels_ref(view->labels[i]), false);
     st->rows.version = ++p->next_version;
 }

@@ -49,6 +49,10 @@ struct sg__rows {
     bool *drop; /* delayed_names: the metric name goes at the end of the query */
     size_t n, cap, drop_cap;
     uint64_t version; /* differs whenever labels or their order differ; unique within the plan */
+    /* The first extends_n rows are those of the version `extends`; 0: nothing is known. So what
+     * hangs on rows need only look at new ones after births. */
+    uint64_t extends;
+    size_t extends_n;
 };
 
 /* The steps a node is asked for: [first, first + k) of the `total` steps that start at start_ms. */
@@ -279,6 +283,8 @@ struct sg__intern {
 };
 void sg__intern_init(struct sg__intern *in, size_t expected);
 void sg__intern_deinit(struct sg__intern *in);
+/* All rows that are there already. */
+void sg__intern_load(struct sg__intern *in, const struct sg__rows *r);
 /* Index of the row with these labels, added if there was none. Takes the reference. */
 uint32_t sg__intern_row_take(struct sg__intern *in, struct sg__rows *r,
                              const struct sg_labels *labels, bool drop);
@@ -477,6 +483,10 @@ int sg__groups_init(struct sg_promql_plan *p, struct sg__groups *g, const struct
                     struct sg_str extra);
 /* Rebuilds groups and their labels (into rows) when the input rows are new: true then. */
 bool sg__groups_update(struct sg__groups *g, const struct sg__rows *in, struct sg__rows *rows);
+/* When the input only has rows more: finds the groups of those. False: it does not, update.
+ * *ret_new: there are new groups. */
+bool sg__groups_extend(struct sg__groups *g, const struct sg__rows *in, struct sg__rows *rows,
+                       bool *ret_new);
 /* Labels of the group that a set of labels belongs to. Returns owned. */
 const struct sg_labels *sg__group_labels(const struct sg__groups *g, const struct sg_labels *l);
 void sg__groups_deinit(struct sg__groups *g);

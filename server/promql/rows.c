@@ -6,6 +6,7 @@ void sg__rows_clear(struct sg__rows *r)
     for (size_t i = 0; i < r->n; i++)
         sg_labels_unref(r->labels[i]);
     r->n = 0;
+    r->extends = 0;
 }
 
 void sg__rows_deinit(struct sg__rows *r)
@@ -97,6 +98,15 @@ uint32_t sg__intern_row_take(struct sg__intern *in, struct sg__rows *r,
     return (uint32_t)r->n - 1;
 }
 
+void sg__intern_load(struct sg__intern *in, const struct sg__rows *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        *intern_slot(in, r, r->labels[i]) = (uint32_t)i + 1;
+        if (++in->used * 2 > in->mask)
+            intern_grow(in, r);
+    }
+}
+
 /* ---- names ---- */
 
 const struct sg_labels *sg__labels_drop_name(const struct sg_labels *l)
@@ -131,12 +141,42 @@ void sg__map_begin(struct sg__map *m, size_t in_rows)
     m->n = in_rows;
 }
 
+/* Rows of `in` from m->n on; those before are as they were. */
+static int map_extend(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m,
+                      const struct sg__rows *in)
+{
+    struct sg__rows *own = &n->own_rows;
+    uint64_t before = own->version;
+    size_t from = m->n, before_n = own->n;
+    sg__map_begin(m, in->n);
+    struct sg__intern set;
+    sg__intern_init(&set, in->n);
+    sg__intern_load(&set, own);
+    for (size_t i = from; i < in->n; i++)
+        m->to[i] = sg__intern_row_take(&set, own, sg__labels_drop_name(in->labels[i]), false);
+    sg__intern_deinit(&set);
+    m->identity = own->n == in->n;
+    if (own->n == before_n)
+        return 0;
+    own->extends = before;
+    own->extends_n = before_n;
+    return sg__rows_done(p, n);
+}
+
 int sg__map_update(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m,
                    const struct sg__rows *in, enum sg__names names)
 {
     if (m->version == in->version && m->version)
         return 0;
+    bool extends = m->version && in->extends == m->version && in->extends_n == m->n &&
+                   n->own_rows.version && names == SG__NAMES_DROP && !p->opt.delayed_names;
     m->version = in->version;
+    if (extends) {
+        int rc = map_extend(p, n, m, in);
+        if (rc < 0)
+            m->version = 0;
+        return rc;
+    }
     m->n = in->n;
     if (names == SG__NAMES_KEEP) {
         m->identity = true;

@@ -53,7 +53,8 @@ struct slot {
 
 struct stream {
     char *key;
-    int64_t interval_ms, opened_ms;
+    int64_t interval_ms;
+    uint64_t opened; /* number of the step */
     bool open, full;
     struct sg_error error; /* code SG_OK: none */
     struct slot *slots;
@@ -67,7 +68,7 @@ struct world {
     struct stream streams[OPEN_MAX];
     int64_t now_ms;
     bool stepped_back; /* then streams go on with their next tick */
-    uint64_t compared, rows, failures;
+    uint64_t steps, compared, rows, failures;
 };
 
 static void clear_slots(struct stream *s)
@@ -158,8 +159,7 @@ static void open_stream(struct world *w, struct stream *s, const char *text)
             sg_free(key);
             return;
         }
-    *s = (struct stream){
-        .key = key, .interval_ms = interval_ms, .opened_ms = w->now_ms, .open = true};
+    *s = (struct stream){.key = key, .interval_ms = interval_ms, .opened = w->steps, .open = true};
     control(w, s, SG_CONTROL_OPEN);
 }
 
@@ -440,14 +440,14 @@ static void advance(struct world *w)
 
 static void step(struct world *w)
 {
+    w->steps++;
     if (sg_prng_below(&w->g, 6) == 0)
         open_and_close(w);
     feed(w);
     sg_engine_tick(w->engine, w->now_ms, w->now_ms);
     for (size_t i = 0; i < OPEN_MAX; i++) {
         struct stream *s = &w->streams[i];
-        if (!s->open || w->now_ms % s->interval_ms ||
-            (w->stepped_back && s->opened_ms != w->now_ms))
+        if (!s->open || w->now_ms % s->interval_ms || (w->stepped_back && s->opened != w->steps))
             continue;
         compare(w, s);
         check_naive(w, s);
