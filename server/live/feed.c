@@ -2,12 +2,15 @@
  * anew. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "live/cursor.h"
 
 enum {
     ROWS_MIN = 8,
     LINE = 64,
+    PAGE = 4096,
+    HUGE_MIN = 4 << 20,
     AHEAD = 12 * SG__LANES,
     SHIFT_MIN = 3, /* SG__LANES */
     SHIFT_MAX = 10,
@@ -126,13 +129,28 @@ static void choose_width(struct sg__feed *s, size_t series)
     s->shift = shift;
 }
 
+/* Memory of a ring. A tick touches a row here and a row there of many megabytes: with small pages,
+ * finding them costs more than reading them. */
+static void *alloc_ring(size_t size)
+{
+    void *p = sg_alloc(size);
+#ifdef MADV_HUGEPAGE
+    if (size >= HUGE_MIN) {
+        uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+        uintptr_t to = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* a hint */
+    }
+#endif
+    return p;
+}
+
 /* Twice the rows for a tile whose ring is full. */
 static void grow_tile(struct sg__feed *s, size_t slot)
 {
     struct sg__tile *tile = &s->tile[slot >> s->shift], old = *tile;
     size_t lanes = (size_t)1 << s->shift, base = slot & ~(lanes - 1);
     tile->rows = old.rows ? old.rows * 2 : ROWS_MIN;
-    tile->raw = sg_alloc(tile->rows * row_bytes(s) + LINE - 1);
+    tile->raw = alloc_ring(tile->rows * row_bytes(s) + LINE - 1);
     tile->row = (void *)(((uintptr_t)tile->raw + LINE - 1) & ~(uintptr_t)(LINE - 1));
     s->catalog->bytes += (tile->rows - old.rows) * row_bytes(s);
     for (size_t lane = 0; old.rows && lane < lanes && base + lane < s->n; lane++) {
