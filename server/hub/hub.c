@@ -167,7 +167,7 @@ void sg__hub_settle(struct sg_hub *hub)
         struct sg_session *s = SG_CONTAINER_OF(hub->attention.next, struct sg_session, attention);
         sg_list_remove(&s->attention);
         if (s->state == SG_SESSION_OPEN && sg_list_empty(&s->behind))
-            sg__session_catch_up(s, !s->gap_ms);
+            sg__session_catch_up(s, !s->gap_ms || s->left);
     }
 }
 

@@ -5,7 +5,8 @@
  * sessions └──► subs (one per session and subscription)
  *
  * A session that is up to date sits in exactly one group and has no cursor of its own: its position
- * is hub->flushed. A session that is behind (transport full) sits in none and has cursors. A
+ * is hub->flushed. A session that is behind (transport full) sits in none and has cursors; it
+ * catches up in portions, so that what it is given at once stays small. A
  * session with a `rate` sits in a group of its notifications only, and gets its streams one by one
  * when they are due. Whatever changes a session's subscriptions puts it on the attention list; the
  * next settle catches it up to the present and puts it into the right group.
@@ -212,7 +213,7 @@ struct sg__sub {
     char *id;                 /* NUL-terminated, owned; simple: the alias */
     int64_t history_ms;       /* 0: none asked for */
     struct sg__link by_token; /* in hub->by_token while HISTORY; its hash is the token */
-    uint64_t joined;          /* seq at which it was told first; nothing older may follow */
+    uint64_t joined;          /* seq up to which it alone was told; nothing older may follow */
     bool resume;              /* asks to go on after from_epoch, from_offset */
     bool told; /* simple: has been sent a value, so it must hear when that goes stale */
     uint64_t from_epoch, from_offset;
@@ -246,6 +247,11 @@ struct sg_session {
         cursor; /* streams: seen up to here; means something when behind or throttled */
     struct sg__place note_cursor; /* notifications: when behind */
     bool heartbeat_owed;          /* missed while behind */
+    /* Some live streams have more to tell than went into the last block: `cursor` stays, those that
+     * were told have `joined`, and the next block begins with subs[turn]. Such a session is in no
+     * group for its streams. */
+    bool left;
+    uint32_t turn;
 
     struct sg_buf out; /* encoded replies, SG_LWS_PRE spare bytes first when not empty */
 
@@ -266,8 +272,8 @@ void sg__session_catch_up(struct sg_session *s, bool streams);
 void sg__session_write(struct sg_session *s, const char *data, size_t n);
 void sg__session_fell_behind(struct sg_session *s);
 void sg__session_dead(struct sg_session *s);
-/* True while events must carry no ids: a subscription has not been told its state yet, or streams
- * are throttled. */
+/* True while events must carry no ids: a subscription has not been told its state yet, streams are
+ * left to be told, or they are throttled. */
 bool sg__session_anon(const struct sg_session *s);
 /* Appends one message, encoded for the session's wire, to its replies. event: SSE name, "" for the
  * default. */

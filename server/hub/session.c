@@ -3,8 +3,8 @@
  *
  * Happy path: connecting, start → open, each message answered and caught up at once, and from then
  * on its group serves it. When the transport says SG_EBUSY the session leaves its group and keeps
- * two cursors (streams, notifications); sg_session_writable brings it up to date with one block and
- * back into a group. All other ways end in closing, from which there is no return.
+ * two cursors (streams, notifications); sg_session_writable brings it up to date, portion by
+ * portion, and back into a group. All other ways end in closing, from which there is no return.
  */
 #include <stdio.h>
 #include <string.h>
@@ -188,7 +188,7 @@ void sg__sub_to_waiting(struct sg__sub *sub)
 
 bool sg__session_anon(const struct sg_session *s)
 {
-    if (s->gap_ms)
+    if (s->gap_ms || s->left)
         return true;
     for (uint32_t i = 0; i < s->n_subs; i++)
         if (s->subs[i]->state != SG__SUB_LIVE)
@@ -207,10 +207,12 @@ void sg__session_attend(struct sg_session *s)
 void sg__session_fell_behind(struct sg_session *s)
 {
     struct sg_hub *hub = s->hub;
-    sg__group_leave(s);
-    s->note_cursor = hub->newest;
-    if (!s->gap_ms)
-        s->cursor = hub->newest;
+    if (s->group) { /* the group's block told everything; else catching up has set the cursors */
+        sg__group_leave(s);
+        s->note_cursor = hub->newest;
+        if (!s->gap_ms)
+            s->cursor = hub->newest;
+    }
     if (!sg_list_empty(&s->behind))
         return;
     s->behind_since_ms = hub->now_ms;
@@ -331,29 +333,58 @@ static void collect_live(struct sg_session *s, struct sg__sub *sub, bool streams
         sub->told = true;
     }
     sg__pieces_collect(p, f, cursor, 1);
+    if (!note)
+        sub->joined = s->hub->newest.seq;
 }
 
-/* Subscriptions that wait come to life a few at a time: what a slow session is given at once lies
- * in memory until it has taken it. */
+/* Whether it is up to date through the session's group. */
+static bool by_group(const struct sg_session *s, const struct sg__sub *sub)
+{
+    return s->group && (!s->gap_ms || sub->flavour->kind == SG__FLAVOUR_NOTES);
+}
+
+/* Whether it can wait for the next portion: it has something large to tell. */
+static bool can_wait(const struct sg_session *s, const struct sg__sub *sub, bool streams)
+{
+    const struct sg__mirror *m = sub->flavour->mirror;
+    if (sub->state == SG__SUB_WAITING)
+        return sg__mirror_ready(m);
+    return sub->state == SG__SUB_LIVE && streams && sub->flavour->kind == SG__FLAVOUR_V1 &&
+           m->seq > s->cursor.seq && m->seq > sub->joined;
+}
+
+/* One portion: what a slow session is given at once lies in memory until it has taken it. The next
+ * begins with what did not go into it, so no stream waits for ever. */
 static void collect(struct sg_session *s, bool streams, struct sg__pieces *p)
 {
-    size_t budget = s->hub->limits.session_out_bytes / 4; /* text is about four times a frame */
-    uint32_t begun = 0;
+    uint32_t first = s->turn < s->n_subs ? s->turn : 0, next = UINT32_MAX;
     if (s->heartbeat_owed && s->hub->last_heartbeat)
         sg__pieces_add(p, 0, s->hub->last_heartbeat, NULL);
     s->heartbeat_owed = false;
-    bool grouped = s->group != NULL;
-    for (uint32_t i = 0; i < s->n_subs; i++) {
+    /* Text is about four times a frame. */
+    size_t full = p->bytes + s->hub->limits.session_out_bytes / 4;
+    bool was_left = s->left;
+    if (streams)
+        s->left = false;
+    for (uint32_t k = 0; k < s->n_subs; k++) {
+        uint32_t i = (first + k) % s->n_subs;
         struct sg__sub *sub = s->subs[i];
-        bool by_group =
-            grouped && (!s->gap_ms || sub->flavour->kind == SG__FLAVOUR_NOTES); /* is up to date */
-        if (sub->state == SG__SUB_WAITING && begun && p->bytes > budget)
-            sg__session_attend(s);
-        else if (sub->state == SG__SUB_WAITING)
-            begun += begin(s, sub, p);
-        else if (sub->state == SG__SUB_LIVE && !by_group)
+        if (sub->state == SG__SUB_LIVE && by_group(s, sub))
+            continue;
+        if (p->bytes > full && can_wait(s, sub, streams)) {
+            next = next == UINT32_MAX ? i : next;
+            s->left = s->left || sub->state == SG__SUB_LIVE;
+        } else if (sub->state == SG__SUB_WAITING) {
+            (void)begin(s, sub, p);
+        } else if (sub->state == SG__SUB_LIVE) {
             collect_live(s, sub, streams, p);
+        }
     }
+    s->turn = next;
+    if (next != UINT32_MAX)
+        sg__session_attend(s);
+    if (was_left)
+        p->inexact = true; /* portions before have passed these offsets */
 }
 
 /* Replies and pieces as one block. False: nothing to send. */
@@ -404,10 +435,10 @@ void sg__session_catch_up(struct sg_session *s, bool streams)
     s->stats.conflated += p->conflated;
     SG__STAT_ADD(hub, conflated, p->conflated);
     s->note_cursor = hub->newest;
-    if (streams)
+    if (streams && !s->left)
         s->cursor = hub->newest;
     send(s, p);
-    if (s->state == SG_SESSION_OPEN && sg_list_empty(&s->behind))
+    if (s->state == SG_SESSION_OPEN && sg_list_empty(&s->behind) && (s->gap_ms || !s->left))
         sg__group_join(s);
 }
 
@@ -434,7 +465,7 @@ void sg_session_writable(struct sg_session *s)
     sg_list_remove(&s->behind);
     atomic_fetch_sub_explicit(&hub->stats.behind, 1, memory_order_relaxed);
     s->heartbeat_owed = s->dialect == SG_DIALECT_V1 && !s->simple;
-    sg__session_catch_up(s, !s->gap_ms || s->due_ms <= hub->now_ms);
+    sg__session_catch_up(s, !s->gap_ms || s->left || s->due_ms <= hub->now_ms);
 }
 
 /* ---- what others may know ---- */

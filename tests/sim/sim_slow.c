@@ -261,6 +261,155 @@ static void test_slow__a_rate_is_kept_and_conflates(void **state)
     world_free(w);
 }
 
+/* ---- many large streams ---- */
+
+enum { LARGE = 40, OUT_BYTES = 16000, LARGE_TEXT = 4000 };
+
+struct large {
+    struct rig r;
+    struct client_model c[3];
+    struct line l[3];
+    struct sg_prng g;
+};
+
+static struct rig_topic *large_topic(struct large *w, int i, char *id)
+{
+    snprintf(id, 16, "s%d", i);
+    return rig_topic(&w->r, id, 100);
+}
+
+static struct large *large_new(unsigned seed)
+{
+    struct large *w = calloc(1, sizeof(*w));
+    struct sg_hub_options o;
+    char id[16];
+    rig_options(&w->r, &o);
+    o.limits.session_out_bytes = OUT_BYTES;
+    rig_start(&w->r, &o);
+    w->g.state = seed;
+    for (int k = 0; k < 3; k++) {
+        cm_init(&w->c[k], (enum cm_wire)k);
+        line_open(&w->r, &w->l[k], &w->c[k], (enum sg_wire)k, SG_DIALECT_V1);
+        w->l[k].prng.state = seed * 10 + (unsigned)k;
+        sg_session_start(w->l[k].session);
+        for (int i = 0; i < LARGE; i++) {
+            memset(large_topic(w, i, id)->present, true, RIG_SERIES);
+            line_subscribe(&w->l[k], id, id);
+        }
+    }
+    rig_step(&w->r);
+    return w;
+}
+
+static void large_step(struct large *w)
+{
+    char id[16];
+    for (int i = 0; i < LARGE; i++)
+        rig_shake(large_topic(w, i, id), &w->g, 100);
+    rig_step(&w->r);
+}
+
+static void large_settle_and_check(struct large *w)
+{
+    char id[16];
+    for (int k = 0; k < 3; k++) {
+        w->l[k].slow_percent = 0;
+        line_drain(&w->l[k]);
+        assert_false(sg_session_is_behind(w->l[k].session));
+    }
+    rig_flush(&w->r);
+    large_step(w); /* in their groups again */
+    for (int k = 0; k < 3; k++) {
+        if (w->c[k].violations)
+            fail_msg("client %d: %s", k, w->c[k].violation);
+        for (int i = 0; i < LARGE; i++) {
+            const struct rig_topic *topic = large_topic(w, i, id);
+            const char *diff = rig_compare(&w->r, topic, cm_find(&w->c[k], id));
+            if (diff)
+                fail_msg("client %d: %s", k, diff);
+            assert_int_equal(cm_find(&w->c[k], id)->dropped, 0); /* none came twice */
+        }
+        line_cut(&w->l[k]);
+        cm_deinit(&w->c[k]);
+    }
+    rig_deinit(&w->r);
+    free(w);
+}
+
+/* Who was away for long gets as much at a time as may lie in memory for it, not everything. */
+static void test_slow__large_streams_are_caught_up_in_portions(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 5; seed++) {
+        struct large *w = large_new(seed);
+        for (int k = 0; k < 3; k++)
+            w->l[k].slow_percent = 100;
+        large_step(w); /* the blocks of their groups */
+        for (int step = 0; step < 20; step++)
+            large_step(w);
+        for (int k = 0; k < 3; k++) {
+            assert_true(w->l[k].behind);
+            w->l[k].max_held = 0;
+        }
+        unsigned writes = w->l[0].writes;
+        for (int step = 0; step < 60; step++) {
+            if (step % 4 == 0)
+                large_step(w);
+            line_drain(&w->l[step % 3]);
+        }
+        assert_in_range(w->l[0].writes - writes, 15, 25);
+        for (int k = 0; k < 3; k++)
+            assert_in_range(w->l[k].max_held, 1, OUT_BYTES + LARGE_TEXT);
+        large_settle_and_check(w);
+    }
+}
+
+/* However busy the first streams are, the last ones get their turn. */
+static void test_slow__every_large_stream_gets_its_turn(void **state)
+{
+    (void)state;
+    struct large *w = large_new(3);
+    char id[16];
+    w->l[0].slow_percent = 100;
+    large_step(w);
+    large_step(w);
+    for (int step = 0; step < 60; step++) {
+        large_step(w);
+        line_drain(&w->l[0]);
+    }
+    for (int i = 0; i < LARGE; i++) {
+        (void)large_topic(w, i, id);
+        assert_true(cm_find(&w->c[0], id)->fulls + cm_find(&w->c[0], id)->updates > 3);
+    }
+    large_settle_and_check(w);
+}
+
+/* Random stalls in the midst of it all; a rate changes nothing in that. */
+static void test_slow__portions_lose_and_double_nothing(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 6; seed++) {
+        struct large *w = large_new(seed);
+        if (seed % 2 == 0)
+            line_say(&w->l[0], "{\"action\":\"rate\",\"max\":2}");
+        for (int k = 0; k < 3; k++)
+            w->l[k].slow_percent = 60;
+        for (int step = 0; step < 100; step++) {
+            if (step % 10 < 6)
+                large_step(w);
+            else
+                rig_step(&w->r);
+            for (int k = 0; k < 3; k++)
+                if (sg_prng_below(&w->g, 3) == 0)
+                    line_drain(&w->l[k]);
+        }
+        for (int k = 0; k < 3; k++)
+            w->l[k].slow_percent = 0, line_drain(&w->l[k]);
+        line_say(&w->l[0], "{\"action\":\"rate\",\"max\":null}");
+        large_settle_and_check(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +421,9 @@ int main(void)
         cmocka_unit_test(test_slow__an_overrun_ring_is_told_as_a_gap),
         cmocka_unit_test(test_slow__frames_lost_on_the_way_to_the_edge_are_repaired),
         cmocka_unit_test(test_slow__a_rate_is_kept_and_conflates),
+        cmocka_unit_test(test_slow__large_streams_are_caught_up_in_portions),
+        cmocka_unit_test(test_slow__every_large_stream_gets_its_turn),
+        cmocka_unit_test(test_slow__portions_lose_and_double_nothing),
     };
     return cmocka_run_group_tests_name("sim_slow", tests, NULL, NULL);
 }
