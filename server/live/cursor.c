@@ -2,7 +2,7 @@
 #include "live/cursor.h"
 
 /* Slots ahead of which ring rows are fetched. */
-enum { AHEAD = 12 * SG__LANES };
+enum { AHEAD = 12 * SG__LANES, SOON = 12 };
 /* A window that is asked for earlier times again and again is taken back there. */
 enum { BEHIND_MAX = 4 };
 
@@ -269,6 +269,18 @@ static inline void fetch(const struct moving *m, const struct sg__cell *c, size_
     __builtin_prefetch(at + m->lanes);
 }
 
+/* Both ends of the deques of a slot that comes soon. */
+static void fetch_states(const struct sg__cursor *w, size_t slot)
+{
+    for (int k = 0; k < 2; k++) {
+        const struct sg__mono *m = w->mono[k] ? &w->mono[k][slot] : NULL;
+        if (!m || !m->n)
+            continue;
+        __builtin_prefetch(m->entry + m->at, 1);
+        __builtin_prefetch(m->entry + ((m->at + m->n - 1) & (m->cap - 1)), 1);
+    }
+}
+
 void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
 {
     const double until = (double)w->until_ms, after = (double)(w->until_ms - w->range_ms);
@@ -283,6 +295,8 @@ void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
     for (size_t i = from; i < from + n; i++) {
         if (i % SG__LANES == 0 && i + AHEAD < s->n)
             fetch(&m, cell + i + AHEAD, i + AHEAD);
+        if (m.states && i + SOON < s->n)
+            fetch_states(w, i + SOON);
         while (cell[i].next_t <= until)
             enter(w, &m, cell + i, i);
         while (cell[i].first_t <= after)
