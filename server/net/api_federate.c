@@ -16,6 +16,13 @@ struct exposition {
     struct sg_str family; /* the last one told */
 };
 
+/* A series' newest sample, held by itself. */
+struct newest {
+    const struct sg_labels *labels;
+    struct sg_sample s;
+    enum sg_value_kind kind;
+};
+
 /* ---- families ---- */
 
 static void add_family(void *ctx, const struct sg_metadata *m)
@@ -195,33 +202,52 @@ static void put_sample(struct exposition *e, const struct sg_labels *l, const st
 
 static int by_name(const void *a, const void *b)
 {
-    const struct sg_selected *l = a, *r = b;
+    const struct newest *l = a, *r = b;
     struct sg_str ln = sg_labels_get(l->labels, SG_METRIC_NAME),
                   rn = sg_labels_get(r->labels, SG_METRIC_NAME);
     int c = sg_str_cmp(ln.p ? ln : SG_STR(""), rn.p ? rn : SG_STR(""));
     return c ? c : sg_labels_cmp(l->labels, r->labels);
 }
 
-static void put_all(struct exposition *e, struct sg_querier *q, struct sg_selection *sel,
-                    const struct sg__range *range)
+/* What has to be told, into sel->n entries at `dst`; returns how many. They stand by themselves: a
+ * client that takes its answer slowly must not keep the store from freeing what it has replaced
+ * meanwhile. */
+static size_t take_newest(struct sg_querier *q, const struct sg_selection *sel,
+                          const struct sg__range *range, struct newest *dst)
 {
+    size_t n = 0;
     struct sg_samples samples;
     sg_samples_init(&samples);
-    if (sel->n)
-        qsort(sel->series, sel->n, sizeof(*sel->series), by_name);
-    for (size_t i = 0; i < sel->n && sg_net_exchange_flush(e->x) == 0; i++) {
-        struct sg_sample s;
+    for (size_t i = 0; i < sel->n; i++) {
         const struct sg_selected *one = &sel->series[i];
-        if (!q->ops->last(q, one->handle, range->start_ms, range->end_ms, &s))
+        struct newest *e = &dst[n];
+        if (!q->ops->last(q, one->handle, range->start_ms, range->end_ms, &e->s))
             continue;
-        enum sg_value_kind kind = SG_KIND_FLOAT;
-        if (s.obj) { /* `last` does not say what it is */
-            q->ops->read(q, one->handle, s.time_ms - 1, s.time_ms, &samples);
-            kind = samples.kind;
+        e->kind = SG_KIND_FLOAT;
+        if (e->s.obj) { /* `last` does not say what it is */
+            q->ops->read(q, one->handle, e->s.time_ms - 1, e->s.time_ms, &samples);
+            e->kind = samples.kind;
         }
-        put_sample(e, one->labels, &s, kind);
+        if (e->kind == SG_KIND_HISTOGRAM && e->s.obj)
+            (void)sg_histogram_ref(e->s.obj);
+        e->labels = sg_labels_ref(one->labels);
+        n++;
     }
     sg_samples_deinit(&samples);
+    return n;
+}
+
+static void tell(struct exposition *e, struct newest *all, size_t n)
+{
+    if (n)
+        qsort(all, n, sizeof(*all), by_name);
+    for (size_t i = 0; i < n && sg_net_exchange_flush(e->x) == 0; i++)
+        put_sample(e, all[i].labels, &all[i].s, all[i].kind);
+    for (size_t i = 0; i < n; i++) {
+        sg_labels_unref(all[i].labels);
+        if (all[i].kind == SG_KIND_HISTOGRAM)
+            sg_histogram_unref(all[i].s.obj);
+    }
 }
 
 static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct sg__selectors *s)
@@ -233,20 +259,28 @@ static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct s
     struct sg_querier q;
     struct sg_selection sel;
     struct sg_error err = {0};
+    struct newest *all = NULL;
+    size_t n = 0;
     if (!sg__api_open(api, x, &q))
         return;
     sg_selection_init(&sel);
+    int rc = sg__series_select(&q, s, &any, &sel, &err);
+    if (rc == 0) {
+        all = sg_calloc(sel.n ? sel.n : 1, sizeof(*all));
+        n = take_newest(&q, &sel, &range, all);
+    }
+    sg_selection_deinit(&sel);
+    q.ops->close(&q);
     x->type = "text/plain; version=0.0.4; charset=utf-8";
-    if (sg__series_select(&q, s, &any, &sel, &err) < 0) {
+    if (rc < 0) {
         sg__api_failed(x, &err);
     } else {
         sg_store_metadata_each(api->cfg.store, add_family, &e);
         if (e.n_families)
             qsort(e.families, e.n_families, sizeof(*e.families), by_metric);
-        put_all(&e, &q, &sel, &range);
+        tell(&e, all, n);
     }
-    sg_selection_deinit(&sel);
-    q.ops->close(&q);
+    sg_free(all);
     for (size_t i = 0; i < e.n_families; i++) {
         sg_free(e.families[i].metric);
         sg_free(e.families[i].help);

@@ -224,6 +224,11 @@ static void test_answers__hold_no_querier_while_they_go_out(void **state)
     assert_nothing_is_held(r, "/api/v1/series?match[]=large");
     assert_nothing_is_held(r, "/api/v1/label/l/values");
     assert_nothing_is_held(r, "/api/v1/label/l/values?match[]=large");
+    for (char c = 'a'; c < 'd'; c++) { /* federation tells what is fresh by the wall clock */
+        value[1] = c;
+        put(r, labels("large", "l", value), sg_wall_now_ms() - 1000, 1);
+    }
+    assert_nothing_is_held(r, "/federate?match[]=large");
 }
 
 static void test_query_range__types_without_a_value_per_step(void **state)
