@@ -144,14 +144,16 @@ struct sg_net_limits {
     size_t max_queue_bytes;     /* per edge: frames from the engine */
     size_t max_body;            /* ingest body as sent, bytes */
     size_t max_inflated;        /* ingest body inflated, bytes */
-    size_t max_collected;   /* bytes of bodies that are held whole, of all connections together */
-    int64_t head_ms;        /* from accept or the first byte to a complete head */
-    int64_t keep_alive_ms;  /* idle between requests */
-    int64_t body_grace_ms;  /* a body may take that long, plus what body_min_rate allows */
-    uint32_t body_min_rate; /* bytes per second */
-    int64_t write_stall_ms; /* a client that takes nothing of its response that long is closed */
-    int64_t ping_ms;        /* between WebSocket pings; two unanswered end the session */
-    int64_t close_ms;       /* wait for the peer's Close, or for its end after ours */
+    size_t max_collected;     /* bytes of bodies that are held whole, of all connections together */
+    int64_t head_ms;          /* from accept or the first byte to a complete head */
+    int64_t keep_alive_ms;    /* idle between requests */
+    int64_t body_grace_ms;    /* a body may take that long, plus what body_min_rate allows */
+    uint32_t body_min_rate;   /* bytes per second */
+    uint32_t answer_min_rate; /* bytes per second of an answer that is sent while it is made;
+                                 besides body_grace_ms for all of it. 0: any */
+    int64_t write_stall_ms;   /* a client that takes nothing of its response that long is closed */
+    int64_t ping_ms;          /* between WebSocket pings; two unanswered end the session */
+    int64_t close_ms;         /* wait for the peer's Close, or for its end after ours */
 };
 
 struct sg_net_config {

@@ -32,6 +32,7 @@ void sg_net_config_default(struct sg_net_config *cfg)
         .keep_alive_ms = 75000,
         .body_grace_ms = 10000,
         .body_min_rate = 1024,
+        .answer_min_rate = 64 * 1024,
         .write_stall_ms = 60000,
         .ping_ms = 25000,
         .close_ms = 2000,

@@ -32,6 +32,8 @@ struct sg__pieces {
     struct sg__request *request; /* edge only; NULL: it is gone */
     struct piece *sending;       /* edge only */
     enum sg__coding coding;      /* pool only */
+    int64_t waited_us;           /* pool only: for room, all in all */
+    uint64_t sent;               /* pool only: bytes that were appended */
     struct sg__coder *coder;     /* pool only */
 };
 
@@ -122,15 +124,31 @@ static void wake_edge(struct sg__pieces *p, struct sg__edge *edge)
     (void)sg__edge_tell(edge, &w->m, 0);
 }
 
-/* Under lock. Waits for room, but not for ever: a client that takes nothing keeps a thread of the
- * pool, and there are few. */
+/* How long the thread may wait now: body_grace_ms at a time, and all in all that and what
+ * answer_min_rate allows for the bytes so far. */
+static int64_t patience_us(const struct sg__pieces *p, const struct sg_net_limits *l)
+{
+    int64_t grace_us = l->body_grace_ms * 1000;
+    if (!l->answer_min_rate)
+        return grace_us;
+    double earned_us = (double)p->sent / l->answer_min_rate * 1e6;
+    double left_us = (double)grace_us + earned_us - (double)p->waited_us;
+    return left_us >= (double)grace_us ? grace_us : left_us > 0 ? (int64_t)left_us : 0;
+}
+
+/* Under lock. Waits for room, but not for ever: a client that takes little or nothing keeps a
+ * thread of the pool, and there are few. */
 static void wait_for_room(struct sg__pieces *p, const struct sg__edge *edge)
 {
-    int64_t until_us = sg_mono_now_us() + edge->net->cfg.limits.body_grace_ms * 1000;
+    if (p->bytes < QUEUE_MAX || p->canceled)
+        return;
+    int64_t now_us = sg_mono_now_us();
+    int64_t until_us = now_us + patience_us(p, &edge->net->cfg.limits);
     struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
     int rc = 0;
     while (p->bytes >= QUEUE_MAX && !p->canceled && rc == 0)
         rc = pthread_cond_timedwait(&p->room, &p->lock, &until);
+    p->waited_us += sg_mono_now_us() - now_us;
     if (p->bytes >= QUEUE_MAX)
         p->canceled = true;
 }
@@ -147,6 +165,7 @@ static int append(struct sg__pieces *p, struct sg__edge *edge, struct piece *pie
             p->first = piece;
         p->last = piece;
         p->bytes += piece->data.len;
+        p->sent += piece->data.len;
     }
     if (tell) {
         p->told = true;

@@ -6,8 +6,8 @@
  *
  * An answer of less than SG_NET_PIECE bytes never comes here: it is sent whole, with its length.
  * When the client goes the queue is canceled, and a handler that waits for room goes on at once. So
- * it is when the client takes nothing for limits.body_grace_ms while the queue is full; then the
- * connection ends, since the answer is not whole.
+ * it is when the client takes nothing for limits.body_grace_ms while the queue is full, or less
+ * than limits.answer_min_rate; then the connection ends, since the answer is not whole.
  */
 #ifndef SG_NET_PIECES_H
 #define SG_NET_PIECES_H

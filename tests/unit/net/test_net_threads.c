@@ -365,6 +365,28 @@ static void test_net__who_reads_nothing_does_not_keep_the_pool(void **state)
     stop(f);
 }
 
+/* Each wait for it is short, all together are not. */
+static void test_net__who_reads_slowly_does_not_keep_the_pool(void **state)
+{
+    (void)state;
+    static char text[64 * 1024];
+    struct fixture *f = make(1);
+    f->cfg.limits.body_grace_ms = 500;
+    f->cfg.limits.answer_min_rate = 1 << 30;
+    start(f);
+    int fd = dial(f);
+    say(fd, "GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    size_t heard = 0;
+    ssize_t n;
+    while ((n = recv(fd, text, sizeof(text), 0)) > 0) {
+        heard += (size_t)n;
+        usleep(4000);
+    }
+    assert_in_range(heard, 1, (size_t)128 << 20); /* of 256 MB */
+    close(fd);
+    stop(f);
+}
+
 /* --- sessions --- */
 
 static void test_net__simple_websocket_gets_its_metric(void **state)
@@ -758,6 +780,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_net__large_answer_to_a_head_in_pieces_comes_once),
         cmocka_unit_test(test_net__bodies_that_are_held_are_bounded_together),
         cmocka_unit_test(test_net__who_reads_nothing_does_not_keep_the_pool),
+        cmocka_unit_test(test_net__who_reads_slowly_does_not_keep_the_pool),
         cmocka_unit_test(test_net__simple_websocket_gets_its_metric),
         cmocka_unit_test(test_net__binary_message_closes_with_1003),
         cmocka_unit_test(test_net__foreign_page_gets_no_websocket),
