@@ -63,7 +63,8 @@ struct sg__conn {
         struct sg__ws *ws;
         struct sg__stream *stream;
     };
-    int fd;         /* of wsi; what is written to plain sockets goes there directly */
+    SSL *ssl;       /* of wsi, known after the first write; NULL when plain */
+    int fd;         /* of wsi; what we write goes there, or through ssl, without lws */
     uint8_t state;  /* enum sg__conn_state */
     uint8_t reason; /* enum sg__counter: why it was closed; 0: the peer did */
     bool tls : 1;
