@@ -45,7 +45,7 @@ struct sg_error {
     uint32_t line, column; /* 1-based; line 0: no position */
     uint32_t pos, end;     /* byte range of the offending text, [pos, end) */
     char source[256];      /* "<query>", a file or a peer; may be empty */
-    char text[256];        /* message, no newline, truncated with "..." when too long */
+    char text[512];        /* message, no newline, truncated with "..." when too long */
 };
 
 /* Name of a code: "syntax", "limit", … ; "unknown" for others. Returns borrowed static text. */

@@ -13,10 +13,10 @@ struct sg__stream {
     int64_t linger_ms; /* while edges == 0: when it ends */
     uint64_t edges;    /* bit per edge that wants it */
     bool failing;
-    bool heavy;           /* its last evaluation took more than half the budget */
-    bool timed_out;       /* the last evaluation was ended by the deadline */
-    char error_text[256]; /* what was told last */
-    uint32_t left_out;    /* series beyond the cap, last time */
+    bool heavy;     /* its last evaluation took more than half the budget */
+    bool timed_out; /* the last evaluation was ended by the deadline */
+    char error_text[sizeof(((struct sg_error *)NULL)->text)]; /* what was told last */
+    uint32_t left_out;                                        /* series beyond the cap, last time */
     uint64_t evaluations, eval_ns, last_ns, missed, errors, samples;
     double *scratch; /* values when some are histograms */
     size_t cap_scratch;

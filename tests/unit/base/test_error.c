@@ -50,7 +50,7 @@ static void test_error_set__marks_a_cut_text(void **state)
 {
     (void)state;
     struct sg_error err = {0};
-    char big[400];
+    char big[2 * sizeof(err.text)];
     memset(big, 'a', sizeof(big));
     big[sizeof(big) - 1] = '\0';
     sg_error_set(&err, SG_EINVALID, "%s", big);
@@ -63,10 +63,10 @@ static void test_error_set__cuts_between_utf8_sequences(void **state)
     (void)state;
     for (int pad = 0; pad < 4; pad++) {
         struct sg_error err = {0};
-        char big[400] = "";
+        char big[2 * sizeof(err.text)] = "";
         for (int i = 0; i < pad; i++)
             strcat(big, "a");
-        for (int i = 0; i < 120; i++)
+        for (int i = 0; i < 240; i++)
             strcat(big, "\xe2\x82\xac");
         sg_error_set(&err, SG_EINVALID, "%s", big);
         size_t n = strlen(err.text);
@@ -104,8 +104,8 @@ static void test_error_wrap__marks_a_cut_text(void **state)
 {
     (void)state;
     struct sg_error err = {0};
-    sg_error_set(&err, SG_ESYNTAX, "%0200d", 0);
-    sg_error_wrap(&err, "%0100d", 0);
+    sg_error_set(&err, SG_ESYNTAX, "%0400d", 0);
+    sg_error_wrap(&err, "%0200d", 0);
     assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
     assert_string_equal(err.text + sizeof(err.text) - 4, "...");
 }
