@@ -165,8 +165,10 @@ static int evaluate(struct job *j, struct sg_promql_plan *plan, struct sg_querie
     j->begun_us = sg_mono_now_us();
     if (rc < 0) { /* it waited so long */
         *ret = (struct sg_promql_result){0};
-        return sg_error_set(reterr, (enum sg_errc)rc, "query %s in query queue",
-                            rc == SG_ETIMEOUT ? "timed out" : "was canceled");
+        return sg_error_set(reterr, (enum sg_errc)rc, "query %s",
+                            rc == SG_ETIMEOUT
+                                ? "timed out in query queue (query.timeout, or the request's)"
+                                : "was canceled in query queue");
     }
     rc = sg_promql_eval(plan, q, j->grid, ret, reterr);
     leave_gate(j->api);

@@ -7,7 +7,7 @@
 int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc code, const char *fmt,
              ...)
 {
-    char text[256];
+    char text[sizeof(p->err->text)];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
@@ -20,6 +20,16 @@ int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc cod
     return code;
 }
 
+int sg__placed(struct sg_promql_plan *p, const struct sg_expr *e, int rc)
+{
+    if (p->err && p->err->code == rc && p->err->line == 0) {
+        p->err->pos = e->pos;
+        p->err->end = e->end;
+        sg_error_locate(p->err, p->query->text.p, p->query->text.n);
+    }
+    return rc;
+}
+
 /* Errors of others have a range of bytes, but no line yet. */
 static void locate(struct sg_promql_plan *p)
 {
@@ -27,9 +37,10 @@ static void locate(struct sg_promql_plan *p)
         sg_error_locate(p->err, p->query->text.p, p->query->text.n);
 }
 
-int sg__check_stop(struct sg_promql_plan *p)
+int sg__stop_now(struct sg_promql_plan *p)
 {
-    if (!p->opt.stop || ++p->stop_count % 256)
+    p->work = 0;
+    if (!p->opt.stop)
         return 0;
     int rc = p->opt.stop(p->opt.stop_ctx);
     if (rc == 0)
@@ -72,8 +83,8 @@ int sg__compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__s
 
 int sg__compute_own(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
 {
-    int rc = 0;
-    if (p->opt.stop && (p->stop_count = 255, rc = sg__check_stop(p)) < 0)
+    int rc = sg__stop_now(p);
+    if (rc < 0)
         return rc;
     rc = n->op->compute(p, n, s);
     if (rc == 0)
@@ -87,7 +98,7 @@ static int begin(struct sg_promql_plan *p, struct sg_querier *q, struct sg_promq
     p->q = q;
     p->grid = grid;
     p->cells = p->samples = 0;
-    p->stop_count = 0;
+    p->work = 0;
     for (size_t i = 0; i < p->n_nodes; i++)
         p->nodes[i]->charged = 0;
     if (grid.end_ms < grid.start_ms || (grid.end_ms > grid.start_ms && grid.step_ms <= 0))

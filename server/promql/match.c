@@ -325,25 +325,42 @@ static int compute_pairs(struct sg_promql_plan *p, struct sg__node *n, size_t k)
     return 0;
 }
 
+/* Labels for an error's text: long ones end after a whole label. */
+static void print_short(const struct sg_labels *l, char *ret, size_t size)
+{
+    struct sg_buf b;
+    sg_buf_init(&b, 1 << 16);
+    sg_labels_print(l, &b);
+    const char *text = sg_buf_cstr(&b);
+    size_t n = strlen(text);
+    if (n < size) {
+        memcpy(ret, text, n + 1);
+    } else {
+        static const char rest[] = ", ...}";
+        n = size - sizeof(rest);
+        while (n > 0 && !(text[n] == ',' && text[n + 1] == ' ' && text[n - 1] == '"'))
+            n--;
+        if (n == 0) /* one label is too long by itself */
+            n = sg_utf8_valid_prefix(text, size - sizeof(rest));
+        memcpy(ret, text, n);
+        memcpy(ret + n, rest, sizeof(rest));
+    }
+    sg_buf_deinit(&b);
+}
+
 static int fail_duplicate(struct sg_promql_plan *p, struct sg__node *n, uint32_t a, uint32_t b)
 {
     const struct sg__rows *one = one_side(n)->rows;
     const struct sg_labels *sig = signature(matching_of(n), one->labels[a]);
-    struct sg_buf text[3];
+    char text[3][112];
     const struct sg_labels *l[3] = {sig, one->labels[a], one->labels[b]};
-    for (int i = 0; i < 3; i++) {
-        sg_buf_init(&text[i], 4096);
-        sg_labels_print(l[i], &text[i]);
-    }
-    int rc =
-        sg__fail(p, n->expr, SG_EEXECUTION,
-                 "found duplicate series for the match group %.60s on the %s hand-side of the "
-                 "operation: [%.50s, %.50s];many-to-many matching not allowed: matching labels "
-                 "must be unique on one side",
-                 sg_buf_cstr(&text[0]), swapped(n) ? "left" : "right", sg_buf_cstr(&text[1]),
-                 sg_buf_cstr(&text[2]));
     for (int i = 0; i < 3; i++)
-        sg_buf_deinit(&text[i]);
+        print_short(l[i], text[i], sizeof(text[i]));
+    int rc = sg__fail(p, n->expr, SG_EEXECUTION,
+                      "found duplicate series for the match group %s on the %s hand-side of the "
+                      "operation: [%s, %s];many-to-many matching not allowed: matching labels "
+                      "must be unique on one side",
+                      text[0], swapped(n) ? "left" : "right", text[1], text[2]);
     sg_labels_unref(sig);
     return rc;
 }

@@ -103,7 +103,7 @@ struct sg_promql_plan {
     struct sg_error *err;
     struct sg_promql_result *result; /* takes the notes; NULL: notes are off */
     uint64_t cells, samples;
-    uint32_t stop_count;
+    size_t work;                      /* since `stop` was asked last */
     const struct sg_histogram **kept; /* references until the next evaluation */
     size_t n_kept, cap_kept;
     struct sg_samples raw; /* scratch of leaves */
@@ -199,8 +199,18 @@ void sg__drop_kept(struct sg_promql_plan *p);
 /* The expression's place goes into the error. */
 int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc code, const char *fmt,
              ...) SG_PRINTF(4, 5);
-/* Asks `stop`, every few hundred calls. */
-int sg__check_stop(struct sg_promql_plan *p);
+/* The expression's place goes into an error that has none. Returns rc. */
+int sg__placed(struct sg_promql_plan *p, const struct sg_expr *e, int rc);
+/* Asks `stop` now. */
+int sg__stop_now(struct sg_promql_plan *p);
+/* Asks `stop` once so much work, counted in steps and samples, was announced that a millisecond or
+ * so may have gone by; to be called wherever a series times a range of steps is worked off. */
+static inline int sg__check_stop(struct sg_promql_plan *p, size_t work)
+{
+    enum { ENOUGH = 1 << 15 };
+    p->work += work;
+    return SG_LIKELY(p->work < ENOUGH) ? 0 : sg__stop_now(p);
+}
 /* Counts raw samples that are in memory for a moment. */
 int sg__charge_samples(struct sg_promql_plan *p, const struct sg_expr *e, size_t n);
 /* Keeps a histogram until the next evaluation. Takes the reference; NULL is allowed. Returns it. */

@@ -277,9 +277,10 @@ static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,
             w = src->series.all;
         else if (!move(&cur, &src->series.all, c.from_ms, c.until_ms, &w))
             continue;
+        rc = sg__check_stop(p, w.n + w.hn);
         for (uint32_t i = 0; i < n->n_child; i++)
             c.arg[i] = n->child[i]->out.v[step];
-        if (st->fn(&c, &w, &pt))
+        if (rc == 0 && st->fn(&c, &w, &pt))
             rc = put_point(p, n, row, &t, step, &pt);
         if (c.rc < 0 || rc < 0)
             return c.rc < 0 ? c.rc : rc;
@@ -365,7 +366,9 @@ static int compute_absent(struct sg_promql_plan *p, struct sg__node *n, const st
     for (size_t i = 0; rc == 0 && i < src->rows->n; i++) {
         struct cursor cur = {0};
         struct sg__window w;
-        rc = sg__source_load(p, src, i, s);
+        rc = sg__check_stop(p, s->k);
+        if (rc == 0)
+            rc = sg__source_load(p, src, i, s);
         for (size_t step = 0; rc == 0 && step < s->k; step++) {
             int64_t until = sg__source_end(src, sg__time(s, step));
             if (move(&cur, &src->series.all, until - src->range_ms, until, &w))
@@ -396,7 +399,7 @@ static int compute_whole(struct sg_promql_plan *p, struct sg__node *n, const str
     if (rc == 0)
         rc = sg__map_start(p, n, &st->map, s, s->k);
     for (size_t i = 0; rc == 0 && i < st->src->rows->n; i++) {
-        rc = sg__check_stop(p);
+        rc = sg__check_stop(p, s->k);
         if (rc == 0)
             rc = compute_row(p, n, i, s);
     }

@@ -42,7 +42,7 @@ int sg__selector_update(struct sg_promql_plan *p, struct sg__selector *s, const 
     int rc = p->q->ops->select(p->q, (const struct sg_matcher *const *)s->sel->matchers,
                                s->sel->matcher_count, &s->found, p->err);
     if (rc < 0)
-        return rc;
+        return sg__placed(p, e, rc);
     if (s->found.n > p->opt.max_series)
         return sg__fail(p, e, SG_ELIMIT, "selector matches %zu series, more than %llu (max_series)",
                         s->found.n, (unsigned long long)p->opt.max_series);
@@ -170,7 +170,7 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
         if (rc == 0)
             rc = sg__map_start(p, n, &st->map, &whole, whole.k);
         for (size_t i = 0; rc == 0 && i < st->sel.rows.n; i++) {
-            rc = sg__check_stop(p);
+            rc = sg__check_stop(p, whole.k);
             if (rc == 0)
                 rc = compute_row(p, n, i, &whole);
         }

@@ -86,7 +86,7 @@ static int select_series(struct sg_querier *q, const struct sg_matcher *const *m
         sg_free(sel.memos[i]);
     sg_free(sel.memos);
     if (sel.too_many)
-        return sg_error_set(reterr, SG_ELIMIT, "selector matches more than %zu series",
+        return sg_error_set(reterr, SG_ELIMIT, "selector matches more than %zu series (max_series)",
                             q->max_series);
     return 0;
 }

@@ -240,6 +240,28 @@ static void test_eval__stops_when_told(void **state)
     assert_near(single(f, 0), 1, 0);
 }
 
+static int stop_later(void *ctx)
+{
+    return ++*(int *)ctx < 20 ? 0 : SG_ECANCELED;
+}
+
+/* Few series with many steps are as much work as many series. */
+static void test_eval__one_long_series_can_be_stopped(void **state)
+{
+    static const char *const queries[] = {"sum_over_time(m[10m])", "sum_over_time(m[10m:15s])",
+                                          "absent_over_time(m[10m]) or sum_over_time(m[1m])"};
+    struct fixture *f = *state;
+    load(f, "load 15s\n m 1+1x8000\n");
+    for (size_t i = 0; i < SG_ARRAY_LEN(queries); i++) {
+        int asked = 0;
+        struct sg_promql_eval_options opt = {.stop = stop_later, .stop_ctx = &asked};
+        drop_plan(f);
+        prepare(f, queries[i], &opt);
+        assert_int_equal(eval(f, 0, 15000 * 8000, 15000), SG_ECANCELED);
+        assert_int_equal(asked, 20);
+    }
+}
+
 static void test_eval__refuses_grids_that_run_backwards(void **state)
 {
     struct fixture *f = *state;
@@ -271,6 +293,39 @@ static void test_eval__errors_have_a_place(void **state)
     assert_int_equal(f->err.line, 2);
     assert_int_equal(f->err.column, 4);
     assert_non_null(strstr(f->err.text, "found duplicate series for the match group {}"));
+}
+
+static void test_eval__a_clash_names_its_series(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "load 1m\n a{x=\"1\"} 1\n a{x=\"2\"} 1\n b 1\n");
+    prepare(f, "b + on () a", NULL);
+    assert_int_equal(eval(f, 0, 0, 0), SG_EEXECUTION);
+    assert_string_equal(f->err.text,
+                        "found duplicate series for the match group {} on the right hand-side of "
+                        "the operation: [a{x=\"2\"}, a{x=\"1\"}];many-to-many matching not "
+                        "allowed: matching labels must be unique on one side");
+}
+
+static void test_eval__a_clash_of_long_series_ends_between_labels(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_buf text;
+    sg_buf_init(&text, 4096);
+    for (int x = 1; x <= 2; x++) {
+        sg_buf_printf(&text, x == 1 ? "load 1m\n b 1\n a{" : " a{");
+        for (int i = 10; i < 60; i++)
+            sg_buf_printf(&text, "l%d=\"value\",", i);
+        sg_buf_printf(&text, "x=\"%d\"} 1\n", x);
+    }
+    load(f, sg_buf_cstr(&text));
+    sg_buf_deinit(&text);
+    prepare(f, "b + on () a", NULL);
+    assert_int_equal(eval(f, 0, 0, 0), SG_EEXECUTION);
+    assert_non_null(strstr(f->err.text, "[a{l10=\"value\", l11="));
+    assert_non_null(strstr(f->err.text, "=\"value\", ...}, a{l10=\"value\", "));
+    assert_non_null(strstr(f->err.text, "=\"value\", ...}];many-to-many matching not allowed: "
+                                        "matching labels must be unique on one side"));
 }
 
 static void test_eval__bad_regex_is_refused_before_data(void **state)
@@ -385,9 +440,12 @@ int main(void)
         TEST(test_eval__labels_cannot_be_doubled_without_end),
         TEST(test_eval__histograms_count_as_samples),
         TEST(test_eval__stops_when_told),
+        TEST(test_eval__one_long_series_can_be_stopped),
         TEST(test_eval__refuses_grids_that_run_backwards),
         TEST(test_eval__ranges_need_scalars_or_vectors),
         TEST(test_eval__errors_have_a_place),
+        TEST(test_eval__a_clash_names_its_series),
+        TEST(test_eval__a_clash_of_long_series_ends_between_labels),
         TEST(test_eval__bad_regex_is_refused_before_data),
         TEST(test_eval__notes_are_told_once_with_place),
         TEST(test_eval__blocks_equal_instants),

@@ -538,6 +538,7 @@ static void test_store__select_stops_at_its_limit(void **state)
     sg_selection_init(&sel);
     struct sg_error err = {0};
     assert_int_equal(q.ops->select(&q, NULL, 0, &sel, &err), SG_ELIMIT);
+    assert_non_null(strstr(err.text, "(max_series)"));
     q.max_series = 5;
     sel.n = 0;
     assert_int_equal(q.ops->select(&q, NULL, 0, &sel, NULL), 0);
