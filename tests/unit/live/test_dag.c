@@ -22,7 +22,7 @@ struct fixture {
     uint32_t id[4];
     int64_t now_ms;
     double value; /* of the newest frame's first value */
-    char error[256];
+    char error[sizeof(((struct sg_error *)NULL)->text)];
     uint32_t error_pos;
 };
 
