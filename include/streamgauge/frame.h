@@ -133,9 +133,16 @@ struct sg_frame {
     struct sg_error
         *error; /* ERROR; FULL: set while the topic fails, its values are then old; owned */
 
-    size_t bytes; /* heap bytes without encodings */
+    size_t bytes;                  /* heap bytes without encodings */
+    _Atomic(size_t) encoded_bytes; /* heap bytes of the encodings so far */
     _Atomic(struct sg_block *) encoded[SG_ENC_COUNT];
 };
+
+/* Heap bytes with the encodings so far. */
+static inline size_t sg_frame_weight(const struct sg_frame *f)
+{
+    return f->bytes + atomic_load_explicit(&f->encoded_bytes, memory_order_relaxed);
+}
 
 SG_API struct sg_frame *sg_frame_ref(const struct sg_frame *f);
 SG_API void sg_frame_unref(struct sg_frame *f); /* accepts NULL */

@@ -131,7 +131,7 @@ struct sg_hub_limits {
     uint32_t id_bytes;         /* 128 */
     uint32_t history_points;   /* 11000 per subscription */
     uint32_t ring_frames;      /* 1024 per topic */
-    size_t ring_bytes;         /* 4 MiB per topic */
+    size_t ring_bytes;         /* 4 MiB per topic, with what is encoded of its frames */
     int64_t ring_age_ms;       /* 5 min */
     size_t total_ring_bytes;   /* 256 MiB per hub; beyond, the topic that adds drops its oldest */
     size_t session_out_bytes;  /* 4 MiB: replies and catch-up text waiting for a session that is

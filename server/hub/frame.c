@@ -222,8 +222,11 @@ const struct sg_block *sg_frame_encode(const struct sg_frame *f, enum sg_encodin
         return have;
     struct sg_block *mine = encode(f, enc, z);
     if (atomic_compare_exchange_strong_explicit(&w->encoded[enc], &have, mine, memory_order_acq_rel,
-                                                memory_order_acquire))
+                                                memory_order_acquire)) {
+        atomic_fetch_add_explicit(&w->encoded_bytes, sizeof(*mine) + SG_LWS_PRE + mine->n,
+                                  memory_order_relaxed);
         return mine;
+    }
     sg_block_free(mine);
     return have;
 }

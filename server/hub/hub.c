@@ -299,6 +299,9 @@ static void check_mirrors(struct sg_hub *hub)
             next = l->next;
             struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
             sg__ring_expire(m, hub->now_ms);
+            sg__mirror_weigh_caches(m);
+            if (hub->ring_bytes > hub->limits.total_ring_bytes)
+                sg__mirror_stale_caches(m); /* they can be made again */
             ask_again(hub, m);
             /* Nobody here wants it and nothing comes: it may have ended unheard. */
             if (!m->is_feed && !m->opened && !m->n_subs &&

@@ -39,6 +39,8 @@ struct sg__place {
 struct sg__entry {
     struct sg_frame *frame;
     uint64_t seq;
+    size_t
+        bytes; /* what ring_bytes has of it: encodings are made later and looked for now and then */
 };
 
 struct sg__mirror {
@@ -74,12 +76,14 @@ struct sg__mirror {
     struct sg__entry *ring;
     uint32_t head, count, cap;
     size_t ring_bytes;
+    uint32_t look; /* index of the entry whose weight is looked at next */
     struct sg__place floor;
 
     struct sg_frame *full; /* the state as a frame; NULL when out of date */
     struct sg_frame *merged[SG__MERGED_CACHE];
     uint64_t merged_from[SG__MERGED_CACHE];
     uint32_t merged_next;
+    size_t cache_bytes; /* what hub->ring_bytes has of full and merged */
 };
 
 struct sg__mirror *sg__mirror_find(struct sg_hub *hub, struct sg_str key, int64_t interval_ms);
@@ -114,6 +118,8 @@ void sg__ring_expire(struct sg__mirror *m, int64_t now_ms);
 const struct sg_frame *sg__mirror_full(struct sg__mirror *m);
 const struct sg_frame *sg__mirror_merged(struct sg__mirror *m, uint64_t after);
 void sg__mirror_stale_caches(struct sg__mirror *m);
+/* Counts what the caches weigh now. */
+void sg__mirror_weigh_caches(struct sg__mirror *m);
 
 /* ---- flavours ---- */
 
@@ -364,7 +370,7 @@ struct sg_hub {
 
     struct sg__table mirrors_by_key, mirrors_by_number, sessions_by_id, groups, by_token;
     struct sg__mirror *feed;
-    size_t ring_bytes; /* of all rings */
+    size_t ring_bytes; /* of all rings and caches */
     uint32_t n_sessions;
     struct sg_list sessions, attention, behind, guests, dirty_groups;
     struct sg__mirror **news; /* mirrors with frames since the last flush */

@@ -24,8 +24,10 @@ static void stamp(const struct sg__mirror *m, struct sg_frame *f)
 
 const struct sg_frame *sg__mirror_full(struct sg__mirror *m)
 {
-    if (m->full)
+    if (m->full) {
+        sg__mirror_weigh_caches(m);
         return m->full;
+    }
     uint32_t n_slots = m->n_slots;
     while (n_slots && !m->labels[n_slots - 1])
         n_slots--;
@@ -42,7 +44,9 @@ const struct sg_frame *sg__mirror_full(struct sg__mirror *m)
     }
     stamp(m, f);
     f->error = m->error ? sg_memdup(m->error, sizeof(*m->error)) : NULL;
-    return m->full = f;
+    m->full = f;
+    sg__mirror_weigh_caches(m);
+    return f;
 }
 
 /* Marks what the frames from ring index `first` touched. flags has n_slots entries. False: not all
@@ -119,5 +123,6 @@ const struct sg_frame *sg__mirror_merged(struct sg__mirror *m, uint64_t after)
     sg_frame_unref(m->merged[at]);
     m->merged[at] = f;
     m->merged_from[at] = after;
+    sg__mirror_weigh_caches(m);
     return f;
 }

@@ -72,9 +72,10 @@ void sg__mirror_set_topic(struct sg__mirror *m, struct sg_topic *topic)
 static void ring_drop(struct sg__mirror *m)
 {
     struct sg_frame *f = sg__ring_at(m, 0);
-    m->floor = (struct sg__place){m->ring[m->head].seq, f->offset};
-    m->ring_bytes -= f->bytes;
-    m->hub->ring_bytes -= f->bytes;
+    const struct sg__entry *e = &m->ring[m->head];
+    m->floor = (struct sg__place){e->seq, f->offset};
+    m->ring_bytes -= e->bytes;
+    m->hub->ring_bytes -= e->bytes;
     m->head = (m->head + 1) & (m->cap - 1);
     m->count--;
     sg_frame_unref(f);
@@ -99,17 +100,36 @@ static void ring_grow(struct sg__mirror *m)
     m->head = 0;
 }
 
+/* Counts what the i-th frame weighs now. */
+static void weigh(struct sg__mirror *m, uint32_t i)
+{
+    struct sg__entry *e = &m->ring[(m->head + i) & (m->cap - 1)];
+    size_t bytes = sg_frame_weight(e->frame);
+    m->ring_bytes += bytes - e->bytes;
+    m->hub->ring_bytes += bytes - e->bytes;
+    e->bytes = bytes;
+}
+
 void sg__ring_push(struct sg__mirror *m, const struct sg_frame *f)
 {
     const struct sg_hub_limits *l = &m->hub->limits;
-    while (m->count && (m->count >= l->ring_frames || m->ring_bytes + f->bytes > l->ring_bytes ||
-                        m->hub->ring_bytes + f->bytes > l->total_ring_bytes))
+    size_t bytes = sg_frame_weight(f);
+    if (m->count) {
+        /* Encodings are made when a frame is sent, here or on another edge: most when it is the
+         * newest, some when somebody resumes. */
+        weigh(m, m->count - 1);
+        m->look = m->look + 1 < m->count ? m->look + 1 : 0;
+        weigh(m, m->look);
+    }
+    while (m->count && (m->count >= l->ring_frames || m->ring_bytes + bytes > l->ring_bytes ||
+                        m->hub->ring_bytes + bytes > l->total_ring_bytes))
         ring_drop(m);
     if (m->count == m->cap)
         ring_grow(m);
-    m->ring[(m->head + m->count++) & (m->cap - 1)] = (struct sg__entry){sg_frame_ref(f), m->seq};
-    m->ring_bytes += f->bytes;
-    m->hub->ring_bytes += f->bytes;
+    m->ring[(m->head + m->count++) & (m->cap - 1)] =
+        (struct sg__entry){sg_frame_ref(f), m->seq, bytes};
+    m->ring_bytes += bytes;
+    m->hub->ring_bytes += bytes;
     /* A frame that does not fit alone is kept all the same while it is new: groups send from the
      * ring. */
 }
@@ -151,8 +171,19 @@ struct sg__place sg__ring_place(const struct sg__mirror *m, uint64_t offset)
 
 /* ---- state ---- */
 
+void sg__mirror_weigh_caches(struct sg__mirror *m)
+{
+    size_t bytes = m->full ? sg_frame_weight(m->full) : 0;
+    for (int i = 0; i < SG__MERGED_CACHE; i++)
+        bytes += m->merged[i] ? sg_frame_weight(m->merged[i]) : 0;
+    m->hub->ring_bytes += bytes - m->cache_bytes;
+    m->cache_bytes = bytes;
+}
+
 void sg__mirror_stale_caches(struct sg__mirror *m)
 {
+    m->hub->ring_bytes -= m->cache_bytes;
+    m->cache_bytes = 0;
     sg_frame_unref(m->full);
     m->full = NULL;
     for (int i = 0; i < SG__MERGED_CACHE; i++) {

@@ -8,6 +8,7 @@
 
 #include <streamgauge/deflate.h>
 
+#include "hub/hub_priv.h"
 #include "hub_rig.h"
 
 struct fixture {
@@ -494,6 +495,87 @@ static void test_session__a_slow_one_begins_its_streams_by_and_by(void **state)
     finish(f);
 }
 
+/* What the frames of all rings weigh, with all that is made of them. */
+static size_t ring_weight(const struct sg_hub *hub)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i <= hub->mirrors_by_key.mask; i++) {
+        for (struct sg__link *l = hub->mirrors_by_key.buckets[i]; l; l = l->next) {
+            const struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
+            for (uint32_t k = 0; k < m->count; k++)
+                bytes += sg_frame_weight(sg__ring_at(m, k));
+        }
+    }
+    return bytes;
+}
+
+/* Receivers on all wires: a frame's encodings weigh more than the frame. */
+static void test_hub__the_cap_on_rings_counts_encodings(void **state)
+{
+    (void)state;
+    enum { CAP = 200000, WIRES = 3 };
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct client_model c[WIRES];
+    struct line l[WIRES];
+    struct sg_hub_options o;
+    rig_options(&f->r, &o);
+    o.limits.total_ring_bytes = CAP;
+    rig_start(&f->r, &o);
+    for (int i = 0; i < WIRES; i++) {
+        cm_init(&c[i], (enum cm_wire)i);
+        line_open(&f->r, &l[i], &c[i], (enum sg_wire)i, SG_DIALECT_V1);
+        sg_session_start(l[i].session);
+        line_subscribe(&l[i], "x", "x");
+    }
+    struct rig_topic *x = rig_topic(&f->r, "x", 100);
+    size_t counted = 0, real = 0;
+    for (int step = 0; step < 500; step++) {
+        for (int i = 0; i < RIG_SERIES; i++)
+            x->present[i] = true, x->value[i] = step + i / 8.0;
+        rig_step(&f->r);
+        counted = f->r.hub->ring_bytes;
+        real = ring_weight(f->r.hub);
+        assert_true(real < CAP + CAP / 5);
+    }
+    assert_true(real > CAP / 2);
+    assert_in_range(counted, real / 2, CAP);
+    for (int i = 0; i < WIRES; i++) {
+        assert_int_equal(c[i].violations, 0);
+        line_cut(&l[i]);
+        cm_deinit(&c[i]);
+    }
+    rig_deinit(&f->r);
+    free(f);
+}
+
+/* The state as one frame lies in memory as long as nothing changes; it counts, and goes when there
+ * is too much. */
+static void test_hub__cached_fulls_count_and_go_when_there_is_too_much(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct sg_hub_options o;
+    rig_options(&f->r, &o);
+    o.limits.total_ring_bytes = 6000;
+    rig_start(&f->r, &o);
+    cm_init(&f->c, CM_WS);
+    line_open(&f->r, &f->l, &f->c, SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    memset(rig_topic(&f->r, "x", 100)->present, true, RIG_SERIES);
+    memset(rig_topic(&f->r, "y", 100)->present, true, RIG_SERIES);
+    line_subscribe(&f->l, "x", "x");
+    rig_step(&f->r);
+    size_t one = f->r.hub->ring_bytes;
+    assert_in_range(one, RIG_SERIES * sizeof(double), 6000);
+    line_subscribe(&f->l, "y", "y");
+    rig_step(&f->r);
+    assert_true(f->r.hub->ring_bytes > one);
+    for (int step = 0; step < 25; step++)
+        rig_step(&f->r);
+    assert_true(f->r.hub->ring_bytes <= 6000);
+    finish(f);
+}
+
 /* Filters are shared by their text; a matcher must not pass for a severity. */
 static void test_session__filters_that_look_alike_are_two(void **state)
 {
@@ -574,6 +656,8 @@ int main(void)
         cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
         cmocka_unit_test(test_session__a_slow_one_survives_a_stream_that_shrinks),
         cmocka_unit_test(test_session__a_slow_one_begins_its_streams_by_and_by),
+        cmocka_unit_test(test_hub__the_cap_on_rings_counts_encodings),
+        cmocka_unit_test(test_hub__cached_fulls_count_and_go_when_there_is_too_much),
         cmocka_unit_test(test_session__filters_that_look_alike_are_two),
         cmocka_unit_test(test_session__a_metric_may_be_longer_than_an_id),
         cmocka_unit_test(test_session__a_token_without_read_ends_what_was_read),
