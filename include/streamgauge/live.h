@@ -171,6 +171,7 @@ struct sg_live_stream_info {
     uint32_t series, edges; /* slots in use; edges that want it */
     uint32_t viewers;       /* subscriptions on all edges */
     uint64_t evaluations, eval_ns, last_ns, missed, errors;
+    int64_t lag_ms;   /* what viewers have is so much older than the newest due tick */
     uint64_t samples; /* looked at by the last evaluation */
     bool failing;
     uint32_t nodes, shared_nodes; /* of its expression; used by other streams too */

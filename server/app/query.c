@@ -247,11 +247,17 @@ static void print_streams(const struct options *o, const char *canonical, struct
         if (!query || strcmp(query, canonical) != 0)
             continue;
         n++;
-        printf("  every %lld ms: %lld series, %.3f ms per tick on average, %lld ticks missed\n",
-               (long long)json_integer_value(json_object_get(s, "interval")),
-               (long long)json_integer_value(json_object_get(s, "series")),
-               1e3 * json_real_value(json_object_get(s, "evaluationTimeMean")),
-               (long long)json_integer_value(json_object_get(s, "missed")));
+        printf(
+            "  every %lld ms: %lld viewers, %lld series, %.3f ms per tick on average, %lld ticks "
+            "missed, %lld ms behind, %lld of %lld nodes shared\n",
+            (long long)json_integer_value(json_object_get(s, "interval")),
+            (long long)json_integer_value(json_object_get(s, "viewers")),
+            (long long)json_integer_value(json_object_get(s, "series")),
+            1e3 * json_real_value(json_object_get(s, "evaluationTimeMean")),
+            (long long)json_integer_value(json_object_get(s, "missed")),
+            (long long)json_integer_value(json_object_get(s, "lag")),
+            (long long)json_integer_value(json_object_get(s, "sharedNodes")),
+            (long long)json_integer_value(json_object_get(s, "nodes")));
     }
     if (status / 100 != 2)
         puts("  (the server tells that only to those with the right 'admin')");

@@ -28,6 +28,7 @@ struct sg_live {
     struct sg_promql_eval_options eval; /* the owner's, with our deadline */
     uint64_t deadline_ns;               /* of the evaluation that runs; 0: none */
     uint64_t spent_ns;                  /* on evaluations since the last tick began */
+    int64_t now_ms;                     /* the newest tick */
     int64_t heavy_until_ms;             /* no heavy stream is evaluated before */
     int64_t heartbeat_due_ms;
     struct sg_topic *feed;
@@ -208,6 +209,7 @@ static void evaluate(struct sg_live *l, struct sg__stream *s, struct sg_querier 
     s->last_ns = clock_ns(l) - before;
     s->eval_ns += s->last_ns;
     l->spent_ns += s->last_ns;
+    s->evaluated_ms = tick_ms;
     s->next_ms = tick_ms + s->interval_ms;
     weigh(l, s, now_ms);
     STAT_ADD(l, evaluations, 1);
@@ -238,6 +240,7 @@ static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t no
 {
     struct sg_querier q = {0};
     s->next_ms = sg_time_align(now_ms, s->interval_ms);
+    s->evaluated_ms = s->next_ms - s->interval_ms;
     if ((l->opt.budget_ns && l->spent_ns >= l->opt.budget_ns) ||
         l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
         return;
@@ -386,6 +389,7 @@ static void count_series(struct sg_live *l)
 
 void sg_live_tick(struct sg_live *l, int64_t now_ms)
 {
+    l->now_ms = now_ms;
     evaluate_due(l, now_ms);
     end_lingering(l, now_ms);
     count_series(l);
@@ -423,6 +427,12 @@ void sg_live_resync(struct sg_live *l, uint32_t edge)
     publish_take(l, edge, sg_publisher_resync(l->publisher, true, 0));
 }
 
+static int64_t lag_ms(const struct sg_live *l, const struct sg__stream *s)
+{
+    int64_t lag = sg_time_align(l->now_ms, s->interval_ms) - s->evaluated_ms;
+    return lag > 0 ? lag : 0; /* opened between ticks, or the clock stepped back */
+}
+
 void sg_live_each(const struct sg_live *l,
                   void (*each)(void *ctx, const struct sg_live_stream_info *info), void *ctx)
 {
@@ -438,6 +448,7 @@ void sg_live_each(const struct sg_live *l,
                                            .eval_ns = s->eval_ns,
                                            .last_ns = s->last_ns,
                                            .missed = s->missed,
+                                           .lag_ms = lag_ms(l, s),
                                            .errors = s->errors,
                                            .samples = s->samples,
                                            .failing = s->failing};

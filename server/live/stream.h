@@ -9,9 +9,10 @@ struct sg__stream {
     struct sg_track *track;
     struct sg_promql_root *root; /* in the graph of all streams */
     int64_t interval_ms;
-    int64_t next_ms;   /* tick it is due for */
-    int64_t linger_ms; /* while edges == 0: when it ends */
-    uint64_t edges;    /* bit per edge that wants it */
+    int64_t next_ms;      /* tick it is due for */
+    int64_t evaluated_ms; /* tick of the last evaluation */
+    int64_t linger_ms;    /* while edges == 0: when it ends */
+    uint64_t edges;       /* bit per edge that wants it */
     bool failing;
     bool heavy;     /* its last evaluation took more than half the budget */
     bool timed_out; /* the last evaluation was ended by the deadline */

@@ -20,11 +20,12 @@ static void put_stream(void *ctx, const struct sg_live_stream_info *s)
     sg_buf_put_json_str(b, s->key);
     sg_buf_printf(b,
                   ",\"interval\":%lld,\"viewers\":%u,\"edges\":%u,\"series\":%u,\"samples\":%llu,"
-                  "\"evaluations\":%llu,\"missed\":%llu,\"errors\":%llu,\"failing\":%s",
+                  "\"evaluations\":%llu,\"missed\":%llu,\"lag\":%lld,\"nodes\":%u,"
+                  "\"sharedNodes\":%u,\"errors\":%llu,\"failing\":%s",
                   (long long)s->interval_ms, s->viewers, s->edges, s->series,
                   (unsigned long long)s->samples, (unsigned long long)s->evaluations,
-                  (unsigned long long)s->missed, (unsigned long long)s->errors,
-                  s->failing ? "true" : "false");
+                  (unsigned long long)s->missed, (long long)s->lag_ms, s->nodes, s->shared_nodes,
+                  (unsigned long long)s->errors, s->failing ? "true" : "false");
     put_seconds(b, "evaluationTime", s->last_ns);
     put_seconds(b, "evaluationTimeMean", mean_ns);
     put_seconds(b, "evaluationTimeTotal", s->eval_ns);

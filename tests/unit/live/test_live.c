@@ -303,6 +303,20 @@ static void budget(struct sg_live_options *o)
     o->budget_ns = 1000;
 }
 
+struct lags {
+    int behind, up_to_date;
+};
+
+static void lag_each(void *ctx, const struct sg_live_stream_info *info)
+{
+    struct lags *l = ctx;
+    assert_true(info->lag_ms >= 0 && info->lag_ms % info->interval_ms == 0);
+    if (info->lag_ms)
+        l->behind++;
+    else
+        l->up_to_date++;
+}
+
 static void test_live__over_budget_waits_its_turn_and_is_counted(void **state)
 {
     (void)state;
@@ -317,6 +331,10 @@ static void test_live__over_budget_waits_its_turn_and_is_counted(void **state)
         sg_live_tick(f->live, T0 + tick * 100);
     assert_true(STAT(f, over_budget) > 100);
     assert_int_equal(STAT(f, ticks_missed), STAT(f, over_budget));
+    struct lags lags = {0};
+    sg_live_each(f->live, lag_each, &lags);
+    assert_true(lags.behind > 0 && lags.up_to_date > 0);
+    assert_int_equal(lags.behind + lags.up_to_date, 10);
     assert_int_equal(STAT(f, evaluations) + STAT(f, over_budget), 10 + 1000);
     /* Everybody had a turn: no stream's state is older than a few ticks. */
     for (size_t k = 1; k <= 10; k++) {

@@ -54,6 +54,9 @@ static void each_stream(void *ctx, sg_api_each_stream *each, void *each_ctx)
                                        .eval_ns = 4000000,
                                        .last_ns = 2000000,
                                        .missed = 5,
+                                       .lag_ms = 2000,
+                                       .nodes = 3,
+                                       .shared_nodes = 1,
                                        .samples = 7};
     each(each_ctx, &info);
 }
@@ -313,7 +316,8 @@ static void test_streams__cost_of_each(void **state)
         get(*state, "/api/v1/streams"),
         "{\"status\":\"success\",\"data\":{\"streams\":[{\"stream\":3,\"query\":\"sum(m)\","
         "\"interval\":1000,\"viewers\":0,\"edges\":2,\"series\":1,\"samples\":7,"
-        "\"evaluations\":4,\"missed\":5,\"errors\":0,\"failing\":false,\"evaluationTime\":0."
+        "\"evaluations\":4,\"missed\":5,\"lag\":2000,\"nodes\":3,\"sharedNodes\":1,\"errors\":0,"
+        "\"failing\":false,\"evaluationTime\":0."
         "002000000,"
         "\"evaluationTimeMean\":0.001000000,\"evaluationTimeTotal\":0.004000000,"
         "\"load\":0.001000}]}}");
