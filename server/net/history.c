@@ -9,6 +9,8 @@
 #define TIMEOUT_US (10 * 1000 * 1000)
 #define MAX_SAMPLES UINT64_C(10000000)
 #define MAX_SERIES UINT64_C(10000)
+/* Series times points of one history: the edge's loop goes through all of them in one go. */
+#define MAX_VALUES ((size_t)1000000)
 
 struct sg__history {
     struct sg_history_request rq; /* key is ours */
@@ -16,6 +18,8 @@ struct sg__history {
     struct sg_error error;
     struct sg_promql_result result;
     bool has_result;
+    const struct sg_labels **labels; /* borrowed from the result */
+    double *value;
 };
 
 struct stop {
@@ -45,6 +49,8 @@ void sg__history_free(struct sg__history *h)
 {
     if (h->has_result)
         sg_promql_result_deinit(&h->result);
+    sg_free((void *)h->labels);
+    sg_free(h->value);
     sg_free((void *)(uintptr_t)h->rq.key.p);
     sg_free(h);
 }
@@ -54,28 +60,28 @@ void sg__history_fail(struct sg__history *h, enum sg_errc code, const char *text
     h->rc = sg_error_set(&h->error, code, "%s", text);
 }
 
-void sg__history_run(struct sg__history *h, struct sg_querier *querier,
-                     const struct sg_promql_eval_options *eval, int (*stop)(void *ctx), void *ctx)
+static int evaluate(struct sg__history *h, struct sg_querier *querier,
+                    const struct sg_promql_eval_options *eval, struct stop *s)
 {
-    struct stop s = {stop, ctx, sg_mono_now_us() + TIMEOUT_US};
     struct sg_promql_eval_options opt = eval ? *eval : (struct sg_promql_eval_options){0};
     opt.max_samples = MAX_SAMPLES;
     opt.max_series = MAX_SERIES;
     opt.max_steps = 0;
     opt.stop = should_stop;
-    opt.stop_ctx = &s;
+    opt.stop_ctx = s;
     struct sg_promql_grid grid = {h->rq.start_ms, h->rq.end_ms, h->rq.step_ms};
     struct sg_promql *q = NULL;
     struct sg_promql_plan *plan = NULL;
-    h->rc = sg_promql_parse(h->rq.key, NULL, &q, &h->error);
-    if (h->rc == 0)
-        h->rc = sg_promql_prepare(q, &opt, &plan, &h->error);
-    if (h->rc == 0) {
+    int rc = sg_promql_parse(h->rq.key, NULL, &q, &h->error);
+    if (rc == 0)
+        rc = sg_promql_prepare(q, &opt, &plan, &h->error);
+    if (rc == 0) {
         h->has_result = true;
-        h->rc = sg_promql_eval(plan, querier, grid, &h->result, &h->error);
+        rc = sg_promql_eval(plan, querier, grid, &h->result, &h->error);
     }
     sg_promql_plan_free(plan);
     sg_promql_free(q);
+    return rc;
 }
 
 /* Points at their times into a row of the grid; what has no float there is absent. */
@@ -91,43 +97,49 @@ static void fill_row(double *row, uint32_t n, const struct sg_promql_series *s,
     }
 }
 
-static void fail(const struct sg__history *h, struct sg_hub *hub, enum sg_errc code,
-                 const char *text)
+/* The result as a table, made here: the edge that hands it over serves others meanwhile. */
+static int tabulate(struct sg__history *h)
 {
-    struct sg_error err = h->error;
-    sg_error_set(&err, code, "%s", text); /* unless it says something already */
-    sg_hub_history_done(hub, h->rq.token, NULL, &err);
+    const struct sg_promql_result *r = &h->result;
+    size_t points = (size_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms) + 1;
+    if (r->n > MAX_VALUES / points)
+        return sg_error_set(&h->error, SG_ELIMIT,
+                            "limit of %zu values of history passed by %zu series of %zu points: "
+                            "ask for less history, a longer interval or fewer series",
+                            MAX_VALUES, r->n, points);
+    h->labels = sg_try_alloc((r->n + 1) * sizeof(h->labels[0]));
+    h->value = sg_try_alloc((r->n * points + 1) * sizeof(*h->value));
+    if (!h->labels || !h->value)
+        return sg_error_set(&h->error, SG_ENOMEM, "no memory for the history");
+    for (size_t i = 0; i < r->n; i++) {
+        h->labels[i] = r->series[i].labels ? r->series[i].labels : sg_labels_empty();
+        fill_row(h->value + i * points, (uint32_t)points, &r->series[i], &h->rq);
+    }
+    return 0;
+}
+
+void sg__history_run(struct sg__history *h, struct sg_querier *querier,
+                     const struct sg_promql_eval_options *eval, int (*stop)(void *ctx), void *ctx)
+{
+    h->rc = evaluate(h, querier, eval, &(struct stop){stop, ctx, sg_mono_now_us() + TIMEOUT_US});
+    if (h->rc == 0)
+        h->rc = tabulate(h);
 }
 
 void sg__history_hand_over(const struct sg__history *h, struct sg_hub *hub)
 {
-    const struct sg_promql_result *r = &h->result;
     if (h->rc < 0) {
-        fail(h, hub, (enum sg_errc)h->rc, "history cannot be evaluated");
+        struct sg_error err = h->error;
+        sg_error_set(&err, (enum sg_errc)h->rc, "history cannot be evaluated"); /* unless told */
+        sg_hub_history_done(hub, h->rq.token, NULL, &err);
         return;
     }
-    size_t points = (size_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms) + 1;
-    if (r->n > MAX_SERIES || r->n * points > MAX_SAMPLES) {
-        fail(h, hub, SG_ELIMIT, "history is too large, ask for fewer series or a shorter time");
-        return;
-    }
-    const struct sg_labels **labels = sg_try_alloc((r->n + 1) * sizeof(labels[0]));
-    double *value = sg_try_alloc((r->n * points + 1) * sizeof(*value));
-    if (!labels || !value) {
-        fail(h, hub, SG_ENOMEM, "no memory for the history");
-    } else {
-        for (size_t i = 0; i < r->n; i++) {
-            labels[i] = r->series[i].labels ? r->series[i].labels : sg_labels_empty();
-            fill_row(value + i * points, (uint32_t)points, &r->series[i], &h->rq);
-        }
-        struct sg_history told = {.start_ms = h->rq.start_ms,
-                                  .step_ms = h->rq.step_ms,
-                                  .n_points = (uint32_t)points,
-                                  .n_series = (uint32_t)r->n,
-                                  .labels = labels,
-                                  .value = value};
-        sg_hub_history_done(hub, h->rq.token, &told, NULL);
-    }
-    sg_free((void *)labels);
-    sg_free(value);
+    struct sg_history told = {.start_ms = h->rq.start_ms,
+                              .step_ms = h->rq.step_ms,
+                              .n_points =
+                                  (uint32_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms + 1),
+                              .n_series = (uint32_t)h->result.n,
+                              .labels = h->labels,
+                              .value = h->value};
+    sg_hub_history_done(hub, h->rq.token, &told, NULL);
 }
