@@ -127,8 +127,11 @@ void sg__api_runtimeinfo(void *ctx, struct sg_net_exchange *x)
     sg_rfc3339_format(api->cfg.started_ms, started);
     sg_rfc3339_format(sg_wall_now_ms(), now);
     sg_duration_format(api->cfg.retention_ms, retention);
-    (void)gethostname(host, sizeof(host) - 1);
-    if (!getcwd(cwd, sizeof(cwd)))
+    /* Where it runs is nothing for every reader. */
+    bool admin = x->rights & SG_RIGHT_ADMIN;
+    if (admin)
+        (void)gethostname(host, sizeof(host) - 1);
+    if (admin && !getcwd(cwd, sizeof(cwd)))
         cwd[0] = '\0';
     sg__api_begin(x);
     sg_buf_printf(&x->out, "{\"startTime\":\"%s\",\"CWD\":", started);

@@ -295,6 +295,18 @@ static void test_label_values__names_that_need_an_escape(void **state)
     assert_int_equal(r->x.status, 404);
 }
 
+static void test_runtimeinfo__where_it_runs_is_for_admins(void **state)
+{
+    struct rig *r = *state;
+    r->x.rights = SG_RIGHT_READ;
+    const char *text = get(r, "/api/v1/status/runtimeinfo");
+    assert_non_null(strstr(text, "\"CWD\":\"\",\"hostname\":\"\","));
+    r->x.rights = SG_RIGHT_READ | SG_RIGHT_ADMIN;
+    text = get(r, "/api/v1/status/runtimeinfo");
+    assert_non_null(strstr(text, "\"CWD\":\"/"));
+    assert_null(strstr(text, "\"hostname\":\"\""));
+}
+
 static void test_federate__text_with_times(void **state)
 {
     struct rig *r = *state;
@@ -380,6 +392,7 @@ int main(void)
         TEST(test_labels__of_all_and_of_some),
         TEST(test_label_values__sorted_once),
         TEST(test_label_values__names_that_need_an_escape),
+        TEST(test_runtimeinfo__where_it_runs_is_for_admins),
         TEST(test_federate__text_with_times),
         TEST(test_streams__cost_of_each),
         TEST(test_format_query__short_ones_stay_on_a_line),
