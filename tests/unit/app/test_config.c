@@ -27,6 +27,8 @@ static void test_config__defaults_are_valid(void **state)
     assert_true(c.host);
     assert_false(c.anonymous);
     assert_int_equal(c.limits.series, 1000000);
+    assert_int_equal(c.limits.sessions_per_address, 1000);
+    assert_true(c.limits.sessions_per_address < c.limits.sessions); /* else it limits nothing */
     assert_int_equal(sg_config_check(&c, NULL), 0);
     sg_config_deinit(&c);
 }
