@@ -5,7 +5,8 @@
  *     → ts=2026-11-22T03:04:05.678Z level=warn part=net msg="accept failed" peer=… errno=24
  *
  * error: the operator must act; warn: degraded and continuing; info: life cycle; debug. One event
- * is one line: control characters in the arguments are escaped, a line is cut at 1 KiB. Each call
+ * is one line: control characters in the arguments are escaped, and so are quotes and backslashes
+ * where fmt has quotes around an argument; a line is cut at 1 KiB. Each call
  * site prints at most 10 lines in 10 s and then says how many it left out. Any thread.
  */
 #ifndef STREAMGAUGE_LOG_H

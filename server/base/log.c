@@ -143,6 +143,81 @@ static void put_head(struct line *l, const char *level, const char *part, const 
     put_cstr(l, "\"");
 }
 
+/* ---- arguments ---- */
+
+/* Which bytes 1 to 31 occur in a text, as bits. */
+static uint32_t control_bytes(const char *s)
+{
+    uint32_t have = 0;
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20)
+            have |= UINT32_C(1) << (unsigned char)*s;
+    return have;
+}
+
+/* fmt with each quote replaced by `mark`; 0: left out. False: it is too long. */
+static bool mark_quotes(const char *fmt, char mark, char *dst, size_t size)
+{
+    size_t n = 0;
+    for (; *fmt; fmt++) {
+        char c = *fmt == '"' ? mark : *fmt;
+        if (!c)
+            continue;
+        if (n + 1 >= size)
+            return false;
+        dst[n++] = c;
+    }
+    dst[n] = '\0';
+    return true;
+}
+
+/* The copies of fmt differ from it in quotes only, which the compiler cannot know. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static int format(char *dst, size_t size, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(dst, size, fmt, again);
+    va_end(again);
+    return n;
+}
+#pragma GCC diagnostic pop
+
+/* Formats with a control byte for every quote of fmt, so that those of the arguments can be told
+ * from them. Returns the length and that byte: one that no argument has. 0 as the byte: there is
+ * none, quotes are not told apart. */
+static int format_marked(char *dst, size_t size, const char *fmt, va_list args, char *ret_mark)
+{
+    char marked[512];
+    int saved_errno = errno; /* for %m */
+    *ret_mark = 0;
+    if (strchr(fmt, '"') && mark_quotes(fmt, 0, marked, sizeof(marked)) &&
+        format(dst, size, marked, args) >= 0) {
+        uint32_t have = control_bytes(dst);
+        for (char mark = 1; mark < 0x20 && !*ret_mark; mark++)
+            if (!(have >> mark & 1))
+                *ret_mark = mark;
+    }
+    errno = saved_errno;
+    return format(dst, size,
+                  *ret_mark && mark_quotes(fmt, *ret_mark, marked, sizeof(marked)) ? marked : fmt,
+                  args);
+}
+
+/* Between marks, which become quotes, what would end a quoted value is escaped. */
+static void put_args(struct line *l, char *text, char mark)
+{
+    bool quoted = false;
+    for (char *next; mark && (next = strchr(text, mark)); text = next + 1) {
+        *next = '\0';
+        put_escaped(l, text, quoted);
+        put_cstr(l, "\"");
+        quoted = !quoted;
+    }
+    put_escaped(l, text, quoted);
+}
+
 void sg_log_write(struct sg_log_site *site, enum sg_log_level level, const char *part,
                   const char *msg, const char *fmt, ...)
 {
@@ -160,12 +235,13 @@ void sg_log_write(struct sg_log_site *site, enum sg_log_level level, const char 
     }
     errno = saved_errno; /* for %m */
     va_list args;
+    char mark;
     va_start(args, fmt);
-    int n = vsnprintf(args_text, sizeof(args_text), fmt, args);
+    int n = format_marked(args_text, sizeof(args_text), fmt, args, &mark);
     va_end(args);
     if (n > 0) {
         put_cstr(&l, " ");
-        put_escaped(&l, args_text, false);
+        put_args(&l, args_text, mark);
         l.cut = l.cut || (size_t)n >= sizeof(args_text);
     }
     emit(&l);

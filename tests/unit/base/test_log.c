@@ -73,6 +73,37 @@ static void test_log__escapes_control_characters(void **state)
                                   "\\x1b[31m\\x7f \\xc2\\x9b \\xff gr\xc3\xbcn\n");
 }
 
+/* Where the format quotes an argument, the argument cannot end the quotes. */
+static void test_log__a_quoted_argument_stays_between_its_quotes(void **state)
+{
+    (void)state;
+    struct capture c = {.lines = 0};
+    sg_log_set_sink(keep, &c);
+    SG_LOG(WARN, "net", "bad", "name=\"%.*s\" n=%d plain=%s last=\"%s\"", 14,
+           "a\" level=x \\ \x01 cut", 7, "p\"q", "\x01\x02\"");
+    assert_string_equal(tail(&c),
+                        "level=warn part=net msg=\"bad\" name=\"a\\\" level=x \\\\ \\x01\" n=7 "
+                        "plain=p\"q last=\"\\x01\\x02\\\"\"\n");
+    SG_LOG(WARN, "net", "bad", "part=\"%d%%\"", 7);
+    sg_log_set_sink(NULL, NULL);
+    assert_string_equal(tail(&c), "level=warn part=net msg=\"bad\" part=\"7%\"\n");
+}
+
+/* One that has every control byte leaves none to tell quotes apart by: still one line, whole. */
+static void test_log__an_argument_of_all_control_bytes_is_told(void **state)
+{
+    (void)state;
+    struct capture c = {.lines = 0};
+    char all[32] = "";
+    for (int i = 0; i < 31; i++)
+        all[i] = (char)(i + 1);
+    sg_log_set_sink(keep, &c);
+    SG_LOG(WARN, "net", "bad", "name=\"%s\"", all);
+    sg_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(c.last, "name=\"\\x01\\x02"));
+    assert_non_null(strstr(c.last, "\\x1f\"\n"));
+}
+
 static void test_log__cuts_at_a_kilobyte(void **state)
 {
     (void)state;
@@ -142,6 +173,8 @@ int main(void)
         cmocka_unit_test(test_log__line_has_all_parts),
         cmocka_unit_test(test_log__no_arguments_leave_no_space),
         cmocka_unit_test(test_log__escapes_control_characters),
+        cmocka_unit_test(test_log__a_quoted_argument_stays_between_its_quotes),
+        cmocka_unit_test(test_log__an_argument_of_all_control_bytes_is_told),
         cmocka_unit_test(test_log__cuts_at_a_kilobyte),
         cmocka_unit_test(test_log__levels_filter),
         cmocka_unit_test(test_log__limits_each_site_and_says_so),
