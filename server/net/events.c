@@ -134,7 +134,8 @@ static struct sg_session *open_session(struct sg__conn *c, bool lines, unsigned 
     if (rc >= 0)
         return s;
     sg_session_closed(s);
-    sg__reply_error(c, status_of(rc), true, "%s", err.text);
+    char text[sizeof(err.text) + 64];
+    sg__reply_error(c, status_of(rc), true, "%s", sg_error_format(&err, text, sizeof(text)));
     return NULL;
 }
 

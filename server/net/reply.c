@@ -144,7 +144,7 @@ void sg__reply_error_with(struct sg__conn *c, unsigned status, const char *heade
 
 void sg__reply_error(struct sg__conn *c, unsigned status, bool close, const char *fmt, ...)
 {
-    char text[256];
+    char text[512];
     va_list ap;
     va_start(ap, fmt);
     format(text, sizeof(text), fmt, ap);

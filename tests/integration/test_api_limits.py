@@ -333,6 +333,35 @@ def test_long_expressions_are_formatted_over_lines(server):
     assert again == out
 
 
+def test_a_python_client_library_reads_it(start):
+    parser = pytest.importorskip("prometheus_client.parser")
+    s = start()
+    body = b"# HELP bought_total Things sold.\n# TYPE bought_total counter\n"
+    body += b'bought_total{shop="a \\"b\\"\\n"} 2\nbought_total{shop="c"} 3.5\nbought_nan NaN\n'
+    assert s.post("/api/v1/import/prometheus", body).status == 204
+
+    def families():
+        answer = s.get("/federate?" + urllib.parse.urlencode({"match[]": '{__name__=~"bought.*"}'}))
+        return list(parser.text_string_to_metric_families(answer.text))
+
+    got = {f.name: f for f in kit.eventually(families, "the federated families")}
+    counter = got["bought"]
+    assert counter.type == "counter"
+    assert sorted((p.name, p.labels["shop"], p.value) for p in counter.samples) == [
+        ("bought_total", 'a "b"\n', 2), ("bought_total", "c", 3.5)]
+    assert all(p.timestamp > 1.7e9 for p in counter.samples)
+    assert got["bought_nan"].samples[0].value != got["bought_nan"].samples[0].value
+    assert any(f.name == "streamgauge_queries" for f in parser.text_string_to_metric_families(s.get("/metrics").text))
+
+
+def test_a_mistyped_stream_is_refused_with_its_place(server):
+    query = urllib.parse.urlencode({"query": "sum(\n  raet(x[1m]))"})
+    answer = server.get("/events?" + query)
+    assert answer.status == 400
+    assert answer.json["error"].startswith("2:3: query: parse error: unknown function")
+    assert "did you mean 'rate'?" in answer.json["error"]
+
+
 def test_a_node_client_library_reads_it(start):
     s = start()
     s.put(("bought", 2, {"shop": "a"}), ("bought", 3.5, {"shop": "b"}))
