@@ -1,6 +1,9 @@
 /* serve.c - `streamgauge serve` and `streamgauge check-config`: configuration, signals, life of the
  * server. */
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,6 +94,16 @@ int sg_command_check_config(int argc, char **argv)
 static void exit_at_once(int signal)
 {
     _exit(128 + signal);
+}
+
+/* Results of big queries go back to the system when they are freed. glibc would move its threshold
+ * up to 32 MB by itself, and every thread of the pool would keep its largest. */
+static void return_big_blocks(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+#endif
 }
 
 /* From now on a signal waits for sigtimedwait, in every thread that starts later. */
@@ -186,6 +199,7 @@ int sg_command_serve(int argc, char **argv)
     }
     (void)sg_log_level_parse(c.log_level, &level); /* checked by load */
     sg_log_set_level(level);
+    return_big_blocks();
     block_signals(&set);
     rc = sg_server_start(&c, &server, &err);
     if (rc < 0) {

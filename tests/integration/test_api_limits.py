@@ -220,6 +220,19 @@ def test_a_slow_client_holds_little_memory_and_gets_everything(large):
             sock.close()
 
 
+def test_memory_of_big_results_goes_back(start):
+    s = start("--query-concurrency", "4")
+    fill(s, "wide", 1000, 5)
+    before = s.rss()
+    threads = [threading.Thread(target=s.get, args=(query_range("wide", 1500),)) for _ in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    # Each result is 12 MB and more; what one thread of the pool kept would be as much.
+    kit.eventually(lambda: s.rss() - before < 24 << 20, "memory given back")
+
+
 def test_a_client_that_leaves_in_the_midst_frees_its_thread(start):
     s = start("--query-concurrency", "1", edges=1)
     fill(s, "big", 200, 300)
