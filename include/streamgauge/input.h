@@ -21,12 +21,14 @@ struct sg_udp_config {
     const char *address; /* numeric, without brackets */
     uint16_t port;       /* 0: the kernel chooses */
     unsigned threads;    /* each with its own socket of one SO_REUSEPORT group; at least 1 */
+    unsigned receive_buffer_bytes;    /* of each socket; 0: 8 MiB. The kernel may cap it */
     struct sg_batcher_config batcher; /* copied; each thread makes a batcher of its own */
 };
 
 struct sg_udp_stats {
     atomic_ullong datagrams, bytes;
-    atomic_ullong kernel_drops; /* lost in the socket's buffer (SO_RXQ_OVFL): we were too slow */
+    /* Lost in the socket's buffer: we were too slow. Right within a quarter of a second. */
+    atomic_ullong kernel_drops;
     /* Longer than SG_UDP_MAX_DATAGRAM; their last, cut line is not counted. */
     atomic_ullong truncated;
     atomic_ullong rejected; /* lines refused */

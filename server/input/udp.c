@@ -3,10 +3,12 @@
  * Each thread owns one socket of an SO_REUSEPORT group, so the kernel spreads senders over threads
  * and a socket has one reader. recvmmsg takes up to 64 datagrams; after each burst the batcher is
  * flushed, so a lone sample does not wait and a flood travels in big batches. What the kernel drops
- * before us is told by SO_RXQ_OVFL and counted.
+ * before us is counted: SO_RXQ_OVFL tells it with each datagram, SO_MEMINFO when none comes any
+ * more, since the end of a burst is what is dropped first.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
@@ -49,9 +51,9 @@ static int socket_error(struct sg_error *reterr, const char *what, const struct 
                         (unsigned)c->port, strerror(errno));
 }
 
-static void set_options(int fd)
+static void set_options(int fd, unsigned receive_buffer_bytes)
 {
-    int one = 1, size = RECEIVE_BUFFER_BYTES;
+    int one = 1, size = receive_buffer_bytes ? (int)receive_buffer_bytes : RECEIVE_BUFFER_BYTES;
     struct timeval timeout = {.tv_usec = STOP_POLL_US};
     /* FORCE needs privilege; without it the kernel's net.core.rmem_max caps the size. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
@@ -83,7 +85,7 @@ static int open_socket(const struct sg_udp_config *c, uint16_t *port, int *ret_f
         close(fd);
         return rc;
     }
-    set_options(fd);
+    set_options(fd, c->receive_buffer_bytes);
     if (*port == 0) {
         struct sockaddr_in6 got = {0};
         socklen_t n = sizeof(got);
@@ -105,24 +107,53 @@ static void prepare_messages(struct receiver *r)
     }
 }
 
-/* The socket's drop counter comes with each datagram once it is not 0; the newest one counts. */
-static void count_kernel_drops(struct receiver *r, struct msghdr *newest)
+/* total: the socket's drop counter as of some moment; it wraps. A datagram tells it as it was when
+ * the datagram came in, which may be before what SO_MEMINFO has told since. */
+static void count_drops_up_to(struct receiver *r, uint32_t total)
+{
+    uint32_t lost = total - r->kernel_drops;
+    if (lost == 0 || lost > UINT32_MAX / 2)
+        return;
+    r->kernel_drops = total;
+    atomic_fetch_add_explicit(&r->udp->stats.kernel_drops, lost, memory_order_relaxed);
+}
+
+/* The counter comes with each datagram once it is not 0; the newest one counts. */
+static void count_told_drops(struct receiver *r, struct msghdr *newest)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(newest); c; c = CMSG_NXTHDR(newest, c)) {
         uint32_t total;
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
             continue;
         memcpy(&total, CMSG_DATA(c), sizeof(total));
-        uint32_t lost = total - r->kernel_drops;
-        r->kernel_drops = total;
-        if (lost)
-            atomic_fetch_add_explicit(&r->udp->stats.kernel_drops, lost, memory_order_relaxed);
+        count_drops_up_to(r, total);
     }
+}
+
+/* When nothing comes: what was dropped after the last datagram. */
+static void count_silent_drops(struct receiver *r)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t n = sizeof(info);
+    if (getsockopt(r->fd, SOL_SOCKET, SO_MEMINFO, info, &n) == 0 &&
+        n > SK_MEMINFO_DROPS * sizeof(uint32_t))
+        count_drops_up_to(r, info[SK_MEMINFO_DROPS]);
+}
+
+/* What was received, in one place and before it is passed on: who sees a sample sees it counted. */
+static void count_burst(struct sg_udp_stats *stats, unsigned n, unsigned long long bytes,
+                        unsigned long long truncated, const struct sg_ingest_result *result)
+{
+    atomic_fetch_add_explicit(&stats->datagrams, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&stats->bytes, bytes, memory_order_relaxed);
+    if (truncated)
+        atomic_fetch_add_explicit(&stats->truncated, truncated, memory_order_relaxed);
+    if (result->rejected)
+        atomic_fetch_add_explicit(&stats->rejected, result->rejected, memory_order_relaxed);
 }
 
 static void parse_burst(struct receiver *r, unsigned n, int64_t now_ms)
 {
-    struct sg_udp_stats *stats = &r->udp->stats;
     struct sg_ingest_result result = {0};
     unsigned long long bytes = 0, truncated = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -140,18 +171,13 @@ static void parse_burst(struct receiver *r, unsigned n, int64_t now_ms)
     }
     struct msghdr *newest = &r->messages[n - 1].msg_hdr;
     if (newest->msg_controllen)
-        count_kernel_drops(r, newest);
+        count_told_drops(r, newest);
     newest->msg_controllen = sizeof(r->controls[0]);
+    count_burst(&r->udp->stats, n, bytes, truncated, &result);
     (void)sg_batcher_flush(r->batcher); /* what is lost to a full queue is counted in the source */
-    atomic_fetch_add_explicit(&stats->datagrams, n, memory_order_relaxed);
-    atomic_fetch_add_explicit(&stats->bytes, bytes, memory_order_relaxed);
-    if (truncated)
-        atomic_fetch_add_explicit(&stats->truncated, truncated, memory_order_relaxed);
-    if (result.rejected) {
-        atomic_fetch_add_explicit(&stats->rejected, result.rejected, memory_order_relaxed);
+    if (result.rejected)
         SG_LOG(WARN, "statsd", "lines refused", "count=%llu column=%u reason=\"%s\"",
                (unsigned long long)result.rejected, result.errors[0].column, result.errors[0].text);
-    }
 }
 
 static void *receive(void *arg)
@@ -162,7 +188,9 @@ static void *receive(void *arg)
         int n = recvmmsg(r->fd, r->messages, BURST, MSG_WAITFORONE, NULL);
         if (n > 0)
             parse_burst(r, (unsigned)n, sg_wall_now_ms());
-        else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        else if (n == 0 || errno == EAGAIN)
+            count_silent_drops(r);
+        else if (errno != EINTR)
             SG_LOG(ERROR, "statsd", "cannot receive", "error=\"%s\"", strerror(errno));
     }
     return NULL;

@@ -34,22 +34,35 @@ def missing(expected, got):
     return None
 
 
+def commands_with_url():
+    """The subcommands that talk to a server, as their help says: nothing of the tour may reach another one than the test's."""
+    def help_of(*command):
+        return subprocess.run([BINARY, "help", *command], capture_output=True, text=True, check=True).stdout
+    names = re.findall(r"^  streamgauge ([\w-]+) ", help_of(), re.M)
+    assert "query" in names
+    return [name for name in names if "--url" in help_of(name)]
+
+
 class Tour:
     def __init__(self, folder, server):
         self.folder = folder
         self.replace = {
             "127.0.0.1:8420": f"127.0.0.1:{server.port}",
             "/dev/udp/127.0.0.1/8125": f"/dev/udp/127.0.0.1/{server.statsd}",
-            "build/streamgauge watch": f"{BINARY} watch --url {server.url}",
-            "build/streamgauge send": f"{BINARY} send --url {server.url}",
             "build/streamgauge": str(BINARY),
             "8443": str(free_port()),
             "8421": str(free_port()),
         }
 
+        for command in commands_with_url():
+            self.replace[f"build/streamgauge {command}"] = f"{BINARY} {command} --url {server.url}"
+
     def adapt(self, text):
-        # In one pass: what was put in is not looked at again. Longer ones come first in the table.
-        return re.sub("|".join(map(re.escape, self.replace)), lambda m: self.replace[m[0]], text)
+        # In one pass: what was put in is not looked at again. Longer ones come first.
+        longest_first = sorted(self.replace, key=len, reverse=True)
+        text = re.sub("|".join(map(re.escape, longest_first)), lambda m: self.replace[m[0]], text)
+        assert "8420" not in text and "8125" not in text, f"this would reach a server that is not the test's:\n{text}"
+        return text
 
     def run(self, script, forever, expected):
         script = "set -e -o pipefail\n" + self.adapt(script)
