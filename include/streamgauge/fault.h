@@ -1,0 +1,17 @@
+/* fault.h - named places where a test build can be killed: SG_FAULT("outbox-written").
+ *
+ * Built with -DSG_FAULTS=ON, the environment's STREAMGAUGE_FAULT=<name>:<n> kills the process with
+ * SIGKILL when it comes by the n-th time (from 1). Else nothing is left of it. */
+#ifndef STREAMGAUGE_FAULT_H
+#define STREAMGAUGE_FAULT_H
+
+#include <streamgauge/compiler.h>
+
+#ifdef SG_FAULTS
+SG_API void sg_fault(const char *name);
+#define SG_FAULT(name) sg_fault(name)
+#else
+#define SG_FAULT(name) ((void)0)
+#endif
+
+#endif
