@@ -49,8 +49,14 @@ struct sg_deflater;
 struct sg_topic {
     _Atomic uint32_t refs;
     _Atomic uint32_t viewers; /* subscriptions on all edges, for the operator; kept by the hubs */
-    uint32_t number;          /* `s` in messages; grows, never used again within an epoch */
-    int64_t interval_ms;      /* 0: not periodic */
+    /* How fresh the state is, written by the engine at every evaluation: what the frame at `told`
+     * left was still the result at `confirmed_ms`. `told` is written first and read last, so
+     * whoever finds his own offset there knows of no change up to the time he read before. A stream
+     * that is put off, fails or hangs confirms nothing. */
+    _Atomic uint64_t told;        /* offset of the topic's newest frame */
+    _Atomic int64_t confirmed_ms; /* tick */
+    uint32_t number;              /* `s` in messages; grows, never used again within an epoch */
+    int64_t interval_ms;          /* 0: not periodic */
     uint32_t key_len;
     char key[]; /* canonical PromQL text, NUL-terminated */
 };
@@ -58,6 +64,9 @@ struct sg_topic {
 SG_API struct sg_topic *sg_topic_new(uint32_t number, struct sg_str key, int64_t interval_ms);
 SG_API struct sg_topic *sg_topic_ref(struct sg_topic *t);
 SG_API void sg_topic_unref(struct sg_topic *t); /* accepts NULL */
+/* The newest tick at which the state after the topic's frame `offset` was found unchanged;
+ * otherwise (there is a newer frame) `else_ms`. Any thread. */
+SG_API int64_t sg_topic_confirmed(const struct sg_topic *t, uint64_t offset, int64_t else_ms);
 static inline struct sg_str sg_topic_key(const struct sg_topic *t)
 {
     return (struct sg_str){t->key, t->key_len};
@@ -215,8 +224,8 @@ SG_API void sg_track_free(struct sg_track *t); /* accepts NULL */
  * rows keep their order. *ret_left_out (NULL allowed): series beyond the cap. */
 SG_API struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms,
                                         const struct sg_rows *rows, uint32_t *ret_left_out);
-/* The whole state as of the newest frame; owned. NULL before the first update. Takes no new offset.
- */
+/* The whole state as of the newest frame, its time that of the newest evaluation that found it so;
+ * owned. NULL before the first update. Takes no new offset. */
 SG_API struct sg_frame *sg_track_full(const struct sg_track *t);
 SG_API struct sg_topic *sg_track_topic(const struct sg_track *t); /* borrowed */
 SG_API uint32_t sg_track_series(const struct sg_track *t);        /* slots in use */

@@ -20,6 +20,8 @@ struct sg_topic *sg_topic_new(uint32_t number, struct sg_str key, int64_t interv
     struct sg_topic *t = sg_alloc(sizeof(*t) + key.n + 1);
     atomic_init(&t->refs, 1);
     atomic_init(&t->viewers, 0);
+    atomic_init(&t->told, 0);
+    atomic_init(&t->confirmed_ms, 0);
     t->number = number;
     t->interval_ms = interval_ms;
     t->key_len = (uint32_t)key.n;
@@ -39,6 +41,12 @@ void sg_topic_unref(struct sg_topic *t)
 {
     if (t && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1)
         sg_free(t);
+}
+
+int64_t sg_topic_confirmed(const struct sg_topic *t, uint64_t offset, int64_t else_ms)
+{
+    int64_t time_ms = atomic_load_explicit(&t->confirmed_ms, memory_order_acquire);
+    return atomic_load_explicit(&t->told, memory_order_acquire) == offset ? time_ms : else_ms;
 }
 
 /* ---- blocks ---- */

@@ -14,7 +14,8 @@ bool sg__history_start(struct sg__sub *sub)
     struct sg__mirror *m = sub->flavour->mirror;
     if (!hub->hooks->history || m->interval_ms <= 0)
         return false;
-    int64_t end_ms = sg_time_align(m->time_ms > 0 ? m->time_ms : hub->now_ms, m->interval_ms);
+    int64_t fresh_ms = sg__mirror_time(m);
+    int64_t end_ms = sg_time_align(fresh_ms > 0 ? fresh_ms : hub->now_ms, m->interval_ms);
     int64_t start_ms = end_ms - sub->history_ms / m->interval_ms * m->interval_ms;
     struct sg_history_request rq = {.token = ++hub->next_token,
                                     .key = sg_str_make(m->key, m->key_len),

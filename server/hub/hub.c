@@ -161,6 +161,7 @@ static void flush_groups(struct sg_hub *hub)
 
 void sg__hub_settle(struct sg_hub *hub)
 {
+    hub->round++;
     if (hub->n_news || hub->heartbeat)
         flush_groups(hub);
     while (!sg_list_empty(&hub->attention)) {

@@ -63,7 +63,9 @@ struct sg__mirror {
     uint64_t offset, seq;         /* of the newest frame applied */
     uint64_t sum_offset, sum_seq; /* of the newest frame that changed the sum */
     uint64_t present_seq;         /* of the newest frame that changed the sum to a value */
-    int64_t time_ms, sum_time_ms;
+    int64_t time_ms;              /* of the newest frame applied */
+    int64_t fresh_ms;             /* the state is known to hold up to; as of fresh_round */
+    uint64_t fresh_round;
     double sum;
     struct sg_error *error; /* the topic fails; owned */
     uint32_t n_slots, n_labels;
@@ -113,8 +115,11 @@ struct sg__place sg__ring_place(const struct sg__mirror *m, uint64_t offset);
 void sg__ring_push(struct sg__mirror *m, const struct sg_frame *f);
 /* Drops frames older than ring_age_ms. */
 void sg__ring_expire(struct sg__mirror *m, int64_t now_ms);
-/* Both borrowed until the next apply. merged: NULL when the frames since `after` cannot be merged
- * or a full is no larger. */
+/* The tick up to which the state is known to hold: that of the newest frame, or a later one at
+ * which the engine found nothing changed. The same all through a round. */
+int64_t sg__mirror_time(struct sg__mirror *m);
+/* Both borrowed until the next settle or apply. merged: NULL when the frames since `after` cannot
+ * be merged or a full is no larger. */
 const struct sg_frame *sg__mirror_full(struct sg__mirror *m);
 const struct sg_frame *sg__mirror_merged(struct sg__mirror *m, uint64_t after);
 void sg__mirror_stale_caches(struct sg__mirror *m);
@@ -148,9 +153,10 @@ struct sg__flavour {
     size_t text_len;
     struct sg__filter filter; /* NOTES */
     /* Simple forms of the mirror's sum, per wire, [1]: without event id. Valid while the offset is
-     * the mirror's sum_offset. */
+     * the mirror's sum_offset and the time the mirror's. */
     struct sg_block *simple[3][2];
     uint64_t simple_offset[3][2];
+    int64_t simple_ms[3][2];
 };
 
 /* Takes *filter. Returns a reference. */
@@ -377,6 +383,7 @@ struct sg_hub {
     size_t n_news, cap_news;
     struct sg_frame *heartbeat; /* to be sent at the next flush */
     struct sg_frame *last_heartbeat;
+    uint64_t round;           /* counts settles; what is fresh is looked at once in each */
     struct sg__place newest;  /* what was applied */
     struct sg__place flushed; /* what groups have been sent */
     bool holed;     /* frames were lost: until the repair ends, no event id may promise anything */

@@ -13,6 +13,15 @@
 
 enum { TOUCHED = 1, ADDED = 2, DELETED = 4 };
 
+int64_t sg__mirror_time(struct sg__mirror *m)
+{
+    if (m->fresh_round != m->hub->round) {
+        m->fresh_ms = sg_topic_confirmed(m->topic, m->offset, m->fresh_ms);
+        m->fresh_round = m->hub->round;
+    }
+    return m->fresh_ms;
+}
+
 static void stamp(const struct sg__mirror *m, struct sg_frame *f)
 {
     f->epoch = m->hub->opt.epoch;
@@ -24,7 +33,8 @@ static void stamp(const struct sg__mirror *m, struct sg_frame *f)
 
 const struct sg_frame *sg__mirror_full(struct sg__mirror *m)
 {
-    if (m->full) {
+    int64_t time_ms = sg__mirror_time(m);
+    if (m->full && m->full->time_ms == time_ms) {
         sg__mirror_weigh_caches(m);
         return m->full;
     }
@@ -43,7 +53,9 @@ const struct sg_frame *sg__mirror_full(struct sg__mirror *m)
             col.add[k++] = (struct sg_frame_add){i, sg_labels_ref(m->labels[i])};
     }
     stamp(m, f);
+    f->time_ms = time_ms;
     f->error = m->error ? sg_memdup(m->error, sizeof(*m->error)) : NULL;
+    sg_frame_unref(m->full);
     m->full = f;
     sg__mirror_weigh_caches(m);
     return f;

@@ -187,14 +187,14 @@ void sg__put_retry(struct sg_session *s, uint32_t retry_ms)
 
 static void simple_json(const struct sg__flavour *f, struct sg_buf *b)
 {
-    const struct sg__mirror *m = f->mirror;
+    struct sg__mirror *m = f->mirror;
     put_field(b, "{\"metric\":", sg_str_make(f->text, f->text_len));
     sg_buf_puts(b, ",\"value\":");
     if (sg_is_stale(m->sum))
         sg_buf_puts(b, "null");
     else
         sg_buf_put_json_double(b, m->sum);
-    put_number(b, ",\"timestamp\":", m->sum_time_ms);
+    put_number(b, ",\"timestamp\":", sg__mirror_time(m));
     sg_buf_putc(b, '}');
 }
 
@@ -203,7 +203,9 @@ const struct sg_block *sg__simple_block(struct sg__flavour *f, enum sg_wire wire
     struct sg__mirror *m = f->mirror;
     struct sg_hub *hub = m->hub;
     struct sg_block **cached = &f->simple[wire][anon];
-    if (*cached && f->simple_offset[wire][anon] == m->sum_offset)
+    int64_t time_ms = sg__mirror_time(m);
+    if (*cached && f->simple_offset[wire][anon] == m->sum_offset &&
+        f->simple_ms[wire][anon] == time_ms)
         return *cached;
     char id[SG_EVENT_ID_MAX];
     struct sg_str event_id = NO_ID;
@@ -220,5 +222,6 @@ const struct sg_block *sg__simple_block(struct sg__flavour *f, enum sg_wire wire
     *cached = sg_block_new(text.len);
     memcpy((*cached)->data, text.data, text.len);
     f->simple_offset[wire][anon] = m->sum_offset;
+    f->simple_ms[wire][anon] = time_ms;
     return *cached;
 }

@@ -311,12 +311,13 @@ static void took(struct sg__mirror *m, const struct sg_frame *f)
     m->offset = f->offset;
     m->seq = ++hub->newest.seq;
     m->time_ms = f->time_ms;
+    m->fresh_ms = f->time_ms;
+    m->fresh_round = 0;
     m->applied_ms = hub->now_ms;
     if (f->sum_changed) {
         m->sum = f->sum;
         m->sum_offset = f->offset;
         m->sum_seq = m->seq;
-        m->sum_time_ms = f->time_ms;
         if (!sg_is_stale(f->sum))
             m->present_seq = m->seq;
     }

@@ -359,7 +359,7 @@ static struct sg_frame *full_frame(const struct sg_track *t)
     }
     f->epoch = t->pub->epoch;
     f->offset = t->offset;
-    f->time_ms = t->time_ms;
+    f->time_ms = sg_topic_confirmed(t->topic, t->offset, t->time_ms);
     f->sum = t->error ? sg_stale_nan() : t->sum;
     f->sum_changed = true;
     f->error = t->error ? sg_memdup(t->error, sizeof(*t->error)) : NULL;
@@ -412,6 +412,12 @@ static struct sg_frame *update_frame(struct sg_track *t, struct counts c)
     return f;
 }
 
+/* The state as told holds at that tick, too. */
+static void confirm(struct sg_track *t, int64_t time_ms)
+{
+    atomic_store_explicit(&t->topic->confirmed_ms, time_ms, memory_order_release);
+}
+
 static struct sg_frame *publish(struct sg_track *t, struct sg_frame *f, int64_t time_ms, double sum)
 {
     stamp(t->pub, f, t->offset, time_ms);
@@ -420,6 +426,8 @@ static struct sg_frame *publish(struct sg_track *t, struct sg_frame *f, int64_t 
     t->sum = sum;
     t->offset = f->offset;
     t->time_ms = time_ms;
+    atomic_store_explicit(&t->topic->told, t->offset, memory_order_release);
+    confirm(t, time_ms);
     return f;
 }
 
@@ -444,6 +452,8 @@ struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms, const stru
         struct counts c = count_changes(t);
         if (c.values || c.add || c.del)
             f = publish(t, update_frame(t, c), time_ms, sum);
+        else
+            confirm(t, time_ms);
     }
     clear_flags(t);
     return f;

@@ -241,14 +241,21 @@ static bool owes_null(const struct sg__sub *sub)
     return sub->told || sub->flavour->mirror->present_seq > sub->joined;
 }
 
+/* Whether what the client names is an offset it can have been told: of our epoch, and not of the
+ * future. */
+static bool knows(const struct sg__sub *sub)
+{
+    const struct sg_hub *hub = sub->session->hub;
+    return sub->resume && sub->from_epoch == hub->opt.epoch &&
+           sub->from_offset <= hub->newest.offset;
+}
+
 static void begin_simple(struct sg__sub *sub, struct sg__pieces *p)
 {
     struct sg__mirror *m = sub->flavour->mirror;
-    struct sg_hub *hub = m->hub;
-    bool same_epoch = sub->resume && sub->from_epoch == hub->opt.epoch;
-    if (same_epoch && m->sum_offset <= sub->from_offset) {
+    if (knows(sub) && m->sum_offset <= sub->from_offset) {
         sub->told = true;
-        SG__STAT_ADD(hub, resumed, 1);
+        SG__STAT_ADD(m->hub, resumed, 1);
     } else if (!sg_is_stale(m->sum) || sub->resume) {
         sg__pieces_add(p, m->sum_offset, NULL, sub->flavour);
         sub->told = true;
@@ -273,8 +280,8 @@ static bool begin_v1(struct sg_session *s, struct sg__sub *sub, struct sg__piece
 {
     struct sg__mirror *m = sub->flavour->mirror;
     struct sg_hub *hub = s->hub;
-    bool recovered = sub->resume && sub->from_epoch == hub->opt.epoch &&
-                     sub->from_offset >= m->floor.offset && !m->broken;
+    bool known = knows(sub);
+    bool recovered = known && sub->from_offset >= m->floor.offset && !m->broken;
     bool feed = m->is_feed;
     if (s->dialect == SG_DIALECT_V1)
         sg__put_subscribed(s, sub, recovered);
@@ -284,7 +291,7 @@ static bool begin_v1(struct sg_session *s, struct sg__sub *sub, struct sg__piece
         return true;
     }
     if (sub->resume) {
-        uint64_t from = sub->from_epoch == hub->opt.epoch ? sub->from_offset + 1 : 0;
+        uint64_t from = known ? sub->from_offset + 1 : 0;
         uint64_t to = feed ? m->floor.offset : m->offset;
         if (from <= to)
             sg__put_gap(s, m, from, to);

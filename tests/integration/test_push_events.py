@@ -2,6 +2,7 @@
 and a reader of our own that follows the HTML standard."""
 
 import json
+import time
 import urllib.parse
 
 import pytest
@@ -48,6 +49,51 @@ def test_simple_form_is_default_message_events(server, name):
         assert e["data"]["value"] == 5
         epoch, _, offset = e["id"].rpartition("-")
         assert len(epoch) == 16 and int(offset) > 0
+
+
+def test_an_unchanged_state_is_as_new_as_its_last_evaluation(server, name):
+    """Every form tells a new subscriber up to when the result is known to hold, not when it last changed."""
+    query = f"absent({name}_nixy)"
+
+    def v1():
+        with server.ws(v1=True) as ws:
+            ws.send({"action": "subscribe", "id": "a", "query": query, "interval": "100ms"})
+            full = ws.type("full")
+            assert full["points"][-1][0] == full["t"]
+            return full["t"]
+
+    def simple():
+        with server.ws() as ws:
+            ws.send({"action": "subscribe", "metric": query, "interval": "100ms"})
+            return ws.next()["timestamp"]
+
+    def sse(path, field):
+        with kit.Sse(server, path) as stream:
+            return stream.until(lambda e: field in e["data"] and e["data"].get("type") != "subscribed")["data"][field]
+
+    def lines():
+        with kit.Lines(server, events_of(server, query)) as stream:
+            return next(m for m in iter(stream.next, None) if m.get("type") == "full")["t"]
+
+    quoted = urllib.parse.quote(query)
+    forms = [v1, simple, lambda: sse(events_of(server, query), "t"), lambda: sse(f"/events?metric={quoted}&interval=100ms", "timestamp"), lines]
+    before = [form() for form in forms]
+    time.sleep(1.5)
+    after = [form() for form in forms]
+    assert all(b - a >= 1000 for a, b in zip(before, after)), (before, after)
+    assert all(t <= kit.now_ms() for t in after)
+
+
+def test_an_offset_of_the_future_is_a_gap(server, name):
+    server.put((name, 7))
+    server.wait_value(name, 7)
+    with kit.Sse(server, events_of(server, name)) as sse:
+        first = sse.until(lambda e: e["event"] == "full" and e["data"]["series"])
+        epoch = sse.until(lambda e: e["id"])["id"].split("-")[0] if not first["id"] else first["id"].split("-")[0]
+    with kit.Sse(server, events_of(server, name), **{"Last-Event-ID": f"{epoch}-999999999"}) as sse:
+        assert sse.until(lambda e: e["event"] == "subscribed")["data"]["recovered"] is False
+        assert sse.until(lambda e: e["event"] == "gap")["data"]["from"] == 0
+        assert 7 in sse.until(lambda e: e["event"] == "full")["data"]["points"][-1][1]
 
 
 def test_events_full_and_update_with_ids_that_grow(server, name):

@@ -224,6 +224,23 @@ static void test_track__a_first_evaluation_that_fails_opens_with_the_error(void 
     sg_frame_unref(e);
 }
 
+static void test_track__a_full_is_as_new_as_the_last_evaluation(void **state)
+{
+    struct fixture *f = *state;
+    assert_null(sg_track_full(f->track));
+    tick(f, "a=1"); /* 2000 */
+    assert_string_equal(tick(f, "a=1"), "");
+    struct sg_frame *full = sg_track_full(f->track);
+    assert_int_equal(full->time_ms, 3000);
+    assert_int_equal(full->offset, 1);
+    sg_frame_unref(full);
+    struct sg_error err = {.code = SG_EEXECUTION, .text = "no"};
+    sg_frame_unref(sg_track_error(f->track, 3500, &err));
+    full = sg_track_full(f->track);
+    assert_int_equal(full->time_ms, 3500);
+    sg_frame_unref(full);
+}
+
 static void test_track__the_sum_follows(void **state)
 {
     struct fixture *f = *state;
@@ -319,6 +336,7 @@ int main(void)
         T(test_track__rows_of_one_version_need_no_labels),
         T(test_track__an_error_is_ended_by_a_full),
         T(test_track__a_first_evaluation_that_fails_opens_with_the_error),
+        T(test_track__a_full_is_as_new_as_the_last_evaluation),
         T(test_track__the_sum_follows),
         T(test_track__frames_add_up_to_the_rows),
         cmocka_unit_test(test_event_id__reads_back),

@@ -347,6 +347,38 @@ static void test_live__over_budget_waits_its_turn_and_is_counted(void **state)
     finish(f);
 }
 
+/* What a new subscriber would be told: an unchanged state is as new as its last evaluation, never
+ * newer. */
+static void test_live__what_is_put_off_is_not_fresh(void **state)
+{
+    (void)state;
+    struct fixture *f = start(budget);
+    want(f, "vector(1)", 100, T0);
+    want(f, "m{i!=\"a\"} * 0", 100, T0);
+    want(f, "m{i!=\"b\"} * 0", 100, T0);
+    const struct sg_topic *still = f->frames[0]->topic;
+    uint64_t offset = f->frames[0]->offset;
+    assert_int_equal(sg_topic_confirmed(still, offset, 1), T0);
+    sg_live_tick(f->live, T0 + 100);
+    assert_int_equal(sg_topic_confirmed(still, offset, 1), T0 + 100);
+    assert_int_equal(sg_topic_confirmed(still, offset - 1, 1), 1); /* there is a newer frame */
+    f->cost_ns = 2000; /* one evaluation and the budget is gone */
+    unsigned old = 0;
+    for (int tick = 2; tick <= 9; tick++) {
+        unsigned long long before = STAT(f, over_budget);
+        sg_live_tick(f->live, T0 + tick * 100);
+        assert_true(STAT(f, over_budget) > before);
+        for (size_t i = 0; i < 3; i++) {
+            const struct sg_topic *t = f->frames[i]->topic;
+            int64_t at = sg_topic_confirmed(t, f->frames[i]->offset, 1);
+            assert_true(at <= T0 + tick * 100);
+            old += at < T0 + tick * 100;
+        }
+    }
+    assert_true(old >= 8);
+    finish(f);
+}
+
 #define MS 1000000u
 
 static void test_live__heavy_streams_take_turns_and_leave_time_to_others(void **state)
@@ -514,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_live__nobody_left_lingers_then_closes),
         cmocka_unit_test(test_live__coming_back_in_time_ends_the_linger),
         cmocka_unit_test(test_live__over_budget_waits_its_turn_and_is_counted),
+        cmocka_unit_test(test_live__what_is_put_off_is_not_fresh),
         cmocka_unit_test(test_live__heavy_streams_take_turns_and_leave_time_to_others),
         cmocka_unit_test(test_live__an_evaluation_without_end_is_ended),
         cmocka_unit_test(test_live__an_evaluation_error_is_told_once_and_ended),
