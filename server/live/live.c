@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include <streamgauge/hash.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
@@ -24,6 +25,8 @@ struct sg_live {
     struct sg_live_stats stats;
     struct sg__stream **streams; /* in order of opening */
     size_t n_streams, cap_streams;
+    struct sg__stream **place; /* the same by key and interval: chains, mask + 1 of them */
+    size_t mask;
     size_t turn;                        /* index the next tick starts with */
     struct sg_promql_eval_options eval; /* the owner's, with our deadline */
     uint64_t deadline_ns;               /* of the evaluation that runs; 0: none */
@@ -152,6 +155,7 @@ void sg_live_free(struct sg_live *l)
     sg_topic_unref(l->feed);
     sg_promql_graph_free(l->graph);
     sg_free(l->streams);
+    sg_free(l->place);
     sg_free(l);
 }
 
@@ -172,13 +176,49 @@ static void publish_take(struct sg_live *l, uint32_t edge, struct sg_frame *f)
 
 /* ---- opening and closing ---- */
 
+static uint64_t hash_of(struct sg_str key, int64_t interval_ms)
+{
+    return sg_hash64(key.p, key.n) ^ sg_hash_mix((uint64_t)interval_ms);
+}
+
 static struct sg__stream *find(const struct sg_live *l, struct sg_str key, int64_t interval_ms)
 {
-    for (size_t i = 0; i < l->n_streams; i++)
-        if (l->streams[i]->interval_ms == interval_ms &&
-            sg_str_eq(sg__stream_key(l->streams[i]), key))
-            return l->streams[i];
+    uint64_t hash = hash_of(key, interval_ms);
+    for (struct sg__stream *s = l->place ? l->place[hash & l->mask] : NULL; s; s = s->same)
+        if (s->hash == hash && s->interval_ms == interval_ms && sg_str_eq(sg__stream_key(s), key))
+            return s;
     return NULL;
+}
+
+static void place(struct sg_live *l, struct sg__stream *s)
+{
+    s->same = l->place[s->hash & l->mask];
+    l->place[s->hash & l->mask] = s;
+}
+
+static void displace(struct sg_live *l, const struct sg__stream *s)
+{
+    struct sg__stream **link = &l->place[s->hash & l->mask];
+    while (*link != s)
+        link = &(*link)->same;
+    *link = s->same;
+}
+
+static void add_stream_take(struct sg_live *l, struct sg__stream *s)
+{
+    l->streams = sg_grow(l->streams, &l->cap_streams, l->n_streams + 1, sizeof(*l->streams));
+    l->streams[l->n_streams++] = s;
+    STAT_SET(l, streams, l->n_streams);
+    s->hash = hash_of(sg__stream_key(s), s->interval_ms);
+    if (l->place && l->n_streams <= l->mask) {
+        place(l, s);
+        return;
+    }
+    l->mask = l->place ? l->mask * 2 + 1 : 63;
+    sg_free(l->place);
+    l->place = sg_calloc(l->mask + 1, sizeof(struct sg__stream *));
+    for (size_t i = 0; i < l->n_streams; i++)
+        place(l, l->streams[i]);
 }
 
 /* A heavy stream takes its turn; while it is another's, a stream of unknown cost gets no more than
@@ -268,9 +308,7 @@ static void control_open(struct sg_live *l, const struct sg_control *c, int64_t 
                                           c->interval_ms, now_ms, &err));
         return;
     }
-    l->streams = sg_grow(l->streams, &l->cap_streams, l->n_streams + 1, sizeof(*l->streams));
-    l->streams[l->n_streams++] = s;
-    STAT_SET(l, streams, l->n_streams);
+    add_stream_take(l, s);
     s->edges = bit;
     first_evaluation(l, s, now_ms);
 }
@@ -303,6 +341,7 @@ static void end_lingering(struct sg_live *l, int64_t now_ms)
             continue;
         }
         publish_take(l, SG_ALL_EDGES, sg_track_closed(s->track, now_ms));
+        displace(l, s);
         sg__stream_free(s);
     }
     l->n_streams = kept;

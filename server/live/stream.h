@@ -6,6 +6,8 @@
 #include <streamgauge/promql.h>
 
 struct sg__stream {
+    struct sg__stream *same; /* next with the same place in the owner's table */
+    uint64_t hash;           /* of key and interval */
     struct sg_track *track;
     struct sg_promql_root *root; /* in the graph of all streams */
     int64_t interval_ms;

@@ -347,6 +347,38 @@ static void test_live__over_budget_waits_its_turn_and_is_counted(void **state)
     finish(f);
 }
 
+static void many_streams(struct sg_live_options *o)
+{
+    o->linger_ms = 0;
+    o->heartbeat_ms = 0;
+}
+
+static void test_live__hundreds_are_told_apart(void **state)
+{
+    (void)state;
+    struct fixture *f = start(many_streams);
+    char key[32];
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof(key), "vector(%d)", i / 2);
+        want(f, key, i % 2 ? 100 : 200, T0);
+        forget(f);
+    }
+    assert_int_equal(STAT(f, streams), 300);
+    for (int i = 0; i < 300; i += 3) { /* a third goes */
+        snprintf(key, sizeof(key), "vector(%d)", i / 2);
+        control(f, SG_CONTROL_CLOSE, 0, key, i % 2 ? 100 : 200, T0);
+    }
+    sg_live_tick(f->live, T0 + 100);
+    assert_int_equal(STAT(f, streams), 200);
+    for (int i = 0; i < 300; i++) { /* and comes back; the others are there */
+        snprintf(key, sizeof(key), "vector(%d)", i / 2);
+        want(f, key, i % 2 ? 100 : 200, T0 + 100);
+        forget(f);
+    }
+    assert_int_equal(STAT(f, streams), 300);
+    finish(f);
+}
+
 /* What a new subscriber would be told: an unchanged state is as new as its last evaluation, never
  * newer. */
 static void test_live__what_is_put_off_is_not_fresh(void **state)
@@ -546,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_live__nobody_left_lingers_then_closes),
         cmocka_unit_test(test_live__coming_back_in_time_ends_the_linger),
         cmocka_unit_test(test_live__over_budget_waits_its_turn_and_is_counted),
+        cmocka_unit_test(test_live__hundreds_are_told_apart),
         cmocka_unit_test(test_live__what_is_put_off_is_not_fresh),
         cmocka_unit_test(test_live__heavy_streams_take_turns_and_leave_time_to_others),
         cmocka_unit_test(test_live__an_evaluation_without_end_is_ended),
