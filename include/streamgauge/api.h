@@ -34,6 +34,9 @@ struct sg_api_config {
     /* Queries that are evaluated at a time; 20. The pool should have more threads than that: one
      * whose client reads slowly waits for it, and does not count. */
     unsigned concurrency;
+    /* Of results whose clients take them slowly, all together; 1 GiB. Also, no more than twice
+     * `concurrency` of such are sent at a time. */
+    size_t result_bytes;
     int64_t started_ms;   /* wall time; for status/runtimeinfo */
     int64_t retention_ms; /* of the store; for status */
     /* Calls `each` for every live stream with a recent state; may wait for it up to about two
@@ -52,7 +55,7 @@ SG_API struct sg_api *sg_api_new(const struct sg_api_config *c);
 /* Borrowed as long as the API. */
 SG_API const struct sg_net_route *sg_api_routes(const struct sg_api *api, size_t *ret_count);
 /* Appends the text of /metrics about queries. Any thread. */
-SG_API void sg_api_metrics(const struct sg_api *api, struct sg_buf *out);
+SG_API void sg_api_metrics(struct sg_api *api, struct sg_buf *out);
 /* No handler may run any more. Accepts NULL. */
 SG_API void sg_api_free(struct sg_api *api);
 

@@ -60,6 +60,8 @@ const struct sg_option sg_options[] = {
      "series one selector or any part of a query may have; beyond: 422"},
     {"query.concurrency", "query-concurrency", SG_OPT_UINT, AT(query.concurrency), "20", 1, 1024, "N",
      "queries that run at a time; four times as many may wait per edge, beyond: 503"},
+    {"query.result_bytes", "query-result-bytes", SG_OPT_UINT, AT(query.result_bytes), "1073741824", 1048576, 1099511627776, "BYTES",
+     "memory of results that wait for slow clients, all together; beyond: 503"},
     {"query.lookback_delta", "query-lookback-delta", SG_OPT_DURATION, AT(query.lookback_ms), "5m", 1, 0, "DURATION",
      "how old a sample may be to count as the present one"},
     {"enable_features", "enable-feature", SG_OPT_STRINGS, AT(features), NULL, 0, 0, "NAME[,NAME]",

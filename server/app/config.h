@@ -47,7 +47,7 @@ struct sg_config_limits {
 
 struct sg_config_query {
     int64_t timeout_ms, lookback_ms;
-    uint64_t max_samples, max_series, concurrency;
+    uint64_t max_samples, max_series, concurrency, result_bytes;
 };
 
 struct sg_config {

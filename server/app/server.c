@@ -267,6 +267,7 @@ static void make_api(struct sg_server *s)
     a.eval = s->eval;
     a.timeout_ms = c->query.timeout_ms;
     a.concurrency = (unsigned)c->query.concurrency;
+    a.result_bytes = (size_t)c->query.result_bytes;
     a.started_ms = sg_wall_now_ms();
     a.retention_ms = c->retention_ms;
     a.streams = on_streams;

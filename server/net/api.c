@@ -80,7 +80,8 @@ void sg__api_settle(struct sg_api *api)
 
 void sg_api_config_default(struct sg_api_config *c)
 {
-    *c = (struct sg_api_config){.timeout_ms = 2 * SG_MS_PER_MIN, .concurrency = 20};
+    *c = (struct sg_api_config){
+        .timeout_ms = 2 * SG_MS_PER_MIN, .concurrency = 20, .result_bytes = (size_t)1 << 30};
     /* The API counts intervals, the evaluator instants. */
     c->eval.max_steps = SG_PROMQL_MAX_STEPS + 1;
     c->eval.max_series = SG_PROMQL_MAX_SERIES;
@@ -119,7 +120,23 @@ const struct sg_net_route *sg_api_routes(const struct sg_api *api, size_t *ret_c
     return api->routes;
 }
 
-void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
+static void put_held(struct sg_api *api, struct sg_buf *out)
+{
+    pthread_mutex_lock(&api->gate);
+    unsigned sending = api->sending;
+    size_t held = api->held_bytes;
+    pthread_mutex_unlock(&api->gate);
+    sg_buf_printf(out,
+                  "# HELP streamgauge_query_answers_sending Big answers under way.\n"
+                  "# TYPE streamgauge_query_answers_sending gauge\n"
+                  "streamgauge_query_answers_sending %u\n"
+                  "# HELP streamgauge_query_answers_bytes Memory of their results.\n"
+                  "# TYPE streamgauge_query_answers_bytes gauge\n"
+                  "streamgauge_query_answers_bytes %zu\n",
+                  sending, held);
+}
+
+void sg_api_metrics(struct sg_api *api, struct sg_buf *out)
 {
     const struct {
         const char *name, *help;
@@ -131,6 +148,8 @@ void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
         {"streamgauge_queries_canceled_total", "Those whose client went away.", &api->canceled},
         {"streamgauge_queries_refused_total", "Those refused since too many were at work.",
          &api->refused},
+        {"streamgauge_query_answers_refused_total",
+         "Big answers refused since those to slow clients held too much.", &api->refused_answers},
         {"streamgauge_query_samples_total", "Samples they read.", &api->samples},
     };
     for (size_t i = 0; i < SG_ARRAY_LEN(counters); i++)
@@ -142,6 +161,7 @@ void sg_api_metrics(const struct sg_api *api, struct sg_buf *out)
                   "# TYPE streamgauge_query_seconds_total counter\n"
                   "streamgauge_query_seconds_total %.6f\n",
                   (double)atomic_load_explicit(&api->eval_us, memory_order_relaxed) / 1e6);
+    put_held(api, out);
 }
 
 void sg_api_free(struct sg_api *api)

@@ -101,8 +101,10 @@ struct sg_api {
     /* Threads that evaluate; others wait here or for slow clients. */
     pthread_mutex_t gate;
     pthread_cond_t passed;
-    unsigned evaluating; /* under gate */
-    atomic_ullong queries, failed, timeouts, canceled, refused, eval_us, samples;
+    unsigned evaluating; /* under gate, as the next two */
+    unsigned sending;    /* big answers under way, and what they hold; see api_room.c */
+    size_t held_bytes;
+    atomic_ullong queries, failed, timeouts, canceled, refused, refused_answers, eval_us, samples;
 };
 
 /* Selectors of all match[] arguments. */
@@ -128,6 +130,16 @@ SG_NODISCARD int sg__series_select(struct sg_querier *q, const struct sg__select
 void sg__api_settle(struct sg_api *api);
 /* Settles and opens a querier, or answers 503. */
 bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_querier *ret);
+
+/* What an answer holds in memory while it is sent, and about how much text it is. */
+struct sg__answer_size {
+    size_t held, text;
+};
+struct sg__answer_size sg__answer_size(const struct sg_promql_result *r);
+/* Room for it, before anything is sent; or answers 503 (or 422 when it is too big by itself). Sets
+ * size->held to what sg__api_release is to give back: 0 for a small answer or none. */
+bool sg__api_hold(struct sg_api *api, struct sg_net_exchange *x, struct sg__answer_size *size);
+void sg__api_release(struct sg_api *api, const struct sg__answer_size *size);
 
 /* One per path. */
 sg_net_handler sg__api_query, sg__api_query_range, sg__api_format_query, sg__api_parse_query;

@@ -237,12 +237,30 @@ static size_t take_newest(struct sg_querier *q, const struct sg_selection *sel,
     return n;
 }
 
+static struct sg__answer_size newest_size(const struct newest *all, size_t n)
+{
+    struct sg__answer_size size = {0};
+    for (size_t i = 0; i < n; i++) {
+        const struct sg_histogram *h = all[i].kind == SG_KIND_HISTOGRAM ? all[i].s.obj : NULL;
+        size_t labels = all[i].labels->bytes + sizeof(struct sg_labels), lines = 1;
+        size.held += sizeof(*all) + labels + (h ? sg_histogram_size(h) : 0);
+        if (h)
+            lines += h->n_custom + 2;
+        size.text += lines * (labels + 64);
+    }
+    return size;
+}
+
 static void tell(struct exposition *e, struct newest *all, size_t n)
 {
     if (n)
         qsort(all, n, sizeof(*all), by_name);
     for (size_t i = 0; i < n && sg_net_exchange_flush(e->x) == 0; i++)
         put_sample(e, all[i].labels, &all[i].s, all[i].kind);
+}
+
+static void release_newest(struct newest *all, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         sg_labels_unref(all[i].labels);
         if (all[i].kind == SG_KIND_HISTOGRAM)
@@ -278,8 +296,12 @@ static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct s
         sg_store_metadata_each(api->cfg.store, add_family, &e);
         if (e.n_families)
             qsort(e.families, e.n_families, sizeof(*e.families), by_metric);
-        tell(&e, all, n);
+        struct sg__answer_size size = newest_size(all, n);
+        if (sg__api_hold(api, x, &size))
+            tell(&e, all, n);
+        sg__api_release(api, &size);
     }
+    release_newest(all, n);
     sg_free(all);
     for (size_t i = 0; i < e.n_families; i++) {
         sg_free(e.families[i].metric);

@@ -259,7 +259,10 @@ static void run(struct job *j, const struct sg_promql *query, struct sg_querier 
     sg_promql_plan_free(plan); /* its memory need not wait for a slow client */
     querier->ops->close(querier);
     if (rc == 0) {
-        answer(j, &r);
+        struct sg__answer_size size = sg__answer_size(&r);
+        if (sg__api_hold(j->api, j->x, &size))
+            answer(j, &r);
+        sg__api_release(j->api, &size);
     } else {
         sg_error_set(&err, (enum sg_errc)rc, "the evaluation failed: %s", sg_errc_name(rc));
         sg__api_failed(j->x, &err);

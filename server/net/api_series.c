@@ -175,7 +175,7 @@ static void close_querier(struct sg_querier *q)
     q->ops = NULL;
 }
 
-static void answer_texts(struct sg_net_exchange *x, struct texts *t, size_t limit)
+static void put_texts(struct sg_net_exchange *x, struct texts *t, size_t limit)
 {
     struct sg__api_notes notes = {0};
     texts_sort(t);
@@ -194,6 +194,16 @@ static void answer_texts(struct sg_net_exchange *x, struct texts *t, size_t limi
     }
     sg_buf_putc(&x->out, ']');
     sg__api_end(x, &notes);
+}
+
+static void answer_texts(struct sg_api *api, struct sg_net_exchange *x, struct texts *t,
+                         size_t limit)
+{
+    struct sg__answer_size size = {.held = t->bytes.len + t->n * sizeof(*t->items),
+                                   .text = t->bytes.len + 4 * t->n};
+    if (sg__api_hold(api, x, &size))
+        put_texts(x, t, limit);
+    sg__api_release(api, &size);
 }
 
 /* ---- the requests ---- */
@@ -269,6 +279,17 @@ static bool put_label_sets(struct sg_net_exchange *x, const struct sg_selection 
     return true;
 }
 
+static struct sg__answer_size label_sets_size(const struct sg_selection *sel)
+{
+    struct sg__answer_size size = {0};
+    for (size_t i = 0; i < sel->n; i++) {
+        size_t labels = sel->series[i].labels->bytes + sizeof(struct sg_labels);
+        size.held += sizeof(*sel->series) + labels;
+        size.text += 2 * labels;
+    }
+    return size;
+}
+
 static void answer_series(struct listing *l, struct sg_querier *q, struct sg_selection *sel)
 {
     struct sg__api_notes notes = {0};
@@ -283,12 +304,16 @@ static void answer_series(struct listing *l, struct sg_querier *q, struct sg_sel
     for (size_t i = 0; i < sel->n; i++)
         (void)sg_labels_ref(sel->series[i].labels);
     close_querier(q);
-    sg__api_begin(l->x);
-    sg_buf_putc(&l->x->out, '[');
-    if (put_label_sets(l->x, sel)) {
-        sg_buf_putc(&l->x->out, ']');
-        sg__api_end(l->x, &notes);
+    struct sg__answer_size size = label_sets_size(sel);
+    if (sg__api_hold(l->api, l->x, &size)) {
+        sg__api_begin(l->x);
+        sg_buf_putc(&l->x->out, '[');
+        if (put_label_sets(l->x, sel)) {
+            sg_buf_putc(&l->x->out, ']');
+            sg__api_end(l->x, &notes);
+        }
     }
+    sg__api_release(l->api, &size);
     for (size_t i = 0; i < sel->n; i++)
         sg_labels_unref(sel->series[i].labels);
 }
@@ -326,7 +351,7 @@ static void answer_names(struct listing *l, struct sg_querier *q, struct sg_sele
             texts_compact(&t);
     }
     close_querier(q);
-    answer_texts(l->x, &t, l->limit);
+    answer_texts(l->api, l->x, &t, l->limit);
     texts_deinit(&t);
 }
 
@@ -402,7 +427,7 @@ static void collect_values(struct listing *l, struct sg_querier *q, struct sg_se
             texts_add(&t, value);
     }
     close_querier(q);
-    answer_texts(l->x, &t, l->limit);
+    answer_texts(l->api, l->x, &t, l->limit);
     texts_deinit(&t);
 }
 

@@ -223,14 +223,68 @@ def test_a_slow_client_holds_little_memory_and_gets_everything(large):
 def test_memory_of_big_results_goes_back(start):
     s = start("--query-concurrency", "4")
     fill(s, "wide", 1000, 5)
-    before = s.rss()
-    threads = [threading.Thread(target=s.get, args=(query_range("wide", 1500),)) for _ in range(12)]
+    before, path = s.rss(), query_range(f"wide @ {time.time():.3f}", 800)
+    threads = [threading.Thread(target=s.get, args=(path,)) for _ in range(12)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
     # Each result is 12 MB and more; what one thread of the pool kept would be as much.
     kit.eventually(lambda: s.rss() - before < 24 << 20, "memory given back")
+
+
+@contextlib.contextmanager
+def asking(server, path, n):
+    """n clients that ask for a path and read nothing."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(n):
+            sock = stack.enter_context(contextlib.closing(server.dial().sock))
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        yield
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """(flags) → a server, and the path of an answer of 16 MB: more than sockets and queues of a connection take."""
+    servers = []
+
+    def make(*flags):
+        s = kit.Server(str(tmp_path_factory.mktemp("wide")), *flags)
+        servers.append(s)
+        fill(s, "wide", 200, 5)
+        return s, query_range(f"wide @ {time.time():.3f}", 3000)
+
+    yield make
+    for s in servers:
+        s.end()
+
+
+def test_slow_clients_of_big_answers_leave_threads_for_small_ones(wide):
+    s, path = wide("--query-concurrency", "2")
+    with asking(s, path, 4):
+        s.wait_metric("streamgauge_query_answers_sending", lambda v: v == 4)
+        for _ in range(3):
+            refused(s.get(path), 503, "unavailable", "big answers", "query.concurrency")
+            assert s.get(query("1")).status == 200
+        assert s.metric("streamgauge_query_answers_refused_total") == 3
+    s.wait_metric("streamgauge_query_answers_sending", lambda v: v == 0)
+    assert s.metric("streamgauge_query_answers_bytes") == 0
+    assert s.get(path).status == 200
+
+
+def test_what_slow_clients_hold_has_a_limit_all_together(wide):
+    s, path = wide("--query-result-bytes", 16 << 20)
+    with asking(s, path, 1):
+        s.wait_metric("streamgauge_query_answers_bytes", lambda v: 9 << 20 < v < 16 << 20)
+        refused(s.get(path), 503, "unavailable", "query.result_bytes")
+        assert s.get(query("wide")).status == 200
+    s.wait_metric("streamgauge_query_answers_bytes", lambda v: v == 0)
+    assert s.get(path).status == 200
+
+
+def test_one_answer_that_would_never_have_room_is_not_worth_another_try(wide):
+    s, path = wide("--query-result-bytes", 1 << 20)
+    refused(s.get(path), 422, "execution", "query.result_bytes")
 
 
 def test_a_client_that_leaves_in_the_midst_frees_its_thread(start):
