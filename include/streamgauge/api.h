@@ -26,6 +26,12 @@ struct sg_api;
 
 typedef void sg_api_each_stream(void *ctx, const struct sg_live_stream_info *info);
 
+struct sg_alerting;
+struct sg_ruler;
+typedef void sg_api_work(void *arg, struct sg_alerting *a, struct sg_ruler *r, int64_t wall_ms,
+                         int64_t mono_ms);
+typedef int sg_api_call(void *ctx, sg_api_work *fn, void *arg);
+
 struct sg_api_config {
     struct sg_store *store; /* borrowed as long as the API */
     /* Lookback, limits and features of queries; its stop is not used. */
@@ -48,6 +54,12 @@ struct sg_api_config {
      * what they wrote. NULL: what is there counts. */
     void (*settle)(void *ctx);
     void *settle_ctx;
+    /* Runs fn on the engine's thread between two ticks and waits for it, at most 2 s: 0, or
+     * SG_ETIMEOUT, and then fn never runs and arg stays the caller's. fn only copies
+     * (sg_ruler_look, sg_alerting_look) or changes; JSON is made on the pool. Called on the pool.
+     * NULL: there are no alerts. */
+    sg_api_call *call;
+    void *call_ctx;
 };
 
 SG_API void sg_api_config_default(struct sg_api_config *c);

@@ -24,12 +24,23 @@
 /* How long somebody waits for the queue, and for the state of the streams. */
 #define SETTLE_WAIT_S 1
 #define STREAMS_WAIT_S 2
+#define CALL_WAIT_S 2
+#define MAX_WAITING_JOBS 4096
 
 /* The streams' figures at one moment; immutable, shared by those who asked. */
 struct snapshot {
     atomic_uint refs;
     size_t n, cap;
     struct sg_live_stream_info *streams; /* keys are ours */
+};
+
+/* Something to do between two ticks. */
+struct job {
+    struct sg_list node;
+    sg_engine_work *fn;
+    void *arg;
+    enum { JOB_WAITING, JOB_RUNNING, JOB_DONE } state;
+    bool posted; /* nobody waits: ours to free */
 };
 
 struct edge_outbox {
@@ -55,6 +66,13 @@ struct sg_engine_thread {
     pthread_cond_t settling;
     struct snapshot *snapshot; /* under lock, with its number; NULL before the first */
     uint64_t snapshots;
+    struct sg_list
+        jobs; /* under lock; and how many, and whether there still is somebody to do them */
+    size_t n_jobs;
+    bool working;
+    pthread_cond_t worked;
+    sg_engine_tick_hook *on_tick;
+    void *on_tick_ctx;
 };
 
 static void wake(void *ctx)
@@ -72,6 +90,11 @@ static uint64_t clock_ns(void *ctx)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+static int64_t mono_ms(void)
+{
+    return (int64_t)(clock_ns(NULL) / 1000000);
 }
 
 static void collect(struct sg_engine_thread *t, unsigned edge, const struct sg_frame *f)
@@ -219,6 +242,85 @@ static void settle(struct sg_engine_thread *t, uint64_t ticket)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* ---- work that others hand in ---- */
+
+static void run_jobs(struct sg_engine_thread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    /* No more than are there now: who posts all the time must not hold the tick up. */
+    for (size_t left = t->n_jobs; left > 0 && !sg_list_empty(&t->jobs); left--) {
+        struct job *j = SG_CONTAINER_OF(t->jobs.next, struct job, node);
+        sg_list_remove(&j->node);
+        t->n_jobs--;
+        j->state = JOB_RUNNING;
+        pthread_mutex_unlock(&t->lock);
+        j->fn(j->arg, sg_wall_now_ms(), mono_ms());
+        pthread_mutex_lock(&t->lock);
+        if (j->posted) {
+            sg_free(j);
+            continue;
+        }
+        j->state = JOB_DONE;
+        pthread_cond_broadcast(&t->worked);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Under lock. */
+static int add_job(struct sg_engine_thread *t, struct job *j)
+{
+    if (!t->working || t->n_jobs >= MAX_WAITING_JOBS)
+        return SG_EBUSY;
+    sg_list_append(&t->jobs, &j->node);
+    t->n_jobs++;
+    return 0;
+}
+
+int sg_engine_thread_call(struct sg_engine_thread *t, sg_engine_work *fn, void *arg)
+{
+    struct job j = {.fn = fn, .arg = arg, .state = JOB_WAITING};
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CALL_WAIT_S;
+    pthread_mutex_lock(&t->lock);
+    int rc = add_job(t, &j), timed = 0;
+    if (rc == 0)
+        wake(t);
+    while (rc == 0 && j.state == JOB_WAITING && timed == 0)
+        timed = pthread_cond_timedwait(&t->worked, &t->lock, &until);
+    while (j.state == JOB_RUNNING) /* it looks at arg: there is no way back */
+        pthread_cond_wait(&t->worked, &t->lock);
+    if (rc == 0 && j.state == JOB_WAITING) {
+        sg_list_remove(&j.node);
+        t->n_jobs--;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return j.state == JOB_DONE ? 0 : SG_ETIMEOUT;
+}
+
+int sg_engine_thread_post(struct sg_engine_thread *t, sg_engine_work *fn, void *arg)
+{
+    struct job *j = sg_calloc(1, sizeof(*j));
+    *j = (struct job){.fn = fn, .arg = arg, .posted = true};
+    pthread_mutex_lock(&t->lock);
+    int rc = add_job(t, j);
+    pthread_mutex_unlock(&t->lock);
+    if (rc < 0)
+        sg_free(j);
+    else
+        wake(t);
+    return rc;
+}
+
+/* The last jobs, and none after them. */
+static void end_jobs(struct sg_engine_thread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->working = false;
+    pthread_mutex_unlock(&t->lock);
+    run_jobs(t);
+}
+
 static void *run(void *arg)
 {
     struct sg_engine_thread *t = arg;
@@ -229,16 +331,20 @@ static void *run(void *arg)
         int64_t now = sg_wall_now_ms(), tick = sg_time_align(now, t->tick_ms);
         if (tick != last) { /* forward as usual, or backward when the clock was set */
             sg_engine_tick(t->engine, tick, now);
+            if (t->on_tick)
+                t->on_tick(t->on_tick_ctx, tick, mono_ms());
             last = tick;
         } else {
             sg_engine_drain(t->engine, now);
         }
         settle(t, ticket);
+        run_jobs(t);
         send_pending(t);
         if (atomic_load_explicit(&t->asked, memory_order_relaxed) &&
             atomic_exchange(&t->asked, false))
             take_snapshot(t);
     }
+    end_jobs(t);
     return NULL;
 }
 
@@ -251,6 +357,13 @@ int sg_engine_thread_new(const struct sg_engine_options *options, struct sg_engi
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->taken, NULL);
     pthread_cond_init(&t->settling, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->worked, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    sg_list_init(&t->jobs);
+    t->working = true;
     t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (t->wake_fd < 0) {
         sg_free(t);
@@ -273,6 +386,12 @@ struct sg_engine *sg_engine_thread_engine(struct sg_engine_thread *t)
     return t->engine;
 }
 
+void sg_engine_thread_on_tick(struct sg_engine_thread *t, sg_engine_tick_hook *hook, void *ctx)
+{
+    t->on_tick = hook;
+    t->on_tick_ctx = ctx;
+}
+
 int sg_engine_thread_start(struct sg_engine_thread *t, struct sg_net *net, struct sg_error *reterr)
 {
     t->net = net;
@@ -287,12 +406,13 @@ int sg_engine_thread_start(struct sg_engine_thread *t, struct sg_net *net, struc
 
 void sg_engine_thread_stop(struct sg_engine_thread *t)
 {
-    if (!t->started)
-        return;
-    atomic_store(&t->stop, true);
-    wake(t);
-    pthread_join(t->thread, NULL);
-    t->started = false;
+    if (t->started) {
+        atomic_store(&t->stop, true);
+        wake(t);
+        pthread_join(t->thread, NULL);
+        t->started = false;
+    }
+    end_jobs(t); /* of a thread that never ran */
 }
 
 void sg_engine_thread_free(struct sg_engine_thread *t)
@@ -307,6 +427,7 @@ void sg_engine_thread_free(struct sg_engine_thread *t)
     snapshot_unref(t->snapshot);
     pthread_cond_destroy(&t->taken);
     pthread_cond_destroy(&t->settling);
+    pthread_cond_destroy(&t->worked);
     pthread_mutex_destroy(&t->lock);
     sg_free(t);
 }
