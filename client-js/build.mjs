@@ -1,0 +1,200 @@
+/* build.mjs - npm run build: checks types, bundles the npm package and the site, hashes and compresses what the server embeds,
+ * writes the manifest, and fails when something has grown beyond its limit.
+ *
+ *   dist/*.js, dist/types    the npm package: ES modules, types, and one file for <script>
+ *   dist/site/               what the binary serves; dist/site/manifest.json lists it (read by server/app/embed.cmake)
+ *
+ * node build.mjs --lib: the package only, whatever state the dashboard is in.
+ */
+import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+
+const root = dirname(fileURLToPath(import.meta.url));
+process.chdir(root);
+const libOnly = process.argv.includes('--lib');
+
+/* KB are 1024 bytes, of gzip -9 unless it says br. */
+const LIMITS_KB = {
+    'client': 8,
+    'notifications': 3,
+    'react': 0.6,
+    'svelte': 0.6,
+    'first load': 62,
+    'geomap chunk': 12,
+    'world map': 38,
+    'flamegraph chunk': 4,
+    'everything embedded (br)': 160,
+};
+/** @type {{name: string, bytes: number}[]} */
+const sizes = [];
+
+const gzip = (/** @type {Uint8Array | string} */ data) => gzipSync(data, { level: 9 });
+const brotli = (/** @type {Buffer} */ data) => brotliCompressSync(data, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: data.length },
+});
+
+function tsc(...args) {
+    try {
+        execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...args], { stdio: 'pipe' });
+    } catch (error) {
+        process.stderr.write(`${error.stdout ?? ''}${error.stderr ?? error}`);
+        console.error(`tsc ${args.join(' ')} failed`);
+        process.exit(1);
+    }
+}
+
+/* ---- the npm package ---- */
+
+const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' };
+
+async function buildPackage() {
+    const entries = {
+        'streamgauge': 'src/client/index.ts',
+        'notifications': 'src/notify/index.ts',
+        'react': 'src/client/adapters/react.ts',
+        'svelte': 'src/client/adapters/svelte.ts',
+        'sw': 'src/sw/sw.ts',
+    };
+    await build({ ...common, entryPoints: entries, outdir: 'dist', external: ['react'], define: { __ASSETS__: '[]', __BUILD__: '""' } });
+    await build({ ...common, entryPoints: { 'streamgauge.iife': 'src/client/iife.ts' }, outdir: 'dist', format: 'iife',
+        globalName: 'streamgauge', minify: true });
+    for (const [gate, entry] of [['client', 'streamgauge'], ['notifications', 'notifications'], ['react', 'react'], ['svelte', 'svelte']]) {
+        const out = await build({ ...common, entryPoints: [entries[entry]], external: ['react'], minify: true, write: false });
+        sizes.push({ name: gate, bytes: gzip(out.outputFiles[0].contents).length });
+    }
+    tsc('-p', 'tsconfig.types.json');
+}
+
+/* ---- the site ---- */
+
+/** @type {{path: string, file: string, immutable: boolean, bytes: number, br?: number, gzip?: number}[]} */
+const manifest = [];
+const compressible = new Set(['.html', '.js', '.css', '.json', '.svg', '.webmanifest', '.txt']);
+
+/** Writes one file of the site beside its compressed variants. @param {string} path @param {Buffer} data @param {boolean} immutable */
+function emit(path, data, immutable) {
+    const file = path === '/' ? 'index.html' : path.slice(1);
+    const entry = { path, file, immutable, bytes: data.length };
+    mkdirSync(join('dist/site', dirname(file)), { recursive: true });
+    writeFileSync(join('dist/site', file), data);
+    if (compressible.has(extname(file))) {
+        for (const [ext, key, compressed] of [['.br', 'br', brotli(data)], ['.gz', 'gzip', gzip(data)]]) {
+            if (compressed.length >= data.length)
+                continue;
+            writeFileSync(join('dist/site', file + ext), compressed);
+            entry[key] = compressed.length;
+        }
+    }
+    manifest.push(entry);
+    return entry;
+}
+
+const hashOf = (/** @type {Buffer | string} */ data) => createHash('sha256').update(data).digest('hex').slice(0, 10);
+const filesIn = (/** @type {string} */ folder) =>
+    (existsSync(folder) ? readdirSync(folder) : []).filter((name) => statSync(join(folder, name)).isFile()).sort();
+
+/**
+ * src/dashboard/main.ts and what it imports (CSS too) become /assets/<name>-<hash>.*. Files of src/dashboard/assets are served under
+ * their own names at the top, those imported by code with a hash. index.html names the entry as {{main.js}} and {{main.css}}.
+ */
+async function bundleDashboard() {
+    const out = await build({
+        ...common, entryPoints: { main: 'src/dashboard/main.ts' }, outdir: 'dist/site/assets', publicPath: '/assets', splitting: true,
+        minify: true, metafile: true, write: false, entryNames: '[name]-[hash]', chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
+        loader: { '.svg': 'file', '.png': 'file', '.json': 'file', '.woff2': 'file' },
+    });
+    const gzBytes = new Map();
+    for (const file of out.outputFiles) {
+        const path = `/assets/${basename(file.path)}`;
+        const entry = emit(path, Buffer.from(file.contents), true);
+        gzBytes.set(path.slice(1), entry.gzip ?? entry.bytes);
+    }
+    const outputs = Object.fromEntries(Object.entries(out.metafile.outputs).map(([k, v]) => [k.replace(/^dist\/site\//, ''), v]));
+    return { outputs, gzBytes };
+}
+
+/** Names of a chunk and of all it imports statically. */
+function closure(outputs, name, into = new Set()) {
+    if (into.has(name) || !outputs[name])
+        return into;
+    into.add(name);
+    for (const i of outputs[name].imports)
+        if (i.kind === 'import-statement')
+            closure(outputs, i.path.replace(/^\/|^dist\/site\//, ''), into);
+    if (outputs[name].cssBundle)
+        into.add(outputs[name].cssBundle.replace(/^dist\/site\//, ''));
+    return into;
+}
+
+function measureDashboard({ outputs, gzBytes }, html) {
+    const names = Object.keys(outputs);
+    const main = names.find((n) => outputs[n].entryPoint === 'src/dashboard/main.ts');
+    const first = closure(outputs, main);
+    const sum = (/** @type {Iterable<string>} */ set) => [...set].reduce((n, name) => n + (gzBytes.get(name) ?? 0), 0);
+    sizes.push({ name: 'first load', bytes: sum(first) + gzip(html).length });
+    for (const kind of ['geomap', 'flamegraph']) {
+        const entry = names.find((n) => outputs[n].entryPoint?.endsWith(`/${kind}.ts`));
+        if (entry)
+            sizes.push({ name: `${kind} chunk`, bytes: sum([...closure(outputs, entry)].filter((n) => !first.has(n))) });
+    }
+    const world = names.find((n) => /(world|countries)[^/]*\.json$/.test(n));
+    if (world)
+        sizes.push({ name: 'world map', bytes: gzBytes.get(world) ?? 0 });
+    return { main, css: [...first].find((n) => n.endsWith('.css')) };
+}
+
+async function buildSite() {
+    emit('/streamgauge.js', readFileSync('dist/streamgauge.iife.js'), false); /* a stable address for pages of others */
+    if (!existsSync('src/dashboard/main.ts')) {
+        console.log('src/dashboard/main.ts is not there: the server shows its simple page');
+        return;
+    }
+    const bundle = await bundleDashboard();
+    const template = readFileSync('src/dashboard/index.html', 'utf8');
+    const { main, css } = measureDashboard(bundle, template);
+    const html = template.replaceAll('{{main.js}}', `/${main}`).replaceAll('{{main.css}}', css ? `/${css}` : '');
+    for (const name of filesIn('src/dashboard/assets'))
+        emit(`/${name}`, readFileSync(join('src/dashboard/assets', name)), false);
+    for (const name of filesIn('dashboards').filter((n) => n.endsWith('.json')))
+        emit(`/dashboards/${name}`, Buffer.from(JSON.stringify(JSON.parse(readFileSync(join('dashboards', name), 'utf8')))), false);
+    /* The worker knows the shell by name, so it comes last; a new build makes a new worker. */
+    const shell = ['/', ...manifest.filter((e) => e.immutable || /\.(webmanifest|svg|png)$/.test(e.path)).map((e) => e.path)];
+    const id = hashOf(html + shell.join());
+    emit('/', Buffer.from(html.replaceAll('{{build}}', id)), false);
+    const sw = await build({ ...common, entryPoints: ['src/sw/sw.ts'], minify: true, write: false, format: 'iife',
+        define: { __ASSETS__: JSON.stringify(shell), __BUILD__: JSON.stringify(id) } });
+    emit('/sw.js', Buffer.from(sw.outputFiles[0].contents), false);
+}
+
+function report() {
+    let bad = 0;
+    const rows = manifest.length ? [...sizes, { name: 'everything embedded (br)', bytes: manifest.reduce((n, e) => n + (e.br ?? e.bytes), 0) }] : sizes;
+    for (const { name, bytes } of rows) {
+        const limit = LIMITS_KB[name] * 1024;
+        const over = bytes > limit;
+        bad += over ? 1 : 0;
+        console.log(`${over ? 'TOO BIG' : '     ok'}  ${name.padEnd(26)} ${(bytes / 1024).toFixed(2).padStart(7)} KB of ${(limit / 1024).toFixed(1)}`);
+    }
+    writeFileSync('dist/sizes.json', JSON.stringify(rows.map((r) => ({ ...r, limit: LIMITS_KB[r.name] * 1024 })), null, 1));
+    return bad;
+}
+
+rmSync('dist', { recursive: true, force: true });
+mkdirSync('dist', { recursive: true });
+if (!libOnly) {
+    tsc('-p', 'tsconfig.json', '--noEmit');
+    tsc('-p', 'src/sw/tsconfig.json');
+}
+await buildPackage();
+if (!libOnly) {
+    await buildSite();
+    manifest.sort((a, b) => (a.path < b.path ? -1 : 1));
+    writeFileSync('dist/site/manifest.json', `${JSON.stringify(manifest, null, 1)}\n`);
+}
+if (report())
+    process.exit(1);
