@@ -24,6 +24,7 @@
 #include <streamgauge/compiler.h>
 #include <streamgauge/error.h>
 #include <streamgauge/str.h>
+#include <sys/types.h>
 
 /* Longest pattern, and longest value a regex is run against; longer values do not match and count
  * as errors. Bytes. */
@@ -111,5 +112,14 @@ SG_API const char *sg_match_type_text(enum sg_match_type type);
 /* Order by name, type, value: the canonical order of matchers. Same type, name and value gives 0.
  */
 SG_API int sg_matcher_cmp(const struct sg_matcher *a, const struct sg_matcher *b);
+
+/* One matcher as Alertmanager and amtool write it: foo=bar, foo!="b a r", foo=~"a|b", foo!~c; names
+ * may be quoted too; in quotes \" \\ \n. SG_ESYNTAX, or as sg_matcher_init. */
+SG_API SG_NODISCARD int sg_matcher_parse(struct sg_str text, struct sg_matcher *ret,
+                                         struct sg_error *reterr);
+/* Several with commas between them, with or without braces: {a="b", c=~d}. Fills ret[0 .. n-1] and
+ * returns n <= max; or negative, and nothing is left to deinit. SG_ELIMIT. */
+SG_API SG_NODISCARD ssize_t sg_matcher_parse_list(struct sg_str text, struct sg_matcher *ret,
+                                                  size_t max, struct sg_error *reterr);
 
 #endif
