@@ -7,8 +7,9 @@ enum sg_right {
     SG_RIGHT_NONE = 0,   /* open to everybody: health */
     SG_RIGHT_INGEST = 1, /* send samples */
     SG_RIGHT_READ = 2,   /* subscribe and query */
-    SG_RIGHT_ADMIN = 4,  /* acknowledge, configure, see other sessions */
-    SG_RIGHT_ALL = 7,
+    SG_RIGHT_ADMIN = 4,  /* configure, see other sessions; comes with SG_RIGHT_ALERT */
+    SG_RIGHT_ALERT = 8,  /* acknowledge and silence alerts */
+    SG_RIGHT_ALL = 15,
 };
 
 #endif

@@ -100,9 +100,10 @@ static int read_option(const struct reader *r, const struct sg_option *o, const 
 
 static int read_rights(const struct reader *r, const yaml_node_t *node, unsigned *ret)
 {
-    static const char *const names[] = {"ingest", "read", "admin"} /* bits of enum sg_right */;
+    static const char *const names[] = {"ingest", "read", "admin",
+                                        "alert"} /* bits of enum sg_right */;
     if (node->type != YAML_SEQUENCE_NODE)
-        return fail_at(r, node, "rights: expected a list of read, ingest, admin");
+        return fail_at(r, node, "rights: expected a list of read, ingest, alert, admin");
     for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
          i++) {
         const yaml_node_t *item = node_at(r, *i);
@@ -110,7 +111,7 @@ static int read_rights(const struct reader *r, const yaml_node_t *node, unsigned
         while (k < SG_ARRAY_LEN(names) && (!scalar(item) || strcmp(scalar(item), names[k]) != 0))
             k++;
         if (k == SG_ARRAY_LEN(names))
-            return fail_at(r, item, "expected read, ingest or admin, got '%s'",
+            return fail_at(r, item, "expected read, ingest, alert or admin, got '%s'",
                            scalar(item) ? scalar(item) : "a list");
         *ret |= 1u << k;
     }

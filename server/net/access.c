@@ -132,9 +132,10 @@ static bool rights_ok(struct sg__conn *c, const struct sg__route *route, const s
         return true;
     sg__count(&e->counters, SG__C_DENIED_RIGHT, 1);
     sg__reply_error(c, 403, false, "this token has not the right '%s'",
-                    need == SG_RIGHT_INGEST ? "ingest"
-                    : need == SG_RIGHT_READ ? "read"
-                                            : "admin");
+                    need == SG_RIGHT_INGEST  ? "ingest"
+                    : need == SG_RIGHT_READ  ? "read"
+                    : need == SG_RIGHT_ALERT ? "alert"
+                                             : "admin");
     return false;
 }
 

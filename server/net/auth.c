@@ -58,7 +58,7 @@ int sg__auth_init(struct sg__auth *a, const struct sg_net_config *cfg, struct sg
     a->tokens = sg_calloc(cfg->token_count + 1, sizeof(*a->tokens));
     for (size_t i = 0; i < cfg->token_count; i++) {
         const struct sg_net_token *t = &cfg->tokens[i];
-        a->tokens[i].rights = t->rights;
+        a->tokens[i].rights = t->rights | (t->rights & SG_RIGHT_ADMIN ? SG_RIGHT_ALERT : 0);
         if (parse_hash(t->hash, a->tokens[i].hash))
             continue;
         sg__auth_deinit(a);

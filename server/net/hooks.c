@@ -81,8 +81,8 @@ static int on_ack(void *ctx, struct sg_session *s, struct sg_str notification,
 {
     struct sg__edge *e = ctx;
     const struct sg_net_hooks *h = &e->net->cfg.hooks;
-    if (!(sg_session_rights(s) & SG_RIGHT_ADMIN))
-        return sg_error_set(reterr, SG_EDENIED, "this token has not the right 'admin'");
+    if (!(sg_session_rights(s) & SG_RIGHT_ALERT))
+        return sg_error_set(reterr, SG_EDENIED, "this token has not the right 'alert'");
     if (!h->ack)
         return sg_error_set(reterr, SG_ENOTFOUND, "there is nothing to acknowledge");
     return h->ack(h->ctx, notification, comment, reterr);

@@ -60,6 +60,17 @@ static void test_auth__hash_is_sha256_in_hex(void **state)
                         "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void test_auth__admins_may_also_acknowledge(void **state)
+{
+    struct fixture *f = *state;
+    unsigned rights = 0;
+    sg__auth_deinit(&f->auth);
+    f->tokens[1].rights = SG_RIGHT_ADMIN;
+    assert_int_equal(sg__auth_init(&f->auth, &f->cfg, NULL), 0);
+    assert_true(sg__auth_token(&f->auth, SG_STR("agent-secret"), &rights));
+    assert_int_equal(rights, SG_RIGHT_ADMIN | SG_RIGHT_ALERT);
+}
+
 static void test_auth__token_gives_its_rights(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_auth__hash_is_sha256_in_hex),
         cmocka_unit_test_setup_teardown(test_auth__token_gives_its_rights, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_auth__admins_may_also_acknowledge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__overlong_token_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__header_and_cookie_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__wrong_credentials_are_not_none, set_up,
