@@ -32,6 +32,7 @@ struct sg_engine_options {
     struct sg_store_options store;
     struct sg_live_options live; /* hooks.open_querier is set by the engine */
     uint64_t epoch;              /* random; incarnation of the frames' history */
+    uint64_t first_offset;       /* frames are numbered from the one after it; 0 */
     size_t ingest_queue_bytes;   /* batches waiting; beyond: SG_EBUSY */
     size_t control_queue_bytes;
     /* Called on the sending thread when the engine should look at its queues before the next tick.

@@ -150,6 +150,8 @@ struct sg_hub_options {
     struct sg_hub_limits limits;
     uint32_t edge;      /* number of this edge, part of session ids */
     uint64_t epoch;     /* the publisher's */
+    bool await_feed;    /* notifications of an earlier process follow with the first resync: until
+                           then the feed waits */
     const char *server; /* "streamgauge/0.1.0", for welcome; borrowed */
     int64_t
         heartbeat_ms; /* told in welcome: how often the engine publishes SG_FRAME_HEARTBEAT; 5000 */

@@ -159,9 +159,46 @@ SG_API void sg_live_tick(struct sg_live *live, int64_t now_ms);
 SG_API void sg_live_resync(struct sg_live *live, uint32_t edge);
 /* Publishes a notification on topic 0. json: one object as in DESIGN section 5; severity: "info",
  * "warning" or "critical"; labels may be NULL. */
-SG_API void sg_live_notify(struct sg_live *live, int64_t now_ms, struct sg_str json,
-                           struct sg_str severity, const struct sg_labels *labels);
+/* Returns its offset. */
+SG_API uint64_t sg_live_notify(struct sg_live *live, int64_t now_ms, struct sg_str json,
+                               struct sg_str severity, const struct sg_labels *labels);
+/* A notification of an earlier process of the same epoch, oldest first, before the first tick; the
+ * last 256 are kept. prev: offset of the one before it, used of the first. They reach an edge with
+ * the next sg_live_resync. */
+struct sg_live_note {
+    uint64_t offset, prev;
+    int64_t time_ms;
+    struct sg_str json, severity;
+    const struct sg_labels *labels; /* may be NULL */
+};
+SG_API void sg_live_restore(struct sg_live *live, const struct sg_live_note *note);
 SG_API const struct sg_live_stats *sg_live_get_stats(const struct sg_live *live);
+
+/* ---- the streams' graph, for rules ----
+ *
+ * Roots share nodes with the streams and with each other. Between sg_live_roots_begin and
+ * sg_live_roots_end (a querier stays open from the first evaluation on), after sg_live_tick. */
+
+struct sg_promql;
+struct sg_promql_result;
+struct sg_promql_root;
+struct sg_promql_view;
+
+/* Takes the query in any case. */
+SG_API SG_NODISCARD int sg_live_root_add(struct sg_live *live, struct sg_promql *q,
+                                         struct sg_promql_root **ret, struct sg_error *reterr);
+SG_API void sg_live_root_remove(struct sg_live *live, struct sg_promql_root *root);
+/* Samples were appended: what was computed so far is not used again. */
+SG_API void sg_live_roots_begin(struct sg_live *live);
+/* At one instant; ended by max_eval_ns. The view is borrowed until the next call. */
+SG_API SG_NODISCARD int sg_live_root_eval(struct sg_live *live, struct sg_promql_root *root,
+                                          int64_t time_ms, struct sg_promql_view *ret,
+                                          struct sg_error *reterr);
+/* An instant query that shares nothing; within the same session and limit. */
+SG_API SG_NODISCARD int sg_live_query(struct sg_live *live, struct sg_str expr, int64_t time_ms,
+                                      struct sg_promql_result *ret, struct sg_error *reterr);
+/* Closes the querier. */
+SG_API void sg_live_roots_end(struct sg_live *live);
 
 /* One stream's figures, for the operator. */
 struct sg_live_stream_info {

@@ -182,6 +182,7 @@ struct sg_net_config {
     const struct sg_live_names *names; /* configured streams; NULL: none */
     struct sg_source *source;          /* of samples over HTTP; NULL: net's own, named "http" */
     uint64_t epoch;                    /* the publisher's */
+    bool await_feed;                   /* as in hub.h: sg_live_resync follows for every edge */
     struct sg_hub_limits hub;          /* min_interval_ms is the base tick */
     int64_t heartbeat_ms;              /* how often the engine publishes heartbeats */
 };

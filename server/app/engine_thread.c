@@ -396,6 +396,8 @@ int sg_engine_thread_start(struct sg_engine_thread *t, struct sg_net *net, struc
 {
     t->net = net;
     t->n_edges = sg_net_edges(net);
+    for (unsigned i = 0; i < t->n_edges; i++)
+        t->edges[i].lost = true; /* the first they get is what there was before them */
     int rc = pthread_create(&t->thread, NULL, run, t);
     if (rc != 0)
         return sg_error_set(reterr, SG_EIO, "cannot start the engine thread: %s", strerror(rc));

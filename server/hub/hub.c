@@ -75,6 +75,7 @@ int sg_hub_new(const struct sg_hub_options *opt, struct sg_hub **ret, struct sg_
     struct sg_topic *feed = sg_topic_new(SG_TOPIC_NOTIFICATIONS, SG_STR(""), 0);
     hub->feed = sg__mirror_new(hub, SG_STR(""), 0);
     hub->feed->is_feed = hub->feed->opened = true;
+    hub->feed_awaited = opt->await_feed;
     sg__mirror_set_topic(hub->feed, feed);
     sg_topic_unref(feed);
     *ret = hub;

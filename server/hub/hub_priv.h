@@ -97,10 +97,7 @@ void sg__mirror_release(struct sg__mirror *m);
 void sg__mirror_set_topic(struct sg__mirror *m, struct sg_topic *topic);
 void sg__mirror_clear(struct sg__mirror *m);
 /* Whether there is state to be told. */
-static inline bool sg__mirror_ready(const struct sg__mirror *m)
-{
-    return m->topic != NULL;
-}
+bool sg__mirror_ready(const struct sg__mirror *m);
 /* The i-th frame of the ring, oldest first. */
 static inline struct sg_frame *sg__ring_at(const struct sg__mirror *m, uint32_t i)
 {
@@ -388,7 +385,8 @@ struct sg_hub {
     struct sg__place flushed; /* what groups have been sent */
     bool holed;     /* frames were lost: until the repair ends, no event id may promise anything */
     bool resyncing; /* the repair is under way */
-    bool healed;    /* it has ended; holed ends with the next flush */
+    bool feed_awaited; /* the feed's past has not come yet */
+    bool healed;       /* it has ended; holed ends with the next flush */
     bool flushing, draining;
 
     struct sg_session **due; /* min-heap by due_ms */

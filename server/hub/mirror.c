@@ -415,10 +415,19 @@ static void watch_offsets(struct sg_hub *hub, const struct sg_frame *f)
     hub->newest.offset = f->offset;
 }
 
+bool sg__mirror_ready(const struct sg__mirror *m)
+{
+    return m->topic && !(m->is_feed && m->hub->feed_awaited);
+}
+
 static void apply_resync(struct sg_hub *hub, const struct sg_frame *f)
 {
     hub->resyncing = f->kind == SG_FRAME_RESYNC_BEGIN;
     hub->healed = !hub->resyncing;
+    if (!hub->resyncing && hub->feed_awaited) {
+        hub->feed_awaited = false;
+        wake_subs(hub->feed);
+    }
 }
 
 static void apply_refused(struct sg_hub *hub, const struct sg_frame *f)

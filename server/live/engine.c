@@ -57,6 +57,7 @@ int sg_engine_new(const struct sg_engine_options *o, struct sg_engine **ret,
     sg_mpsc_init(&e->ingest, o->ingest_queue_bytes);
     sg_mpsc_init(&e->control, o->control_queue_bytes);
     sg_publisher_init(&e->publisher, o->epoch);
+    e->publisher.offset = o->first_offset;
     live.hooks = (struct sg_live_hooks){.publish = publish,
                                         .open_querier = open_querier,
                                         .clock_ns = o->live.hooks.clock_ns ? clock_ns : NULL,

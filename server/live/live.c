@@ -34,6 +34,8 @@ struct sg_live {
     int64_t now_ms;                     /* the newest tick */
     int64_t heavy_until_ms;             /* no heavy stream is evaluated before */
     int64_t heartbeat_due_ms;
+    bool session;            /* the graph's results are of this tick's samples */
+    struct sg_querier rules; /* ops NULL: not open */
     struct sg_topic *feed;
     uint64_t feed_prev;
     struct sg_frame *notes[NOTES_KEPT]; /* ring */
@@ -123,6 +125,7 @@ static void begin_session(struct sg_live *l)
 {
     sg_promql_graph_begin(l->graph);
     sg__catalog_begin(&l->catalog);
+    l->session = true;
 }
 
 int sg_live_new(const struct sg_live_options *opt, struct sg_publisher *publisher,
@@ -148,6 +151,7 @@ void sg_live_free(struct sg_live *l)
 {
     if (!l)
         return;
+    sg_live_roots_end(l);
     for (size_t i = 0; i < l->n_streams; i++)
         sg__stream_free(l->streams[i]);
     for (size_t i = 0; i < NOTES_KEPT; i++)
@@ -429,6 +433,7 @@ static void count_series(struct sg_live *l)
 void sg_live_tick(struct sg_live *l, int64_t now_ms)
 {
     l->now_ms = now_ms;
+    l->session = false;
     evaluate_due(l, now_ms);
     end_lingering(l, now_ms);
     count_series(l);
@@ -444,15 +449,109 @@ void sg_live_tick(struct sg_live *l, int64_t now_ms)
 
 /* ---- notifications, repair, inspection ---- */
 
-void sg_live_notify(struct sg_live *l, int64_t now_ms, struct sg_str json, struct sg_str severity,
-                    const struct sg_labels *labels)
+static void keep_note(struct sg_live *l, const struct sg_frame *f)
 {
-    struct sg_frame *f = sg_publisher_notification(l->publisher, l->feed, &l->feed_prev, now_ms,
-                                                   json, severity, labels);
     struct sg_frame **kept = &l->notes[l->n_notes++ % NOTES_KEPT];
     sg_frame_unref(*kept);
     *kept = sg_frame_ref(f);
+}
+
+uint64_t sg_live_notify(struct sg_live *l, int64_t now_ms, struct sg_str json,
+                        struct sg_str severity, const struct sg_labels *labels)
+{
+    struct sg_frame *f = sg_publisher_notification(l->publisher, l->feed, &l->feed_prev, now_ms,
+                                                   json, severity, labels);
+    keep_note(l, f);
     publish_take(l, SG_ALL_EDGES, f);
+    return l->feed_prev;
+}
+
+void sg_live_restore(struct sg_live *l, const struct sg_live_note *note)
+{
+    struct sg_publisher then = {.epoch = l->publisher->epoch, .offset = note->offset - 1};
+    if (!l->n_notes)
+        l->feed_prev = note->prev;
+    SG_ASSERT(note->offset > l->feed_prev && note->offset <= l->publisher->offset);
+    struct sg_frame *f = sg_publisher_notification(&then, l->feed, &l->feed_prev, note->time_ms,
+                                                   note->json, note->severity, note->labels);
+    keep_note(l, f);
+    sg_frame_unref(f);
+}
+
+/* ---- the graph, for rules ---- */
+
+int sg_live_root_add(struct sg_live *l, struct sg_promql *q, struct sg_promql_root **ret,
+                     struct sg_error *reterr)
+{
+    return sg_promql_graph_add_take(l->graph, q, ret, reterr);
+}
+
+void sg_live_root_remove(struct sg_live *l, struct sg_promql_root *root)
+{
+    (void)l;
+    sg_promql_graph_remove(root);
+}
+
+void sg_live_roots_end(struct sg_live *l)
+{
+    if (l->rules.ops)
+        l->rules.ops->close(&l->rules);
+    l->rules.ops = NULL;
+}
+
+void sg_live_roots_begin(struct sg_live *l)
+{
+    sg_live_roots_end(l);
+    l->session = false;
+}
+
+static int open_rules(struct sg_live *l, struct sg_error *reterr)
+{
+    if (!l->session)
+        begin_session(l);
+    int rc = l->rules.ops ? 0 : l->opt.hooks.open_querier(l->opt.hooks.ctx, &l->rules);
+    if (rc < 0) {
+        l->rules.ops = NULL;
+        return sg_error_set(reterr, (enum sg_errc)rc, "too many queries at work");
+    }
+    l->deadline_ns = l->opt.max_eval_ns ? clock_ns(l) + l->opt.max_eval_ns : 0;
+    return 0;
+}
+
+static int closed_rules(struct sg_live *l, int rc, struct sg_error *reterr)
+{
+    l->deadline_ns = 0;
+    return rc == SG_ETIMEOUT ? sg_error_set(reterr, SG_ETIMEOUT, "the evaluation took too long")
+                             : rc;
+}
+
+int sg_live_root_eval(struct sg_live *l, struct sg_promql_root *root, int64_t time_ms,
+                      struct sg_promql_view *ret, struct sg_error *reterr)
+{
+    int rc = open_rules(l, reterr);
+    return rc < 0 ? rc
+                  : closed_rules(l, sg_promql_graph_eval(root, &l->rules, time_ms, ret, reterr),
+                                 reterr);
+}
+
+int sg_live_query(struct sg_live *l, struct sg_str expr, int64_t time_ms,
+                  struct sg_promql_result *ret, struct sg_error *reterr)
+{
+    struct sg_promql *q;
+    struct sg_promql_plan *plan = NULL;
+    *ret = (struct sg_promql_result){0};
+    int rc = sg_promql_parse(expr, NULL, &q, reterr);
+    if (rc < 0)
+        return rc;
+    rc = sg_promql_prepare(q, &l->eval, &plan, reterr);
+    if (rc == 0)
+        rc = open_rules(l, reterr);
+    if (rc == 0)
+        rc = closed_rules(l, sg_promql_eval(plan, &l->rules, SG_PROMQL_AT(time_ms), ret, reterr),
+                          reterr);
+    sg_promql_plan_free(plan);
+    sg_promql_free(q);
+    return rc;
 }
 
 void sg_live_resync(struct sg_live *l, uint32_t edge)

@@ -165,6 +165,7 @@ int sg__hooks_open(struct sg__edge *e, struct sg_error *reterr)
         .limits = cfg->hub,
         .edge = e->number,
         .epoch = cfg->epoch,
+        .await_feed = cfg->await_feed,
         .server = "streamgauge/" SG_VERSION,
         .heartbeat_ms = cfg->heartbeat_ms,
         .retry_ms = 2000,
