@@ -30,11 +30,16 @@ enum sg_alert_event {
     SG_N_ALERT_EVENTS
 };
 
+/* How long an alert that resolved is kept as such, as in Prometheus. */
+#define SG_ALERT_RETENTION_MS (15 * 60 * INT64_C(1000))
+
 struct sg_alert_times {      /* monotonic ms, of the owner's clock */
     int64_t for_ms, keep_ms; /* of the rule */
     int64_t active_ms;       /* pending since */
     int64_t true_ms;         /* last seen true */
+    int64_t kept_ms;         /* while kept: kept firing since, the first time it was not seen */
     int64_t changed_ms;      /* last change of state */
+    bool kept;               /* fires only because of keep_firing_for */
 };
 
 /* The state table: the state that follows. Pure; every pair is defined. t's fields are updated. */
