@@ -97,12 +97,13 @@ enum sg_store_event_kind {
     SG_STORE_BORN,    /* a series lives, for the first time or again; it has no samples */
     SG_STORE_EXPIRED, /* a series is no longer selected */
     SG_STORE_PAST,    /* its samples at or before time_ms are not what they were: a late one came, a
-                         marker went, old ones were dropped */
+                         marker went */
+    SG_STORE_CUT,     /* its samples up to time_ms were dropped, all of them and no others */
 };
 struct sg_store_event {
     enum sg_store_event_kind kind;
     uint32_t id;
-    int64_t time_ms; /* SG_STORE_PAST */
+    int64_t time_ms; /* SG_STORE_PAST, SG_STORE_CUT */
 };
 /* Starts to keep the last 32768 events, if that was not done before. Returns the position of the
  * next one. */

@@ -43,8 +43,9 @@ static void visit(struct sg_store *s, struct sg__slot *slot, int64_t now_ms, int
         sg__sub_sat(now_ms, slot->arrival_ms) > slot->source->stale_after_ms)
         mark_stale(s, slot);
     if (slot->cut_ms < before_ms) {
-        sg__series_cut(&s->keeper, slot, before_ms);
-        sg__store_note(s, SG_STORE_PAST, slot->id, before_ms - 1);
+        int64_t dropped_ms = sg__series_cut(&s->keeper, slot, before_ms);
+        if (dropped_ms != INT64_MIN)
+            sg__store_note(s, SG_STORE_CUT, slot->id, dropped_ms);
     }
     if (s->due.n < SG__EXPIRE_MAX && !(slot->flags & SG__LISTED_DUE) && is_due(s, slot, now_ms)) {
         slot->flags |= SG__LISTED_DUE;

@@ -263,11 +263,11 @@ static void retire_chain(struct sg__keeper *k, struct sg__chunk *c)
     }
 }
 
-void sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_ms)
+int64_t sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_ms)
 {
     struct sg__block *b = block_of(s);
     if (!b || s->cut_ms >= before_ms)
-        return;
+        return INT64_MIN;
     _Atomic(struct sg__chunk *) *link = &b->older;
     struct sg__chunk *c;
     int64_t oldest_kept = INT64_MAX;
@@ -275,9 +275,11 @@ void sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_ms)
         oldest_kept = c->last_ms;
         link = &c->older;
     }
+    int64_t newest_dropped = c ? c->last_ms : INT64_MIN;
     atomic_store_explicit(link, NULL, memory_order_release);
     retire_chain(k, c);
     s->cut_ms = oldest_kept;
+    return newest_dropped;
 }
 
 void sg__series_clear(struct sg__keeper *k, struct sg__slot *s)

@@ -135,8 +135,9 @@ void sg__series_append_slow(struct sg__keeper *k, struct sg__slot *s, struct sg_
 /* Any sample: newest, late, or there already. Takes the reference of sample.obj when it is stored,
  * else not. */
 enum sg__put sg__series_put(struct sg__keeper *k, struct sg__slot *s, struct sg_sample sample);
-/* Drops chunks whose samples are all older than before_ms. O(chunks). */
-void sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_ms);
+/* Drops chunks whose samples are all older than before_ms. Returns the time of the newest sample
+ * dropped; INT64_MIN: none. O(chunks). */
+int64_t sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_ms);
 /* Drops all samples. */
 void sg__series_clear(struct sg__keeper *k, struct sg__slot *s);
 /* Removes the newest sample, a marker of ours. */

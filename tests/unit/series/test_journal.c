@@ -66,6 +66,39 @@ static void test_journal__tells_births_late_samples_and_expiries(void **state)
     sg_store_free(s);
 }
 
+/* What is read afterwards begins right behind the time that was told. */
+static void test_journal__tells_what_retention_dropped(void **state)
+{
+    (void)state;
+    struct sg_store_options o;
+    struct sg_store *s;
+    struct sg_store_event e;
+    struct sg_selected one;
+    struct sg_querier q;
+    struct sg_samples found;
+    sg_store_options_default(&o);
+    o.retention_ms = 600000;
+    assert_int_equal(sg_store_new(&o, &s, NULL), 0);
+    uint32_t id = intern(s, 1);
+    for (int i = 0; i < 1000; i++)
+        put(s, id, T0 + i * 100, i);
+    uint64_t pos = sg_store_journal_open(s);
+    sg_store_tick(s, T0 + 600000 + 50000);
+    assert_int_equal(sg_store_journal_next(s, &pos, &e), 1);
+    assert_int_equal(e.kind, SG_STORE_CUT);
+    assert_true(e.time_ms >= T0 && e.time_ms < T0 + 50000);
+    assert_int_equal(sg_store_journal_next(s, &pos, &e), 0);
+    assert_true(sg_store_series(s, id, &one));
+    assert_int_equal(sg_store_querier_open(s, &q), 0);
+    sg_samples_init(&found);
+    q.ops->read(&q, one.handle, INT64_MIN / 2, INT64_MAX / 2, &found);
+    assert_true(found.n > 0 && found.n < 1000);
+    assert_true(found.time_ms[0] == e.time_ms + 100);
+    sg_samples_deinit(&found);
+    q.ops->close(&q);
+    sg_store_free(s);
+}
+
 static void test_journal__says_when_it_has_forgotten(void **state)
 {
     (void)state;
@@ -134,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_journal__tells_births_late_samples_and_expiries),
+        cmocka_unit_test(test_journal__tells_what_retention_dropped),
         cmocka_unit_test(test_journal__says_when_it_has_forgotten),
         cmocka_unit_test(test_tails__tell_nothing_one_or_more),
         cmocka_unit_test(test_tails__follow_sealing),
