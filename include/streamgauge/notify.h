@@ -16,6 +16,7 @@
 #define STREAMGAUGE_NOTIFY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <streamgauge/alerting.h>
 #include <streamgauge/buf.h>
 #include <streamgauge/error.h>
@@ -59,6 +60,11 @@ struct sg_notify_hooks {
     /* True while the engine ticks and rules are evaluated: what heartbeats vouch for. Any thread.
      */
     bool (*alive)(void *ctx);
+    /* Reads waiting rows with id > after_id, ascending, at most max of them, into rows: asked when
+     * there is room again after max_rows was reached. Fewer than max: that is all there are. NULL:
+     * every row that is handed over is kept in memory. notify's thread; may read the database. */
+    int (*more)(void *ctx, uint64_t after_id, size_t max, struct sg_outbox_row **rows,
+                size_t *ret_n);
     void *ctx;
 };
 
