@@ -2,12 +2,12 @@
  * over TLS.
  *
  * usage: bench_readers PORT COUNT KIND [tls] [REQUEST…]
- *   KIND: raw (reads only), ws (handshake, then every REQUEST as a text message), sse (GET of the
- * one REQUEST, a path) Then obeys lines on standard input and answers each with one line: drain
- * BYTES MS   reads until every reader has BYTES more, or MS have gone; answers "bytes TOTAL full
- * READERS ms M" latency MS       reads for MS, noting for each text `"value":N` when it came;
- * answers "lat N us…" lines, then "end" quit In between nothing is read, so the readers sleep while
- * the server sends.
+ *   KIND: raw (reads only), ws (handshake, then every REQUEST as a text message), v1 (the same with
+ * the subprotocol streamgauge.v1), sse (GET of the one REQUEST, a path) Then obeys lines on
+ * standard input and answers each with one line: drain BYTES MS   reads until every reader has
+ * BYTES more, or MS have gone; answers "bytes TOTAL full READERS ms M" latency MS       reads for
+ * MS, noting for each text `"value":N` when it came; answers "lat N us…" lines, then "end" quit In
+ * between nothing is read, so the readers sleep while the server sends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,12 +95,15 @@ static void skip_head(struct reader *r)
     }
 }
 
-static void start_ws(struct reader *r, char **requests, int n)
+static void start_ws(struct reader *r, const char *protocol, char **requests, int n)
 {
-    static const char head[] =
+    char head[512];
+    int length = snprintf(
+        head, sizeof(head),
         "GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    reader_write(r, head, sizeof(head) - 1);
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+        protocol);
+    reader_write(r, head, (size_t)length);
     skip_head(r);
     for (int i = 0; i < n; i++) {
         char frame[1024];
@@ -261,7 +264,10 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < count; i++) {
         open_reader(&readers[i], port);
         if (strcmp(kind, "ws") == 0)
-            start_ws(&readers[i], argv + first, argc - first);
+            start_ws(&readers[i], "", argv + first, argc - first);
+        else if (strcmp(kind, "v1") == 0)
+            start_ws(&readers[i], "Sec-WebSocket-Protocol: streamgauge.v1\r\n", argv + first,
+                     argc - first);
         else if (strcmp(kind, "sse") == 0)
             start_sse(&readers[i], argc > first ? argv[first] : "/events");
     }

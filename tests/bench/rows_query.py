@@ -12,6 +12,7 @@ from harness import Row
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+HERE = pathlib.Path(__file__).resolve().parents[1]
 HOUR_S, STEP_S = 3600, 15
 EXPRESSIONS = [
     ("sum by (l)(rate(m[5m]))", "sum by (l) (rate(bench_total[5m]))"),
