@@ -16,7 +16,7 @@
  *     {"version":"4","groupKey","truncatedAlerts","status":"firing|resolved|acknowledged",
  *      "receiver","groupLabels","commonLabels","commonAnnotations","externalURL",
  *      "alerts":[{"status","labels","annotations","startsAt","endsAt","generatorURL","fingerprint",
- *                 "value","acknowledgedBy"?,"id"}],
+ *                 "value","acknowledgedBy"?,"flapping"?,"id"}],
  *      "kind":"alerts|digest|test", "notificationTime": ms, "digest"?: {…}}
  */
 #ifndef STREAMGAUGE_ALERTING_H
@@ -38,7 +38,8 @@ struct sg_routing; /* immutable */
 struct sg_integration {
     struct sg_str target;
     bool send_resolved;
-    bool acknowledges; /* wants to be told of acknowledgements (PagerDuty, web push) */
+    bool acknowledges; /* wants to be told of acknowledgements: when all firing alerts of the group
+                          are acknowledged; web push: of each */
     bool push;         /* web push: one row per browser */
 };
 
@@ -54,6 +55,11 @@ SG_API void sg_routing_free(struct sg_routing *r); /* accepts NULL */
 SG_API size_t sg_routing_receivers(const struct sg_routing *r, const struct sg_labels *labels,
                                    struct sg_str *ret, size_t max);
 
+/* Zones that time intervals name and that are not UTC or a fixed offset ("+02:00"), so that the
+ * owner can check that his utc_offset knows them. Returns how many, of which ret has the first max.
+ */
+SG_API size_t sg_routing_zones(const struct sg_routing *r, struct sg_str *ret, size_t max);
+
 /* ---- the alerting core ---- */
 
 struct sg_alerting;
@@ -63,6 +69,9 @@ struct sg_alerting_hooks {
     void (*notify)(void *ctx, struct sg_str json, const char *severity,
                    const struct sg_labels *labels);
     void (*random_bytes)(void *dst, size_t n); /* ids of silences, idempotency keys */
+    /* Seconds east of UTC of a zone ("Europe/Berlin", "Local") at that time; SG_ENOTFOUND. Fixed
+     * offsets and UTC are not asked for. NULL: all others count as UTC. */
+    int (*utc_offset)(void *ctx, struct sg_str zone, int64_t wall_ms, int32_t *ret_s);
     void *ctx;
 };
 
@@ -85,9 +94,12 @@ SG_API struct sg_alerting *sg_alerting_new(const struct sg_alerting_options *o);
 SG_API void sg_alerting_free(struct sg_alerting *a); /* accepts NULL */
 /* Takes the routing; groups, notification log and alerts are kept. Also for a reload. */
 SG_API void sg_alerting_load_take(struct sg_alerting *a, struct sg_routing *routing);
+/* A row of an earlier process: SG_TABLE_ALERTS (keys "api/…" are alerting's own, others are
+ * ignored), SILENCES, ACKS, NFLOG; in any order, after the first load and before the first tick. */
 SG_API void sg_alerting_restore(struct sg_alerting *a, enum sg_table table, struct sg_str key,
                                 struct sg_str body, int64_t wall_ms, int64_t mono_ms);
-/* An alert of the ruler (state FIRING or RESOLVED) or of the API. Copies. SG_ELIMIT. */
+/* An alert of the ruler or of the API. Resolved when its ends_ms is set and not after wall_ms.
+ * Copies. SG_ELIMIT; SG_EINVALID: it has no labels, or its fingerprint belongs to another one. */
 SG_API int sg_alerting_alert(struct sg_alerting *a, const struct sg_alert *alert, int64_t wall_ms,
                              int64_t mono_ms, struct sg_error *reterr);
 /* Ends what has timed out, sends the groups that are due, publishes what changed. */
