@@ -60,6 +60,10 @@ struct sg_api_config {
      * NULL: there are no alerts. */
     sg_api_call *call;
     void *call_ctx;
+    /* Appends the configuration of routes and receivers, without secrets, as YAML; for
+     * /api/v2/status. Called on the pool. NULL: none. */
+    void (*alert_config)(void *ctx, struct sg_buf *out);
+    void *alert_config_ctx;
 };
 
 SG_API void sg_api_config_default(struct sg_api_config *c);
