@@ -1,3 +1,3 @@
-/* iife.ts - the one file for <script>: `streamgauge.PushClient` and the rest of the package, and the notification service. */
+/* iife.ts - the one file for <script>: `streamgauge.PushClient` and the rest, the simple form's classes too. */
 export * from './index.ts';
-export { NotificationService } from '../notify/compat.ts';
+export { MetricStreamClient, NotificationService } from './compat.ts';

@@ -41,9 +41,9 @@ export interface Frame {
 }
 
 export interface Gap {
-    /** Newest moment before the gap, and first moment after it (absent: not known yet). */
+    /** Newest moment before the gap, and first moment after it. */
     readonly from: number;
-    readonly to?: number;
+    readonly to: number;
     /** History of the server filled it: nothing is missing. */
     readonly filled: boolean;
 }
@@ -122,7 +122,10 @@ export interface Subscription {
 
 export type State = 'idle' | 'connecting' | 'open' | 'reconnecting' | 'suspended' | 'closed';
 export type TransportName = 'ws' | 'sse';
-/** full: no limit · saver: 1 frame a second · hidden: one in ten seconds, notifications at once · suspended: connection closed. */
+/**
+ * Frames a second, told to the server, so that it sends no more: full: no limit · mobile: 2 · saver: 1 · hidden: one in ten
+ * seconds, notifications at once · suspended: the connection is closed.
+ */
 export type Power = 'full' | 'saver' | 'mobile' | 'hidden' | 'suspended';
 
 export interface StateChange {
@@ -158,9 +161,12 @@ export interface ClientEvents {
     error: unknown;
 }
 
+/** `expiresAt`: ms since the epoch; a new one is asked for half a minute before. */
+export type Token = string | { readonly token: string; readonly expiresAt?: number };
+
 export interface TokenRequest {
-    /** connect: before every connection · refused: the last token was not accepted. */
-    readonly reason: 'connect' | 'refused';
+    /** connect: before every connection · refused: the last token was not accepted · expiry: it ends soon. */
+    readonly reason: 'connect' | 'refused' | 'expiry';
     readonly signal: AbortSignal;
 }
 
@@ -172,8 +178,8 @@ export interface Sample {
 }
 
 export interface ClientOptions {
-    /** Called on connect and when the server refused the last one; null: none. */
-    token?: string | ((request: TokenRequest) => string | null | Promise<string | null>);
+    /** A callback is asked on connect, before `expiresAt`, and when the server refused the last one; null: no token. */
+    token?: string | ((request: TokenRequest) => Token | null | Promise<Token | null>);
     /** Tried in this order: ['ws', 'sse']. */
     transports?: readonly TransportName[];
     /** ms; defaults 500 and 20 000. */
@@ -188,8 +194,9 @@ export interface ClientOptions {
 
 /** What the library takes from its surroundings. */
 export interface Env {
-    /** Monotonic ms. */
+    /** Monotonic ms, and ms since the epoch. */
     now(): number;
+    date(): number;
     random(): number;
     setTimeout(fn: () => void, ms: number): unknown;
     clearTimeout(timer: unknown): void;

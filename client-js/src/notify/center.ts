@@ -1,0 +1,166 @@
+/* center.ts - the model of the notification centre: what fires, who acknowledged, what is unread. No DOM. */
+import { Emitter } from '../client/emitter.ts';
+import type { Notification, Severity } from '../client/types.ts';
+import { DEFAULTS, isMuted, route, StormGuard } from './route.ts';
+import { MAX_AGE_MS, MAX_ITEMS, memoryStore, type Store } from './store.ts';
+import type { Item, Preferences, Route } from './types.ts';
+
+export interface CenterEvents {
+    /** The list, the counts or the preferences changed. */
+    change: void;
+    /** Something is to be shown, said or played. */
+    alert: { item: Item; route: Route };
+    /** Too many at once: one summary instead of each. */
+    storm: { count: number; worst: Severity };
+}
+
+export interface CenterOptions {
+    store?: Store;
+    preferences?: Partial<Preferences>;
+    now?: () => number;
+    /** Tells the server; the answer comes back as a notification, to all displays. */
+    ack?: (id: string, comment?: string) => Promise<void>;
+}
+
+const RANK: Record<Severity, number> = { info: 0, warning: 1, critical: 2 };
+
+export class NotificationCenter {
+    preferences: Preferences;
+    private readonly _items = new Map<string, Item>();
+    private readonly _events = new Emitter<CenterEvents>((error) => console.error(error));
+    private readonly _storm = new StormGuard();
+    private readonly _store: Store;
+    private readonly _now: () => number;
+
+    constructor(private readonly _options: CenterOptions = {}) {
+        this._store = _options.store ?? memoryStore();
+        this._now = _options.now ?? Date.now;
+        this.preferences = { ...DEFAULTS, ...options.preferences };
+    }
+
+    on<K extends keyof CenterEvents>(event: K, listener: (detail: CenterEvents[K]) => void): () => void {
+        return this._events.on(event, listener);
+    }
+
+    /** What an earlier visit left. Newer messages that came meanwhile win. */
+    async load(): Promise<void> {
+        for (const item of await this._store.load())
+            if (!this._items.has(item.id))
+                this._items.set(item.id, item);
+        this._trim();
+        this._events.emit('change', undefined);
+    }
+
+    /** Takes a message. `quiet`: it is history, nobody is alerted. */
+    add(notification: Notification, quiet = false): Item {
+        const now = this._now();
+        const id = String(notification.id);
+        const before = this._items.get(id);
+        const state = notification.status ?? 'firing';
+        const again = before?.state === state;
+        const item: Item = {
+            id, notification, severity: notification.type, state,
+            read: again ? before.read : state !== 'firing' && (before?.read ?? false),
+            firstAt: before?.firstAt ?? notification.timestamp ?? now,
+            changedAt: again ? before.changedAt : (notification.timestamp ?? now),
+        };
+        this._items.delete(id); /* newest last */
+        this._items.set(id, item);
+        this._save([item]);
+        if (!quiet && !again)
+            this._alert(item, now);
+        return item;
+    }
+
+    /** Newest first; of these severities and states, if given. */
+    list({ severity, state }: { severity?: readonly Severity[]; state?: readonly Item['state'][] } = {}): Item[] {
+        return [...this._items.values()].reverse().filter((i) =>
+            (!severity || severity.includes(i.severity)) && (!state || state.includes(i.state)));
+    }
+
+    /** By what they come from, the worst group first. */
+    groups(): { source: string; worst: Severity; items: Item[] }[] {
+        const groups = new Map<string, Item[]>();
+        for (const item of this.list())
+            groups.set(item.notification.source ?? '', [...(groups.get(item.notification.source ?? '') ?? []), item]);
+        return [...groups].map(([source, items]) => ({ source, items, worst: worstOf(items) }))
+            .sort((a, b) => RANK[b.worst] - RANK[a.worst]);
+    }
+
+    get unread(): number {
+        return this.list().filter((i) => !i.read).length;
+    }
+
+    /** The worst that fires unacknowledged; null: calm. */
+    get worst(): Severity | null {
+        const firing = this.list({ state: ['firing'] });
+        return firing.length ? worstOf(firing) : null;
+    }
+
+    markRead(ids: readonly string[] = [...this._items.keys()]): void {
+        const changed: Item[] = [];
+        for (const id of ids) {
+            const item = this._items.get(id);
+            if (item && !item.read) {
+                changed.push({ ...item, read: true });
+                this._items.set(id, changed.at(-1)!);
+            }
+        }
+        this._save(changed);
+    }
+
+    /** For everybody. The item changes when the server says so. */
+    async ack(id: string, comment?: string): Promise<void> {
+        await this._options.ack?.(id, comment);
+        this.markRead([id]);
+    }
+
+    mute(severity: Severity, on = true): void {
+        const { [severity]: _, ...muted } = this.preferences.muted;
+        this.setPreferences({ muted: on ? { ...muted, [severity]: this._now() } : muted });
+    }
+
+    isMuted(severity: Severity): boolean {
+        return isMuted(severity, this.preferences, this._now());
+    }
+
+    setPreferences(preferences: Partial<Preferences>): void {
+        this.preferences = { ...this.preferences, ...preferences };
+        this._events.emit('change', undefined);
+    }
+
+    private _alert(item: Item, now: number): void {
+        const r = route(item, this.preferences, now);
+        if (!r.sound && !r.announce && !r.toastMs)
+            return;
+        const count = this._storm.add(now);
+        if (count)
+            this._events.emit('storm', { count, worst: this.worst ?? item.severity });
+        else
+            this._events.emit('alert', { item, route: r });
+    }
+
+    private _save(put: Item[]): void {
+        const removed = this._trim();
+        this._store.save(put, removed).catch(() => {}); /* a full disk must not silence an alert */
+        this._events.emit('change', undefined);
+    }
+
+    /** What fires is kept whatever its age. */
+    private _trim(): string[] {
+        const oldest = this._now() - MAX_AGE_MS;
+        const removed = [...this._items.values()].filter((i) => i.state !== 'firing' && i.changedAt < oldest).map((i) => i.id);
+        let surplus = this._items.size - removed.length - MAX_ITEMS;
+        for (const i of this._items.values())
+            if (surplus > 0 && !removed.includes(i.id)) {
+                removed.push(i.id);
+                surplus--;
+            }
+        removed.forEach((id) => this._items.delete(id));
+        return removed;
+    }
+}
+
+function worstOf(items: readonly Item[]): Severity {
+    return items.reduce<Severity>((w, i) => (RANK[i.severity] > RANK[w] ? i.severity : w), 'info');
+}
