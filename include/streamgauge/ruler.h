@@ -87,8 +87,8 @@ struct sg_ruler_hooks {
      * found again by `id`: 0 before the first time, set by the callee, kept by the ruler. */
     int (*append)(void *ctx, const struct sg_labels *labels, uint64_t *id, int64_t time_ms,
                   double v, struct sg_error *reterr);
-    /* An alert began to fire, resolved, or fires on (at least once a minute; its annotations are
-     * expanded for each). */
+    /* An alert began to fire, resolved, or fires on (at least every resend_ms; its annotations are
+     * expanded for each). Restored ones are told at the first tick. */
     void (*alert)(void *ctx, const struct sg_alert *a, enum sg_alert_state state);
     uint64_t (*clock_ns)(void *ctx); /* for costs; NULL: 0 */
     void *ctx;
@@ -99,7 +99,8 @@ struct sg_ruler_options {
     int64_t interval_ms; /* of groups that give none; 1000 */
     int64_t resend_ms;   /* firing alerts are told again; 60000 */
     int64_t grace_ms;    /* after a start, alerts restored as active are not resolved by
-                            missing data before that; 60000 */
+                            missing data before that; 60000. Half of it, at most 30 s, no state
+                            changes after the wall clock has jumped */
     uint64_t budget_ns;  /* per tick; groups over it wait, counted and told; 50 ms */
     uint32_t max_alerts; /* instances in total; beyond: the rule fails with SG_ELIMIT; 100000 */
     struct sg_str external_url;              /* $externalURL, generator URLs; borrowed */
@@ -114,18 +115,20 @@ struct sg_ruler_stats {
 SG_API void sg_ruler_options_default(struct sg_ruler_options *o);
 SG_API struct sg_ruler *sg_ruler_new(const struct sg_ruler_options *o);
 SG_API void sg_ruler_free(struct sg_ruler *r); /* accepts NULL */
-/* Replaces all groups; instances, timers and series of rules that stay the same (file, group, name,
- * labels, expression, for) are kept, those that went are resolved and their series marked stale.
- * On error nothing changes and rules is freed. */
+/* Replaces all groups; instances, timers and series of rules that stay the same (file, group, name
+ * and labels, as in Prometheus) are kept, also when their expression or durations changed; those
+ * that went are resolved and their series marked stale at the next tick. On error nothing changes
+ * and rules is freed. */
 SG_API SG_NODISCARD int sg_ruler_load_take(struct sg_ruler *r, struct sg_rules *rules,
                                            struct sg_error *reterr);
 /* Evaluates what is due: wall_ms is the tick (a multiple of the base tick), mono_ms never steps.
  * Changed instances go to journal as SG_TABLE_ALERTS (one put per change, not per evaluation). */
 SG_API void sg_ruler_tick(struct sg_ruler *r, int64_t wall_ms, int64_t mono_ms,
                           struct sg_journal *journal);
-/* A row of SG_TABLE_ALERTS of an earlier process. Call after the first load and before the first
- * tick. Rows of rules that are gone are ignored and deleted at the next tick. wall_ms now: pending
- * time goes on as if there had been no restart when the stop was shorter than 1 h. */
+/* A row of SG_TABLE_ALERTS of an earlier process, in any order. Call after the first load and
+ * before the first tick. Rows of rules that are gone are deleted at the next tick, and told as
+ * resolved if they fired. Pending time goes on as if there had been no restart when the stop was
+ * shorter than 1 h. */
 SG_API void sg_ruler_restore(struct sg_ruler *r, struct sg_str key, struct sg_str body,
                              int64_t wall_ms);
 SG_API const struct sg_ruler_stats *sg_ruler_get_stats(const struct sg_ruler *r);

@@ -81,6 +81,7 @@ void sg__instance_free(struct sg__instance *i)
         return;
     sg_labels_unref(i->labels);
     sg_labels_unref(i->told);
+    sg_labels_unref(i->source);
     sg_labels_unref(i->annotations);
     sg_labels_unref(i->alerts);
     sg_labels_unref(i->for_state);
@@ -95,10 +96,9 @@ void sg__instance_write(const struct sg__instance *i, struct sg_str rule, struct
     sg_labels_print_json(i->labels, out);
     sg_buf_printf(out,
                   ",\"state\":\"%s\",\"activeAt\":%lld,\"firedAt\":%lld,\"resolvedAt\":%lld,"
-                  "\"keptSince\":%lld,\"value\":",
+                  "\"value\":",
                   sg_alert_state_name(i->state), (long long)i->active_wall_ms,
-                  (long long)i->fired_wall_ms, (long long)i->resolved_wall_ms,
-                  (long long)(i->t.kept ? i->kept_wall_ms : 0));
+                  (long long)i->fired_wall_ms, (long long)i->resolved_wall_ms);
     sg_buf_put_json_double(out, i->value);
     sg_buf_putc(out, '}');
 }
@@ -149,8 +149,6 @@ struct sg__instance *sg__instance_read(struct sg_str body)
     i->active_wall_ms = json_integer_value(json_object_get(root, "activeAt"));
     i->fired_wall_ms = json_integer_value(json_object_get(root, "firedAt"));
     i->resolved_wall_ms = json_integer_value(json_object_get(root, "resolvedAt"));
-    i->kept_wall_ms = json_integer_value(json_object_get(root, "keptSince"));
-    i->t.kept = i->kept_wall_ms > 0;
     i->value = json_is_number(value) ? json_number_value(value) : sg_nan();
     if (json_is_string(value) && strcmp(json_string_value(value), "+Inf") == 0)
         i->value = (double)INFINITY;
@@ -159,4 +157,13 @@ struct sg__instance *sg__instance_read(struct sg_str body)
     i->restored = true;
     json_decref(root);
     return i;
+}
+
+struct sg_str sg__instance_rule(struct sg_str body)
+{
+    json_t *root = json_loadb(body.p, body.n, 0, NULL);
+    const char *name = json_string_value(json_object_get(root, "rule"));
+    struct sg_str copy = {sg_strdup(name ? name : ""), name ? strlen(name) : 0};
+    json_decref(root);
+    return copy;
 }

@@ -30,6 +30,7 @@ void sg__table_remove(struct sg__table *t, void *item);
 struct sg__instance {
     const struct sg_labels *labels; /* of the alert, alertname included; first, see sg__keyed */
     const struct sg_labels *told;   /* with the external labels too: what others see */
+    const struct sg_labels *source; /* of the expression's row; NULL: restored, not seen */
     const struct sg_labels *annotations; /* NULL: never expanded */
     const struct sg_labels *alerts;      /* of the ALERTS series in this state; NULL: none yet */
     const struct sg_labels *for_state;   /* of the ALERTS_FOR_STATE series; NULL: none yet */
@@ -52,5 +53,7 @@ void sg__instance_free(struct sg__instance *i);
 void sg__instance_write(const struct sg__instance *i, struct sg_str rule, struct sg_buf *out);
 /* What a row says; a new instance, or NULL when it says nothing that can be used. */
 struct sg__instance *sg__instance_read(struct sg_str body);
+/* The name of its rule; owned, may be empty. */
+struct sg_str sg__instance_rule(struct sg_str body);
 
 #endif
