@@ -119,6 +119,8 @@ struct sg_live_options {
      * instead of being read at every tick. NULL: every tick reads. */
     struct sg_store *store;
     uint64_t max_window_bytes; /* memory for that; selectors beyond are read; 1 GiB */
+    int64_t long_window_ms; /* windows longer than this are not kept decoded: what goes out of them
+                               is read from the store again; 15 min */
 };
 SG_API void sg_live_options_default(struct sg_live_options *opt);
 

@@ -25,6 +25,8 @@ static void each_of(struct sg__feed *list, struct sg_str name, const struct sg_s
             sg__feed_born(s, one);
         else if (event->kind == SG_STORE_EXPIRED)
             sg__feed_expired(s, event->id);
+        else if (event->kind == SG_STORE_CUT)
+            sg__feed_cut(s, event->id, event->time_ms);
         else
             sg__feed_past(s, event->id, event->time_ms);
     }

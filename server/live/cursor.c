@@ -5,12 +5,20 @@
 enum { AHEAD = 12 * SG__LANES, SOON = 12 };
 /* A window that is asked for earlier times again and again is taken back there. */
 enum { BEHIND_MAX = 4 };
+#define TRAIL_BYTES (SG__TRAIL * sizeof(struct sg__mono_entry))
 
 /* ---- life ---- */
 
+/* What is kept for each slot beside its cell, while somebody asks for it. */
+#define PER_SLOT(X) X(dropped) X(mono[SG__MAX]) X(mono[SG__MIN]) X(sorted) X(exact) X(trail)
+
 uint64_t sg__cursor_bytes(const struct sg__cursor *w)
 {
-    return w->cap * (sizeof(*w->cell) + sizeof(*w->dropped));
+    uint64_t size = sizeof(*w->cell);
+#define ADD(field) size += w->field ? sizeof(*w->field) : 0;
+    PER_SLOT(ADD)
+#undef ADD
+    return w->cap * size;
 }
 
 static void grow_cells(struct sg__cursor *w, size_t cap)
@@ -38,12 +46,13 @@ void sg__cursor_grow(struct sg__cursor *w, size_t cap)
     if (cap <= old)
         return;
     grow_cells(w, cap);
-    for (int k = 0; k < 2; k++)
-        if (w->mono[k])
-            w->mono[k] = more_states(w->mono[k], old, cap, sizeof(*w->mono[k]));
-    w->dropped = more_states(w->dropped, old, cap, sizeof(*w->dropped));
-    if (w->sorted)
-        w->sorted = more_states(w->sorted, old, cap, sizeof(*w->sorted));
+    if (w->is_long && !w->trail)
+        w->trail = sg_calloc(cap, sizeof(*w->trail));
+#define MORE(field)                                                                                \
+    if (w->field)                                                                                  \
+        w->field = more_states(w->field, old, cap, sizeof(*w->field));
+    PER_SLOT(MORE)
+#undef MORE
     w->cap = cap;
     w->selector->catalog->bytes += sg__cursor_bytes(w) - before;
     for (size_t i = old; i < cap; i++)
@@ -64,6 +73,7 @@ struct sg__cursor *sg__cursor_get(struct sg__feed *s, int64_t range_ms, int64_t 
                              .range_ms = range_ms,
                              .offset_ms = offset_ms,
                              .refs = 1,
+                             .is_long = range_ms > s->catalog->long_ms,
                              .until_ms = INT64_MIN};
     s->windows = sg_grow(s->windows, &s->cap_windows, s->n_windows + 1, sizeof(*s->windows));
     s->windows[s->n_windows++] = w;
@@ -91,6 +101,22 @@ static void drop_sorted(struct sg__cursor *w)
     w->sorted = NULL;
 }
 
+static void drop_exact(struct sg__cursor *w)
+{
+    sg_free(w->exact);
+    w->exact = NULL;
+}
+
+static void drop_trails(struct sg__cursor *w)
+{
+    for (size_t i = 0; w->trail && i < w->cap; i++) {
+        w->selector->catalog->bytes -= w->trail[i].entry ? TRAIL_BYTES : 0;
+        sg_free(w->trail[i].entry);
+    }
+    sg_free(w->trail);
+    w->trail = NULL;
+}
+
 void sg__cursor_release(struct sg__cursor *w)
 {
     w->selector->catalog->bytes -= sg__cursor_bytes(w);
@@ -98,6 +124,8 @@ void sg__cursor_release(struct sg__cursor *w)
     drop_queues(w, &w->mono[SG__MIN]);
     drop_queues(w, &w->dropped);
     drop_sorted(w);
+    drop_trails(w);
+    drop_exact(w);
     sg_free(w->raw);
     w->raw = w->cell = NULL;
     w->cap = 0;
@@ -121,10 +149,16 @@ void sg__cursor_want(struct sg__cursor *w, enum sg__extra extra)
     if (w->wanted[extra]++)
         return;
     size_t cap = w->cap ? w->cap : 1;
+    uint64_t before = sg__cursor_bytes(w);
     if (extra == SG__SORTED)
         w->sorted = sg_calloc(cap, sizeof(*w->sorted));
+    else if (extra == SG__SUM)
+        w->exact = sg_calloc(cap, sizeof(*w->exact));
+    else if (extra == SG__DROPPED)
+        w->dropped = sg_calloc(cap, sizeof(*w->dropped));
     else if (extra != SG__CHANGES)
         w->mono[extra] = sg_calloc(cap, sizeof(*w->mono[extra]));
+    w->selector->catalog->bytes += sg__cursor_bytes(w) - before;
     sg__feed_forget(w->selector);
 }
 
@@ -132,10 +166,16 @@ void sg__cursor_unwant(struct sg__cursor *w, enum sg__extra extra)
 {
     if (--w->wanted[extra])
         return;
+    uint64_t before = sg__cursor_bytes(w);
     if (extra == SG__SORTED)
         drop_sorted(w);
+    else if (extra == SG__SUM)
+        drop_exact(w);
+    else if (extra == SG__DROPPED)
+        drop_queues(w, &w->dropped);
     else if (extra != SG__CHANGES)
         drop_queues(w, &w->mono[extra]);
+    w->selector->catalog->bytes += sg__cursor_bytes(w) - before;
 }
 
 /* ---- samples come and go ---- */
@@ -153,13 +193,20 @@ void sg__cursor_reset(struct sg__cursor *w, size_t slot)
     w->cell[slot].lo = w->cell[slot].hi = slot < s->n ? s->ring[slot].first : 0;
     w->cell[slot].first_t = INFINITY;
     w->cell[slot].last_t = w->cell[slot].first_v = w->cell[slot].last_v = 0;
-    w->cell[slot].drops = w->cell[slot].changes = w->cell[slot].nans = w->dropped[slot].n = 0;
+    w->cell[slot].drops = w->cell[slot].changes = w->cell[slot].nans = 0;
+    if (w->dropped)
+        w->dropped[slot].n = 0;
     w->cell[slot].next_t = slot < s->n ? next_time(w, slot) : INFINITY;
     for (int k = 0; k < 2; k++)
         if (w->mono[k])
             w->mono[k][slot].n = 0;
     if (w->sorted)
         w->sorted[slot].n = 0;
+    if (w->exact)
+        w->exact[slot] = (struct sg__exact){0};
+    if (w->trail)
+        w->trail[slot].at = w->trail[slot].n = 0;
+    w->cell[slot].due = w->is_long;
 }
 
 static inline bool differ(double a, double b)
@@ -170,6 +217,8 @@ static inline bool differ(double a, double b)
 static void enter_states(struct sg__cursor *w, size_t slot, double t, double v)
 {
     struct sg__catalog *c = w->selector->catalog;
+    if (w->exact)
+        sg__exact_add(&w->exact[slot], v);
     if (isnan(v)) {
         w->cell[slot].nans++;
         return;
@@ -183,6 +232,8 @@ static void enter_states(struct sg__cursor *w, size_t slot, double t, double v)
 
 static void leave_states(struct sg__cursor *w, size_t slot, double t, double v)
 {
+    if (w->exact)
+        sg__exact_sub(&w->exact[slot], v);
     if (isnan(v)) {
         w->cell[slot].nans--;
         return;
@@ -201,7 +252,7 @@ struct moving {
     const struct sg__ring *ring;
     uint32_t shift;
     size_t lanes;
-    bool states;  /* somebody asks for extremes or order */
+    bool states;  /* somebody asks for extremes, order or sums */
     bool changes; /* … for changes */
 };
 
@@ -214,13 +265,14 @@ static inline const double *row_at(const struct moving *m, size_t slot, uint32_t
 static void enter_drop(struct sg__cursor *w, size_t slot, double t)
 {
     w->cell[slot].drops++;
-    w->selector->catalog->bytes += sg__queue_push(&w->dropped[slot], t, w->cell[slot].last_v);
+    if (w->dropped)
+        w->selector->catalog->bytes += sg__queue_push(&w->dropped[slot], t, w->cell[slot].last_v);
 }
 
-static inline void enter(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
-                         size_t slot)
+static inline void take_in(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
+                           size_t slot, struct sg__mono_entry x)
 {
-    double t = c->next_t, v = row_at(m, slot, c->hi)[m->lanes];
+    double t = x.t, v = x.v;
     if (SG_UNLIKELY(c->lo == c->hi)) {
         c->first_t = t;
         c->first_v = v;
@@ -233,9 +285,31 @@ static inline void enter(struct sg__cursor *w, const struct moving *m, struct sg
     c->last_t = t;
     c->last_v = v;
     c->hi++;
-    c->next_t = c->hi == m->ring[slot].head ? INFINITY : *row_at(m, slot, c->hi);
     if (SG_UNLIKELY(m->states))
         enter_states(w, slot, t, v);
+}
+
+static inline void enter(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
+                         size_t slot)
+{
+    struct sg__mono_entry x = {c->next_t, row_at(m, slot, c->hi)[m->lanes]};
+    take_in(w, m, c, slot, x);
+    c->next_t = c->hi == m->ring[slot].head ? INFINITY : *row_at(m, slot, c->hi);
+}
+
+/* A new first sample, after the one before has left. */
+static inline void begin_at(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
+                            size_t slot, struct sg__mono_entry x)
+{
+    if (SG_UNLIKELY(x.v < c->first_v)) {
+        c->drops--;
+        if (w->dropped)
+            sg__queue_pop(&w->dropped[slot]);
+    }
+    if (m->changes)
+        c->changes -= differ(x.v, c->first_v);
+    c->first_t = x.t;
+    c->first_v = x.v;
 }
 
 static inline void leave(struct sg__cursor *w, const struct moving *m, struct sg__cell *c,
@@ -248,15 +322,7 @@ static inline void leave(struct sg__cursor *w, const struct moving *m, struct sg
         return;
     }
     const double *at = row_at(m, slot, c->lo);
-    double t = at[0], v = at[m->lanes];
-    if (SG_UNLIKELY(v < c->first_v)) {
-        c->drops--;
-        sg__queue_pop(&w->dropped[slot]);
-    }
-    if (m->changes)
-        c->changes -= differ(v, c->first_v);
-    c->first_t = t;
-    c->first_v = v;
+    begin_at(w, m, c, slot, (struct sg__mono_entry){at[0], at[m->lanes]});
 }
 
 /* The row that is first when the oldest sample of a slot goes out. */
@@ -281,7 +347,144 @@ static void fetch_states(const struct sg__cursor *w, size_t slot)
     }
 }
 
-void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
+/* ---- long windows ----
+ *
+ * What comes in comes from the ring, what goes out from the store, SG__TRAIL samples at a time: so
+ * a window of an hour takes no more memory than one of a minute. The store is what it was when the
+ * samples came in, else the journal would have told. */
+
+/* The samples that follow the first one; at least one, when the store has what the window counts.
+ */
+static bool refill(struct sg__cursor *w, struct sg_querier *q, size_t slot, uint32_t max)
+{
+    const struct sg__cell *c = &w->cell[slot];
+    struct sg__trail *trail = &w->trail[slot];
+    double span = c->last_t - c->first_t, step = span;
+    const struct sg_samples *x;
+    if (c->hi - c->lo > max) /* evenly spaced ones would be that far */
+        step = ceil(span / (double)(c->hi - c->lo) * max);
+    do {
+        step = step < span ? step : span;
+        x = sg__feed_read(w->selector, q, slot, (int64_t)c->first_t, (int64_t)(c->first_t + step));
+        step *= 4;
+    } while (!x->n && step < 4 * span);
+    if (!trail->entry) {
+        trail->entry = sg_alloc(TRAIL_BYTES);
+        w->selector->catalog->bytes += TRAIL_BYTES;
+    }
+    trail->at = 0;
+    trail->n = x->n < max ? (uint32_t)x->n : max;
+    for (uint32_t i = 0; i < trail->n; i++)
+        trail->entry[i] = (struct sg__mono_entry){(double)x->time_ms[i], x->v[i]};
+    return trail->n > 0;
+}
+
+/* Reads the whole window. */
+static void fill(struct sg__cursor *w, const struct moving *m, struct sg_querier *q, size_t slot)
+{
+    struct sg__feed *s = w->selector;
+    struct sg__cell *c = &w->cell[slot];
+    if (!s->labels[slot] || s->since_ms[slot] == INT64_MIN)
+        return; /* there is nothing yet */
+    sg__cursor_reset(w, slot);
+    c->due = false;
+    const struct sg_samples *x = sg__feed_read(s, q, slot, w->until_ms - w->range_ms, w->until_ms);
+    for (size_t i = 0; i < x->n; i++) {
+        w->trail[slot].before_t = c->last_t;
+        w->trail[slot].before_v = c->last_v;
+        take_in(w, m, c, slot, (struct sg__mono_entry){(double)x->time_ms[i], x->v[i]});
+    }
+    /* Behind it goes on with the ring. */
+    uint32_t n = c->hi - c->lo, hi = s->ring[slot].first;
+    while (hi != s->ring[slot].head && *row_at(m, slot, hi) <= (double)w->until_ms)
+        hi++;
+    c->hi = hi;
+    c->lo = hi - n;
+    c->next_t = next_time(w, slot);
+    /* Not all slots are to read again at the same tick. */
+    if (n > 1)
+        (void)refill(w, q, slot, 1 + (uint32_t)(slot * 37 % SG__TRAIL));
+}
+
+static void leave_long(struct sg__cursor *w, const struct moving *m, struct sg_querier *q,
+                       size_t slot)
+{
+    struct sg__cell *c = &w->cell[slot];
+    struct sg__trail *trail = &w->trail[slot];
+    if (SG_UNLIKELY(m->states))
+        leave_states(w, slot, c->first_t, c->first_v);
+    if (SG_UNLIKELY(++c->lo == c->hi)) {
+        c->first_t = INFINITY;
+        trail->at = trail->n = 0;
+        return;
+    }
+    if (SG_UNLIKELY(trail->at == trail->n) && !refill(w, q, slot, SG__TRAIL)) {
+        fill(w, m, q, slot);
+        return;
+    }
+    begin_at(w, m, c, slot, trail->entry[trail->at++]);
+    /* At once, since the store may drop what is just outside. */
+    if (SG_UNLIKELY(trail->at == trail->n) && c->hi - c->lo > 1)
+        (void)refill(w, q, slot, SG__TRAIL);
+}
+
+static void move_long(struct sg__cursor *w, const struct moving *m, struct sg_querier *q,
+                      size_t slot)
+{
+    const double until = (double)w->until_ms, after = (double)(w->until_ms - w->range_ms);
+    const double cut = (double)w->selector->cut_ms[slot];
+    struct sg__cell *c = &w->cell[slot];
+    if (SG_UNLIKELY(c->due))
+        fill(w, m, q, slot);
+    while (c->next_t <= until) {
+        w->trail[slot].before_t = c->last_t;
+        w->trail[slot].before_v = c->last_v;
+        enter(w, m, c, slot);
+    }
+    while (c->first_t <= after || c->first_t <= cut)
+        leave_long(w, m, q, slot);
+}
+
+/* The place that a slot's next first sample comes from. */
+static inline void fetch_trail(const struct sg__cursor *w, size_t slot)
+{
+    const struct sg__trail *trail = &w->trail[slot];
+    if (trail->entry)
+        __builtin_prefetch(trail->entry + trail->at);
+}
+
+static void move_all_long(struct sg__cursor *w, const struct moving *m, struct sg_querier *q,
+                          size_t from, size_t n)
+{
+    for (size_t i = from; i < from + n; i++) {
+        if (i + AHEAD < w->selector->n)
+            fetch_trail(w, i + AHEAD);
+        if (m->states && i + SOON < w->selector->n)
+            fetch_states(w, i + SOON);
+        move_long(w, m, q, i);
+    }
+}
+
+void sg__cursor_cut(struct sg__cursor *w, size_t slot, double t)
+{
+    struct sg__trail *trail = w->trail ? &w->trail[slot] : NULL;
+    struct sg__cell *c = &w->cell[slot];
+    if (!trail || c->first_t > t || c->lo == c->hi)
+        return;
+    if (trail->at == trail->n ? c->hi - c->lo > 1 : trail->entry[trail->n - 1].t < t)
+        c->due = true; /* what is to leave cannot be read any more */
+}
+
+/* What the store has dropped is in no window any more. */
+static void leave_cut(struct sg__cursor *w, const struct moving *m, size_t from, size_t n)
+{
+    const int64_t *cut = w->selector->cut_ms;
+    for (size_t i = from; i < from + n; i++)
+        while (w->cell[i].first_t <= (double)cut[i])
+            leave(w, m, w->cell + i, i);
+}
+
+void sg__cursor_move(struct sg__cursor *w, struct sg_querier *q, size_t from, size_t n)
 {
     const double until = (double)w->until_ms, after = (double)(w->until_ms - w->range_ms);
     const struct sg__feed *s = w->selector;
@@ -289,9 +492,13 @@ void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
                              .ring = s->ring,
                              .shift = s->shift,
                              .lanes = (size_t)1 << s->shift,
-                             .states = w->mono[0] || w->mono[1] || w->sorted,
+                             .states = w->mono[0] || w->mono[1] || w->sorted || w->exact,
                              .changes = w->wanted[SG__CHANGES] > 0};
     struct sg__cell *cell = w->cell;
+    if (w->is_long) {
+        move_all_long(w, &m, q, from, n);
+        return;
+    }
     for (size_t i = from; i < from + n; i++) {
         if (i % SG__LANES == 0 && i + AHEAD < s->n)
             fetch(&m, cell + i + AHEAD, i + AHEAD);
@@ -302,6 +509,8 @@ void sg__cursor_move(struct sg__cursor *w, size_t from, size_t n)
         while (cell[i].first_t <= after)
             leave(w, &m, cell + i, i);
     }
+    if (SG_UNLIKELY(after < (double)s->cut_max_ms))
+        leave_cut(w, &m, from, n);
 }
 
 int sg__cursor_begin(struct sg__cursor *w, int64_t time_ms, bool *ret_move)

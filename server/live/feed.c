@@ -68,7 +68,7 @@ static size_t find_slot(const struct sg__feed *s, uint32_t id)
 #define PER_SLOT(X)                                                                                \
     X(handle)                                                                                      \
     X(labels)                                                                                      \
-    X(id) X(row_of) X(since_ms) X(ring) X(odd_slot) X(free_slot)
+    X(id) X(row_of) X(since_ms) X(ring) X(cut_ms) X(odd_slot) X(free_slot)
 
 static uint64_t slot_bytes(const struct sg__feed *s)
 {
@@ -167,7 +167,7 @@ static void grow_tile(struct sg__feed *s, size_t slot)
 
 /* ---- samples ---- */
 
-/* Time up to which no window needs samples any more. */
+/* Time up to which rings need no samples. */
 static int64_t useless_until(const struct sg__feed *s)
 {
     int64_t t = INT64_MAX;
@@ -178,13 +178,25 @@ static int64_t useless_until(const struct sg__feed *s)
     return t;
 }
 
+/* Time up to which samples are in no window any more. */
+static int64_t left_until(const struct sg__feed *s)
+{
+    int64_t t = INT64_MAX;
+    for (size_t i = 0; i < s->n_windows; i++) {
+        int64_t starts = sg__cursor_starts_after(s->windows[i]);
+        t = starts < t ? starts : t;
+    }
+    return t;
+}
+
 /* Samples that every window has left behind make room for new ones. */
 static void make_room(struct sg__feed *s, size_t slot)
 {
     struct sg__ring *ring = &s->ring[slot];
     uint32_t useless = ring->head - ring->first;
     for (size_t i = 0; i < s->n_windows; i++) {
-        uint32_t left = s->windows[i]->cell[slot].lo - ring->first;
+        const struct sg__cell *c = &s->windows[i]->cell[slot];
+        uint32_t left = (s->windows[i]->is_long ? c->hi : c->lo) - ring->first;
         useless = left < useless ? left : useless;
     }
     ring->first += useless;
@@ -223,8 +235,8 @@ static void set_odd(struct sg__feed *s, size_t slot, bool odd)
 /* What a slot holds is forgotten. Ordinals go on, so that nothing old is taken for new. */
 static void empty_slot(struct sg__feed *s, size_t slot)
 {
-    s->ring[slot].first = s->ring[slot].head;
-    s->since_ms[slot] = INT64_MIN;
+    s->ring[slot].first = ++s->ring[slot].head;
+    s->since_ms[slot] = s->cut_ms[slot] = INT64_MIN;
     s->any_empty = true;
     s->ring[slot].newest = sg_stale_nan();
     set_odd(s, slot, false);
@@ -236,6 +248,26 @@ struct intake {
     struct sg__feed *s;
     struct sg_querier *q;
 };
+
+const struct sg_samples *sg__feed_read(struct sg__feed *s, struct sg_querier *q, size_t slot,
+                                       int64_t after_ms, int64_t until_ms)
+{
+    struct sg_samples *x = &s->samples;
+    size_t n = 0;
+    q->ops->read(q, s->handle[slot], after_ms, until_ms, x);
+    if (x->obj)
+        set_odd(s, slot, true);
+    for (size_t i = 0; i < x->n; i++) {
+        if (SG_UNLIKELY(sg_is_stale(x->v[i])))
+            continue;
+        x->time_ms[n] = x->time_ms[i];
+        x->v[n++] = x->v[i];
+    }
+    if (n && x->time_ms[0] < -SG__TIME_MAX)
+        set_odd(s, slot, true);
+    x->n = n;
+    return x;
+}
 
 /* Takes in all samples after `after_ms` that the slot does not have. */
 static void read_slot(struct intake *in, size_t slot, int64_t after_ms)
@@ -360,10 +392,26 @@ void sg__feed_past(struct sg__feed *s, uint32_t id, int64_t time_ms)
     size_t slot = s->loaded ? find_slot(s, id) : SIZE_MAX;
     if (slot == SIZE_MAX || s->since_ms[slot] == INT64_MIN)
         return;
-    if (time_ms < s->since_ms[slot] && (!s->n_windows || time_ms <= useless_until(s)))
+    if (time_ms < s->since_ms[slot] && (!s->n_windows || time_ms <= left_until(s)))
         return;
     s->catalog->rebuilds++;
     empty_slot(s, slot);
+}
+
+/* What was dropped leaves the windows when they move, as what is too old does. */
+void sg__feed_cut(struct sg__feed *s, uint32_t id, int64_t time_ms)
+{
+    size_t slot = s->loaded ? find_slot(s, id) : SIZE_MAX;
+    if (slot == SIZE_MAX || s->since_ms[slot] == INT64_MIN)
+        return;
+    if (time_ms >= s->since_ms[slot]) {
+        empty_slot(s, slot);
+        return;
+    }
+    s->cut_ms[slot] = time_ms;
+    s->cut_max_ms = time_ms > s->cut_max_ms ? time_ms : s->cut_max_ms;
+    for (size_t i = 0; i < s->n_windows; i++)
+        sg__cursor_cut(s->windows[i], slot, (double)time_ms);
 }
 
 /* ---- rows ---- */

@@ -46,13 +46,13 @@ struct sg__feed {
     struct sg_promql *query; /* owned: the selector alone */
     const struct sg_selector *sel;
     uint32_t refs;
-    bool loaded;       /* slots are what the store has */
-    bool any_empty;    /* some slots have taken in nothing yet */
-    bool reorder;      /* rows are to be made anew */
-    bool stopped;      /* too much memory: not before it is loaded anew, which is never */
-    uint64_t session;  /* in which samples were taken in last */
-    int64_t loaded_ms; /* evaluation time of the last load */
-    uint32_t odd;      /* slots that hold something else than floats */
+    bool loaded;        /* slots are what the store has */
+    bool any_empty;     /* some slots have taken in nothing yet */
+    bool reorder;       /* rows are to be made anew */
+    bool stopped;       /* too much memory: not before it is loaded anew, which is never */
+    uint64_t session;   /* in which samples were taken in last */
+    uint32_t odd;       /* slots that hold something else than floats */
+    int64_t cut_max_ms; /* of all slots */
 
     /* slots, arrays of cap entries */
     size_t n, cap; /* cap is a multiple of SG__LANES */
@@ -61,6 +61,7 @@ struct sg__feed {
     uint32_t *id, *row_of;
     int64_t *since_ms; /* of the newest sample taken in, markers included; INT64_MAX: free */
     struct sg__ring *ring;
+    int64_t *cut_ms;       /* samples up to here were dropped from the store; INT64_MIN: none */
     uint8_t *odd_slot;     /* bool */
     struct sg__tile *tile; /* cap / SG__LANES */
     uint32_t shift;      /* a tile has 1 << shift slots: the more, the fewer pages a tick touches */
@@ -115,6 +116,11 @@ static inline void sg__feed_forget(struct sg__feed *s)
 void sg__feed_born(struct sg__feed *s, const struct sg_selected *one);
 void sg__feed_expired(struct sg__feed *s, uint32_t id);
 void sg__feed_past(struct sg__feed *s, uint32_t id, int64_t time_ms);
+void sg__feed_cut(struct sg__feed *s, uint32_t id, int64_t time_ms);
+/* Reads a slot's samples, markers left out, into the feed's scratch. What is no float makes the
+ * slot odd. Valid until the next call. */
+const struct sg_samples *sg__feed_read(struct sg__feed *s, struct sg_querier *q, size_t slot,
+                                       int64_t after_ms, int64_t until_ms);
 
 /* ---- catalog.c: all live selectors ---- */
 
@@ -126,6 +132,7 @@ struct sg__catalog {
     uint64_t session;
     bool synced; /* the journal has been read in this session */
     int64_t lookback_ms;
+    int64_t long_ms;           /* longer windows are not kept decoded */
     uint64_t bytes, max_bytes; /* of all windows and rings */
     uint64_t rebuilds;         /* states of single series read anew */
     uint64_t label_work;       /* series looked at by matchers after birth */

@@ -162,6 +162,15 @@ static void fn_rate(struct leaf *l, size_t from, size_t n, double *v, uint64_t *
         v[n - 1] = extrapolate(&e, &g, n - 1)[0];
 }
 
+static inline struct sg__mono_entry before_last(const struct sg__cursor *w, size_t slot)
+{
+    uint32_t k = w->cell[slot].hi - 2;
+    if (w->is_long)
+        return (struct sg__mono_entry){w->trail[slot].before_t, w->trail[slot].before_v};
+    return (struct sg__mono_entry){*sg__ring_t(w->selector, slot, k),
+                                   *sg__ring_v(w->selector, slot, k)};
+}
+
 static void fn_last_two(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
 {
     const struct sg__cursor *w = l->window;
@@ -170,9 +179,9 @@ static void fn_last_two(struct leaf *l, size_t from, size_t n, double *v, uint64
         present[i] = count(w, slot) >= 2;
         if (!present[i])
             continue;
-        uint32_t k = w->cell[slot].hi - 2;
-        double last = w->cell[slot].last_v, before = *sg__ring_v(w->selector, slot, k);
-        double interval = w->cell[slot].last_t - *sg__ring_t(w->selector, slot, k);
+        struct sg__mono_entry x = before_last(w, slot);
+        double last = w->cell[slot].last_v, before = x.v;
+        double interval = w->cell[slot].last_t - x.t;
         v[i] = l->fn == SG_FN_IRATE && last < before ? last : last - before;
         if (l->fn == SG_FN_IRATE)
             v[i] /= interval / 1000;
@@ -236,7 +245,8 @@ static void fn_quantile(struct leaf *l, size_t from, size_t n, double *v, uint64
 
 /* ---- recomputed from the ring ---- */
 
-static bool recompute(struct leaf *l, size_t slot, double *ret)
+/* Copies a window out of the ring. */
+static void unwind(struct leaf *l, size_t slot, struct sg_promql_window *ret)
 {
     const struct sg__cursor *w = l->window;
     uint32_t n = count(w, slot);
@@ -246,31 +256,60 @@ static bool recompute(struct leaf *l, size_t slot, double *ret)
         l->scratch_t[k] = (int64_t)*sg__ring_t(w->selector, slot, w->cell[slot].lo + k);
         l->scratch_v[k] = *sg__ring_v(w->selector, slot, w->cell[slot].lo + k);
     }
-    struct sg_promql_window x = {.t = l->scratch_t,
-                                 .v = l->scratch_v,
-                                 .n = n,
-                                 .from_ms = w->until_ms - w->range_ms,
+    ret->t = l->scratch_t;
+    ret->v = l->scratch_v;
+    ret->n = n;
+}
+
+static bool recompute(struct leaf *l, size_t slot, double *ret)
+{
+    const struct sg__cursor *w = l->window;
+    struct sg_promql_window x = {.from_ms = w->until_ms - w->range_ms,
                                  .until_ms = w->until_ms,
                                  .time_ms = l->time_ms,
                                  .arg = {l->arg[0], l->arg[1]}};
-    return sg_promql_over_window(l->fn, &x, ret);
+    if (w->is_long) {
+        const struct sg_samples *s = sg__feed_read(w->selector, l->q, slot, x.from_ms, x.until_ms);
+        x.t = s->time_ms;
+        x.v = s->v;
+        x.n = (uint32_t)s->n;
+    } else {
+        unwind(l, slot, &x);
+    }
+    return x.n && sg_promql_over_window(l->fn, &x, ret);
+}
+
+static void recomputed_one(struct leaf *l, size_t slot, double *v, uint64_t *present)
+{
+    const struct sg__cell *c = &l->window->cell[slot];
+    bool same = !l->timed && l->seen_lo[slot] == c->lo && l->seen_hi[slot] == c->hi;
+    if (!same) {
+        l->seen_v[slot] = 0;
+        l->seen_there[slot] = c->hi != c->lo && recompute(l, slot, &l->seen_v[slot]);
+        l->seen_lo[slot] = c->lo;
+        l->seen_hi[slot] = c->hi;
+    }
+    *v = l->seen_v[slot];
+    *present = l->seen_there[slot];
 }
 
 static void fn_recomputed(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
 {
+    for (size_t i = 0; i < n; i++)
+        recomputed_one(l, from + i, &v[i], &present[i]);
+}
+
+/* Where no order of adding could round, the running sum is the sum. */
+static void fn_sum(struct leaf *l, size_t from, size_t n, double *v, uint64_t *present)
+{
     const struct sg__cursor *w = l->window;
     for (size_t i = 0; i < n; i++) {
-        size_t slot = from + i;
-        bool same = !l->timed && l->seen_lo[slot] == w->cell[slot].lo &&
-                    l->seen_hi[slot] == w->cell[slot].hi;
-        if (!same) {
-            l->seen_v[slot] = 0;
-            l->seen_there[slot] = count(w, slot) && recompute(l, slot, &l->seen_v[slot]);
-            l->seen_lo[slot] = w->cell[slot].lo;
-            l->seen_hi[slot] = w->cell[slot].hi;
-        }
-        v[i] = l->seen_v[slot];
-        present[i] = l->seen_there[slot];
+        uint32_t k = count(w, from + i);
+        present[i] = k > 0;
+        if (!sg__exact_sum(&w->exact[from + i], k, &v[i]))
+            recomputed_one(l, from + i, &v[i], &present[i]);
+        else if (l->fn == SG_FN_AVG_OVER_TIME && k)
+            v[i] /= k;
     }
 }
 
@@ -282,8 +321,8 @@ static const struct known {
     int extra;
     bool timed;
 } known[] = {
-    {SG_FN_RATE, fn_rate, -1, false},
-    {SG_FN_INCREASE, fn_rate, -1, false},
+    {SG_FN_RATE, fn_rate, SG__DROPPED, false},
+    {SG_FN_INCREASE, fn_rate, SG__DROPPED, false},
     {SG_FN_DELTA, fn_rate, -1, false},
     {SG_FN_IRATE, fn_last_two, -1, false},
     {SG_FN_IDELTA, fn_last_two, -1, false},
@@ -300,8 +339,8 @@ static const struct known {
     {SG_FN_TS_OF_MAX_OVER_TIME, fn_extreme, SG__MAX, false},
     {SG_FN_TS_OF_MIN_OVER_TIME, fn_extreme, SG__MIN, false},
     {SG_FN_QUANTILE_OVER_TIME, fn_quantile, SG__SORTED, false},
-    {SG_FN_SUM_OVER_TIME, fn_recomputed, -1, false},
-    {SG_FN_AVG_OVER_TIME, fn_recomputed, -1, false},
+    {SG_FN_SUM_OVER_TIME, fn_sum, SG__SUM, false},
+    {SG_FN_AVG_OVER_TIME, fn_sum, SG__SUM, false},
     {SG_FN_STDDEV_OVER_TIME, fn_recomputed, -1, false},
     {SG_FN_STDVAR_OVER_TIME, fn_recomputed, -1, false},
     {SG_FN_MAD_OVER_TIME, fn_recomputed, -1, false},
@@ -384,7 +423,7 @@ static void close_leaf(void *ctx, void *leaf)
 static void grow_seen(struct leaf *l)
 {
     size_t cap = l->selector->cap, old = l->cap_seen;
-    if (l->compute != fn_recomputed || cap <= old)
+    if ((l->compute != fn_recomputed && l->compute != fn_sum) || cap <= old)
         return;
     l->seen_lo = sg_realloc(l->seen_lo, cap * sizeof(*l->seen_lo));
     l->seen_hi = sg_realloc(l->seen_hi, cap * sizeof(*l->seen_hi));
@@ -437,7 +476,7 @@ static void compute_all(struct leaf *l, bool move)
         if (take)
             sg__feed_take(s, l->q, from, n);
         if (move)
-            sg__cursor_move(l->window, from, n);
+            sg__cursor_move(l->window, l->q, from, n);
         compute_block(l, from, n);
     }
 }

@@ -85,7 +85,8 @@ void sg_live_options_default(struct sg_live_options *opt)
                                     .max_series = 10000,
                                     .budget_ns = 80 * 1000 * 1000,
                                     .max_eval_ns = 1000 * 1000 * 1000,
-                                    .max_window_bytes = UINT64_C(1) << 30};
+                                    .max_window_bytes = UINT64_C(1) << 30,
+                                    .long_window_ms = 15 * 60 * 1000};
 }
 
 static uint64_t clock_ns(const struct sg_live *l)
@@ -114,6 +115,7 @@ static void start_catalog(struct sg_live *l)
     l->catalog = (struct sg__catalog){.store = l->opt.store,
                                       .session = 1,
                                       .lookback_ms = lookback_ms,
+                                      .long_ms = l->opt.long_window_ms,
                                       .max_bytes = l->opt.max_window_bytes};
     if (l->opt.store)
         l->catalog.position = sg_store_journal_open(l->opt.store);

@@ -63,6 +63,47 @@ double sg__mono_last(const struct sg__mono *m)
     return entry(m, i)->t;
 }
 
+/* Quarters below 2^40: half a million of them cannot overflow anything. */
+static bool quarters(double v, int64_t *ret)
+{
+    double x = v * 4;
+    if (!(fabs(x) < 0x1p42))
+        return false;
+    *ret = (int64_t)x;
+    return (double)*ret == x;
+}
+
+void sg__exact_add(struct sg__exact *x, double v)
+{
+    int64_t k;
+    if (!quarters(v, &k)) {
+        x->rough++;
+        return;
+    }
+    x->sum += (uint64_t)k;
+    x->size += (uint64_t)(k < 0 ? -k : k);
+}
+
+void sg__exact_sub(struct sg__exact *x, double v)
+{
+    int64_t k;
+    if (!quarters(v, &k)) {
+        x->rough--;
+        return;
+    }
+    x->sum -= (uint64_t)k;
+    x->size -= (uint64_t)(k < 0 ? -k : k);
+}
+
+/* All partial sums are quarters below 2^51, which doubles hold. */
+bool sg__exact_sum(const struct sg__exact *x, uint32_t n, double *ret)
+{
+    if (x->rough || n >= UINT32_C(1) << 19 || x->size >= UINT64_C(1) << 53)
+        return false;
+    *ret = (double)(int64_t)x->sum / 4;
+    return true;
+}
+
 /* First index whose value is not less than v, or greater than v. */
 static uint32_t bound(const struct sg__sorted *s, double v, bool after)
 {

@@ -6,8 +6,9 @@
  * Every series gets one sample per tick (1 s or 15 s apart: 300 or 20 samples per window); storing
  * them is not measured. A figure is a whole live tick, from new samples to the frame, in CPU time:
  * the fastest tenth of the ticks is below it, so that a busy neighbour does not show (the others
- * are the best of some rounds). Lines are `name samples engine ordinary bare`, ns per series. Last
- * come 1 000 streams over 100 expressions beside 100 streams over the same.
+ * are the best of some rounds). Lines are `name samples engine ordinary bare bytes`, ns and bytes
+ * of windows per series; windows of an hour are measured over a tenth of the series. Last come 1
+ * 000 streams over 100 expressions beside 100 streams over the same.
  */
 #include <math.h>
 #include <stdio.h>
@@ -35,6 +36,15 @@ static const struct expression {
     {"max_all", "max_over_time(g[5m])"},
 };
 
+/* Over windows of an hour, a sample a second. */
+static const struct expression long_expressions[] = {
+    {"rate_1h", "rate(m[1h])"},
+    {"max_1h", "max_over_time(g[1h])"},
+    {"count_1h", "count_over_time(g[1h])"},
+    {"sum_1h", "sum_over_time(m[1h])"},
+    {"quantile_1h", "quantile_over_time(0.9, g[1h])"},
+};
+
 struct bench {
     struct sg_engine *engine;
     struct sg_source source;
@@ -44,6 +54,8 @@ struct bench {
     uint32_t *ids;
     double *last;     /* value of each series */
     size_t window, n; /* samples per window; ticks so far */
+    int64_t window_ms;
+    double window_bytes; /* after the last tick of an expression */
     uint64_t random;
     uint64_t frames;
 };
@@ -112,7 +124,8 @@ static void step(struct bench *b)
     sg_store_tick(sg_engine_get_store(b->engine), b->now_ms);
 }
 
-static struct bench *bench_new(char metric, size_t series, size_t ticks, size_t window)
+static struct bench *bench_new(char metric, size_t series, size_t ticks, size_t window,
+                               int64_t window_ms)
 {
     struct bench *b = sg_calloc(1, sizeof(*b));
     struct sg_engine_options o;
@@ -123,11 +136,14 @@ static struct bench *bench_new(char metric, size_t series, size_t ticks, size_t 
     o.live.budget_ns = 0;
     o.live.heartbeat_ms = 0;
     o.live.linger_ms = 1;
+    if (window_ms * 2 > o.store.retention_ms)
+        o.store.retention_ms = window_ms * 2;
     *b = (struct bench){.source = {.name = "bench"},
                         .metric = metric,
                         .series = series,
                         .ticks = ticks,
-                        .step_ms = WINDOW_MS / (int64_t)window,
+                        .step_ms = window_ms / (int64_t)window,
+                        .window_ms = window_ms,
                         .now_ms = T0,
                         .window = window,
                         .random = 1};
@@ -210,7 +226,7 @@ static double *arrays(struct bench *b)
         struct sg_selected one;
         if (!sg_store_series(sg_engine_get_store(b->engine), b->ids[i], &one))
             abort();
-        q.ops->read(&q, one.handle, b->now_ms - WINDOW_MS, b->now_ms, &s);
+        q.ops->read(&q, one.handle, b->now_ms - b->window_ms, b->now_ms, &s);
         memcpy(all + i * b->window, s.v, (s.n < b->window ? s.n : b->window) * sizeof(*all));
     }
     q.ops->close(&q);
@@ -238,6 +254,7 @@ static double bare(struct bench *b, const char *name)
 
 static double live(struct bench *b, const char *text)
 {
+    const struct sg_live_stats *st = sg_live_get_stats(sg_engine_get_live(b->engine));
     double *cost = sg_alloc(b->ticks * sizeof(*cost));
     control(b, SG_CONTROL_OPEN, text, b->step_ms);
     for (size_t i = 0; i < b->ticks; i++) {
@@ -246,6 +263,7 @@ static double live(struct bench *b, const char *text)
         sg_live_tick(sg_engine_get_live(b->engine), b->now_ms);
         cost[i] = now_ns() - t;
     }
+    b->window_bytes = (double)atomic_load(&st->window_bytes);
     control(b, SG_CONTROL_CLOSE, text, b->step_ms);
     step(b);
     sg_live_tick(sg_engine_get_live(b->engine), b->now_ms);
@@ -280,14 +298,19 @@ static double ordinary(struct bench *b, const char *text)
 
 static void each_expression(size_t series, size_t ticks, size_t window, const char *only)
 {
-    for (size_t i = 0; i < SG_ARRAY_LEN(expressions); i++) {
-        const struct expression *e = &expressions[i];
+    bool hour = window == 3600;
+    const struct expression *all = hour ? long_expressions : expressions;
+    size_t count = hour ? SG_ARRAY_LEN(long_expressions) : SG_ARRAY_LEN(expressions);
+    for (size_t i = 0; i < count; i++) {
+        const struct expression *e = &all[i];
         double n = (double)series;
         if (only && strcmp(only, e->name) != 0)
             continue;
-        struct bench *b = bench_new(*(strchr(e->text, '[') - 1), series, ticks, window);
-        printf("%s %zu %.1f %.1f %.1f\n", e->name, window, live(b, e->text) / n,
-               ordinary(b, e->text) / n, bare(b, e->name) / n);
+        struct bench *b = bench_new(*(strchr(e->text, '[') - 1), series, ticks, window,
+                                    hour ? 3600000 : WINDOW_MS);
+        double engine = live(b, e->text);
+        printf("%s %zu %.1f %.1f %.1f %.0f\n", e->name, window, engine / n,
+               ordinary(b, e->text) / n, bare(b, e->name) / n, b->window_bytes / n);
         fflush(stdout);
         bench_free(b);
     }
@@ -328,8 +351,9 @@ int main(int argc, char **argv)
     const char *only = argc > 3 ? argv[3] : NULL;
     each_expression(series, ticks, 20, only);
     each_expression(series, ticks, 300, only);
+    each_expression(series / 10, ticks, 3600, only);
     for (int intervals = 1; !only && intervals <= INTERVALS; intervals += INTERVALS - 1) {
-        struct bench *b = bench_new('m', series, ticks, 20);
+        struct bench *b = bench_new('m', series, ticks, 20, WINDOW_MS);
         many(b, intervals);
         bench_free(b);
     }

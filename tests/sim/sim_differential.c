@@ -42,6 +42,9 @@ static const char *const kept[] = {
     "histogram_quantile(0.99, sum by (le) (rate(b_bucket[30s])))",
     "g",
     "timestamp(g)",
+    "sum_over_time(q[10s])",
+    "avg_over_time(q[10s])",
+    "irate(q[30s]) + changes(q[30s])",
 };
 
 /* ---- what the frames tell ---- */
@@ -182,11 +185,12 @@ static void open_and_close(struct world *w)
 struct maker {
     const char *name;
     const char *extra; /* label le, or none */
-    int kind;          /* 0 counter, 1 gauge, 2 odd values, 3 observations, 4 constant */
+    int kind; /* 0 counter, 1 gauge, 2 odd values, 3 observations, 4 constant, 5 quarters */
 };
 static const struct maker makers[] = {
-    {"c_total", NULL, 0}, {"g", NULL, 1},          {"odd", NULL, 2}, {"b_bucket", "0.1", 0},
-    {"b_bucket", "1", 0}, {"b_bucket", "+Inf", 0}, {"h", NULL, 3},   {"target_info", NULL, 4},
+    {"c_total", NULL, 0},   {"g", NULL, 1},           {"odd", NULL, 2},
+    {"b_bucket", "0.1", 0}, {"b_bucket", "1", 0},     {"b_bucket", "+Inf", 0},
+    {"h", NULL, 3},         {"target_info", NULL, 4}, {"q", NULL, 5},
 };
 
 static const struct sg_labels *labels_of(const struct maker *m, size_t job, size_t i)
@@ -213,6 +217,10 @@ static double value_of(struct world *w, int kind, int64_t t)
         return (double)dice - 20 + (dice % 3 ? 0.1 : 0);
     if (kind == 4)
         return 1;
+    if (kind == 5) /* whose sums are exact, now and then not */
+        return dice || sg_prng_below(&w->g, 9) ? (double)dice / 4 - 7
+               : sg_prng_below(&w->g, 2)       ? 0.1
+                                               : NAN;
     return dice == 0 ? NAN : dice == 1 ? INFINITY : dice == 2 ? -INFINITY : odd[dice % 8];
 }
 
@@ -402,6 +410,7 @@ static struct world *world_new(uint64_t seed)
     o.store.retention_ms = seed % 4 == 0 ? 20000 : seed % 4 == 1 ? 60000 : 200000;
     if (seed % 4 == 2)
         o.live.max_window_bytes = 250000;
+    o.live.long_window_ms = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 12000 : o.live.long_window_ms;
     o.store.out_of_order_ms = 40000;
     o.store.idle_expiry_ms = 20000;
     o.live.hooks.publish = publish;

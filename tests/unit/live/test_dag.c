@@ -361,6 +361,96 @@ static void test_window__functions_over_one_range_share_it(void **state)
     finish(f);
 }
 
+/* A sample each second, the tick behind it. */
+static void run_for(struct fixture *f, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        int64_t k = (f->now_ms - T0) / 1000 + 1;
+        put(f, f->id[0], f->now_ms + 1000, (double)(k % 1000));
+        tick(f);
+    }
+}
+
+static void test_window__a_long_one_takes_little_memory(void **state)
+{
+    (void)state;
+    struct fixture *f = start();
+    want(f, "sum(rate(m[14m])) + sum(max_over_time(m[14m]))");
+    run_for(f, 1500);
+    unsigned long long kept = STAT(f, window_bytes);
+    assert_true(kept > 840 * 2 * sizeof(double));
+    finish(f);
+    f = start();
+    want(f, "sum(rate(m[16m])) + sum(max_over_time(m[16m]))");
+    run_for(f, 1500);
+    assert_int_equal(STAT(f, node_fallbacks), 0);
+    assert_true(STAT(f, window_bytes) + 960 * sizeof(double) < kept);
+    finish(f);
+}
+
+static void test_window__a_long_one_is_right_at_both_ends(void **state)
+{
+    static const struct {
+        const char *text;
+        double value; /* after 1500 s of k modulo 1000 */
+    } cases[] = {{"count_over_time(m[20m])", 1200},
+                 {"first_over_time(m[20m])", 301},
+                 {"last_over_time(m[20m])", 500},
+                 {"max_over_time(m[20m])", 999},
+                 {"min_over_time(m[20m])", 0},
+                 {"resets(m[20m])", 1},
+                 {"changes(m[20m])", 1199},
+                 {"idelta(m[20m])", 1},
+                 {"quantile_over_time(0, m[20m])", 0},
+                 /* 301 … 999 and 0 … 500 */
+                 {"sum_over_time(m[20m])", (301 + 999) * 699 / 2 + 500 * 501 / 2},
+                 {"ts_of_first_over_time(m[20m]) - 1764000000", 301}};
+    (void)state;
+    for (size_t i = 0; i < SG_ARRAY_LEN(cases); i++) {
+        struct fixture *f = start();
+        want(f, cases[i].text);
+        run_for(f, 1500);
+        if (f->value != cases[i].value)
+            fail_msg("%s: %.17g", cases[i].text, f->value);
+        assert_int_equal(STAT(f, node_fallbacks), 0);
+        finish(f);
+    }
+}
+
+static void test_window__sums_of_quarters_are_exact(void **state)
+{
+    (void)state;
+    struct fixture *f = start();
+    want(f, "sum_over_time(m[10s]) + avg_over_time(m[10s])");
+    for (int i = 0; i < 40; i++) {
+        put(f, f->id[0], f->now_ms + 1000, i == 12 ? 0.1 : i + 0.25);
+        tick(f);
+        if (i == 39)
+            assert_true(f->value == 347.5 + 34.75);
+    }
+    finish(f);
+}
+
+static void test_window__what_retention_drops_is_not_read_anew(void **state)
+{
+    (void)state;
+    struct fixture *f = start_with(0);
+    struct sg_engine_options o;
+    sg_engine_free(f->engine);
+    sg_engine_options_default(&o);
+    o.store.retention_ms = 600000;
+    o.live.hooks.publish = publish;
+    o.live.hooks.ctx = f;
+    assert_int_equal(sg_engine_new(&o, &f->engine, NULL), 0);
+    f->id[0] = intern(f, "m", "0");
+    want(f, "count_over_time(m[10m])");
+    run_for(f, 3000);
+    assert_true(f->value == 600);
+    assert_int_equal(STAT(f, window_rebuilds), 0);
+    assert_int_equal(STAT(f, node_fallbacks), 0);
+    finish(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +468,10 @@ int main(void)
         cmocka_unit_test(test_window__without_memory_every_tick_reads),
         cmocka_unit_test(test_window__a_clock_that_steps_back_is_followed),
         cmocka_unit_test(test_window__functions_over_one_range_share_it),
+        cmocka_unit_test(test_window__a_long_one_takes_little_memory),
+        cmocka_unit_test(test_window__a_long_one_is_right_at_both_ends),
+        cmocka_unit_test(test_window__sums_of_quarters_are_exact),
+        cmocka_unit_test(test_window__what_retention_drops_is_not_read_anew),
         cmocka_unit_test(test_window__histograms_are_left_to_the_ordinary_engine),
     };
     return cmocka_run_group_tests_name("live/dag", tests, NULL, NULL);

@@ -142,6 +142,47 @@ static void test_sorted__nan_comes_first(void **state)
     sg_free(s.v);
 }
 
+/* What rounds is refused; what does not is the sum in any order. */
+static void test_exact__is_the_sum_or_nothing(void **state)
+{
+    (void)state;
+    static const double rough[] = {0.1, NAN, INFINITY, -INFINITY, 0x1p41, 0x1p-3};
+    struct sg_prng g = {3};
+    struct sg__exact x = {0};
+    double window[WIDTH] = {0}, have;
+    for (int i = 0; i < N; i++) {
+        double v = (double)sg_prng_below(&g, 100000) / 4 - 10000, sum = 0;
+        bool odd = false;
+        if (i >= WIDTH)
+            sg__exact_sub(&x, window[i % WIDTH]);
+        if (sg_prng_below(&g, 60) == 0)
+            v = rough[sg_prng_below(&g, SG_ARRAY_LEN(rough))];
+        sg__exact_add(&x, window[i % WIDTH] = v);
+        for (int k = 0; k < WIDTH && k <= i; k++) {
+            sum += window[k];
+            odd |= !(fabs(window[k]) < 1e6) || floor(window[k] * 4) != window[k] * 4;
+        }
+        assert_int_equal(sg__exact_sum(&x, WIDTH, &have), !odd);
+        assert_true(odd || have == sum);
+    }
+}
+
+/* Sums that a double could not hold on the way. */
+static void test_exact__refuses_what_could_round(void **state)
+{
+    (void)state;
+    struct sg__exact x = {0};
+    double have;
+    for (int i = 0; i < 2047; i++)
+        sg__exact_add(&x, i % 2 ? 0x1p39 + 0.25 : -0x1p39);
+    assert_true(sg__exact_sum(&x, 2047, &have));
+    for (int i = 0; i < 2048; i++)
+        sg__exact_add(&x, i % 2 ? 0x1p39 + 0.25 : -0x1p39);
+    sg__exact_add(&x, 0x1p39);
+    assert_false(sg__exact_sum(&x, 4096, &have));
+    assert_false(sg__exact_sum(&x, 1u << 20, &have));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +192,8 @@ int main(void)
         cmocka_unit_test(test_sorted__has_the_quantiles_of_the_window),
         cmocka_unit_test(test_sorted__removes_the_zero_of_the_right_sign),
         cmocka_unit_test(test_sorted__nan_comes_first),
+        cmocka_unit_test(test_exact__is_the_sum_or_nothing),
+        cmocka_unit_test(test_exact__refuses_what_could_round),
     };
     return cmocka_run_group_tests_name("live/states", tests, NULL, NULL);
 }
