@@ -101,8 +101,8 @@ static void exit_at_once(int signal)
 static void return_big_blocks(void)
 {
 #ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
-    (void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20); /* the blocks a big result is made of */
+    (void)mallopt(M_TRIM_THRESHOLD, 2 << 20);
 #endif
 }
 

@@ -5,7 +5,7 @@
 #include <streamgauge/arena.h>
 #include <streamgauge/mem.h>
 
-enum { ARENA_ALIGN = 16, BLOCK_MIN_BYTES = 1024, BLOCK_MAX_BYTES = 256 * 1024 };
+enum { ARENA_ALIGN = 16, BLOCK_MIN_BYTES = 1024, BLOCK_MAX_BYTES = 1024 * 1024 };
 
 struct sg_arena_block {
     struct sg_arena_block *prev; /* older */

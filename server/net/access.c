@@ -235,6 +235,7 @@ void sg__http_handle(struct sg__conn *c)
     struct sg__request *q = c->request;
     bool has_body = rq->chunked || rq->content_length > 0;
     bool wanted = q->keep_alive;
+    q->api_v1 = sg_str_starts_with(rq->path, SG_STR("/api/v1/"));
     /* Until somebody takes a body, an answer ends the connection. And whoever is over a limit is
      * answered once: a place that stays taken would be no limit. */
     if (has_body || c->refused)

@@ -99,6 +99,7 @@ struct sg_api *sg_api_new(const struct sg_api_config *c)
     w->api.cfg = *c;
     pthread_mutex_init(&w->api.gate, NULL);
     pthread_cond_init(&w->api.passed, NULL);
+    pthread_cond_init(&w->api.turn, NULL);
     for (size_t i = 0; i < SG_ARRAY_LEN(paths); i++) {
         bool form = paths[i].methods & SG_NET_METHOD(POST);
         w->bound[i] = (struct bound){&w->api, paths[i].handle};
@@ -169,6 +170,7 @@ void sg_api_free(struct sg_api *api)
     if (!api)
         return;
     pthread_cond_destroy(&api->passed);
+    pthread_cond_destroy(&api->turn);
     pthread_mutex_destroy(&api->gate);
     sg_free(api);
 }

@@ -29,6 +29,10 @@ static int add_all(struct sg__form *f, struct sg_str text, char **at, size_t *le
         *at += pair.name.n + pair.value.n;
         *left -= pair.name.n + pair.value.n;
     }
+    if (rc < 0 && text.n && memmem(text.p, text.n, "%00", 3))
+        return sg_error_set(reterr, SG_ESYNTAX,
+                            "error parsing form values: %%00 is not accepted, no expression or "
+                            "name has a NUL byte");
     if (rc < 0)
         return sg_error_set(reterr, SG_ESYNTAX, "error parsing form values: invalid URL escape");
     return 0;

@@ -4,7 +4,8 @@
  * queue for a connection (pieces.h). A bigger one may keep its thread of the pool and what it was
  * made of for as long as its client's patience lasts, so there is a limit for both, all together,
  * and it is told with 503 before the first byte has gone. Beyond 2 * concurrency of them nobody
- * else begins, so of the pool's 4 * concurrency threads half are there for whoever asks little.
+ * else begins, and no more than `concurrency` wait a moment for their turn, so of the pool's
+ * 4 * concurrency threads some are always there for whoever asks little.
  */
 #include <streamgauge/histogram.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 /* Less than the queue of a connection holds (QUEUE_MAX in pieces.c), however it is encoded. */
 #define ANSWER_SMALL ((size_t)768 * 1024)
+#define TURN_WAIT_S 1
 /* A point as text, and what is around the labels of a series; rather too much. */
 #define POINT_TEXT 48
 #define SERIES_TEXT 64
@@ -41,9 +43,27 @@ struct sg__answer_size sg__answer_size(const struct sg_promql_result *r)
     return size;
 }
 
+/* Under lock. Answers to quick clients are soon gone, so one waits a little; but no more at a time
+ * than `concurrency`, so that there are threads left. */
+static void wait_for_turn(struct sg_api *api)
+{
+    struct timespec until;
+    int rc = 0;
+    if (api->waiting >= api->cfg.concurrency)
+        return;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += TURN_WAIT_S;
+    api->waiting++;
+    while (api->sending >= 2 * api->cfg.concurrency && rc == 0)
+        rc = pthread_cond_timedwait(&api->turn, &api->gate, &until);
+    api->waiting--;
+}
+
 /* What is wanted, under lock. NULL: there is room, and it is taken. */
 static const char *take(struct sg_api *api, size_t held)
 {
+    if (held <= api->cfg.result_bytes - api->held_bytes && api->sending >= 2 * api->cfg.concurrency)
+        wait_for_turn(api);
     if (api->sending >= 2 * api->cfg.concurrency)
         return "too many big answers are being sent to slow clients (twice query.concurrency), "
                "try again later";
@@ -87,5 +107,6 @@ void sg__api_release(struct sg_api *api, const struct sg__answer_size *size)
     pthread_mutex_lock(&api->gate);
     api->sending--;
     api->held_bytes -= size->held;
+    pthread_cond_signal(&api->turn);
     pthread_mutex_unlock(&api->gate);
 }

@@ -24,13 +24,18 @@ int sg__selectors_init(struct sg__selectors *s, const struct sg__form *f, struct
     s->q = sg_calloc(f->n + 1, sizeof(struct sg_promql *));
     while (sg__form_next(f, "match[]", &at, &text)) {
         struct sg_promql *q = NULL;
-        int rc = sg_promql_parse_selector(text, NULL, &q, reterr);
+        struct sg_error err = {0};
+        int rc = sg_promql_parse_selector(text, NULL, &q, &err);
+        /* The parser may say so first, with other words than upstream has for an argument. */
+        if (rc == 0 ? matches_everything(&q->root->u.selector)
+                    : strstr(err.text, "at least one non-empty matcher") != NULL)
+            rc = sg_error_set(reterr, SG_EINVALID,
+                              "match[] must contain at least one non-empty matcher");
+        else if (rc < 0 && reterr)
+            *reterr = err;
+        s->q[s->n++] = q;
         if (rc < 0)
             return rc;
-        s->q[s->n++] = q;
-        if (matches_everything(&q->root->u.selector))
-            return sg_error_set(reterr, SG_EINVALID,
-                                "match[] must contain at least one non-empty matcher");
     }
     return 0;
 }

@@ -53,7 +53,7 @@ static void answer(struct sg__conn *c)
 {
     struct sg__request *q = c->request;
     struct sg__reply r = {.status = q->x.status,
-                          .type = q->x.out.len ? q->x.type : NULL,
+                          .type = q->x.status == 204 ? NULL : q->x.type,
                           .body = sg_buf_str(&q->x.out),
                           .headers = sg_buf_str(&q->x.headers)};
     if (q->x.out.failed || q->x.headers.failed)

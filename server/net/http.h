@@ -22,6 +22,7 @@ struct sg__request {
     unsigned rights;
     uint8_t minor;
     bool keep_alive, head_only, in_work;
+    bool api_v1;          /* errors have the form of Prometheus' API */
     struct sg_buf origin; /* allowed foreign Origin to name in the answer; empty: none */
 
     struct sg_http1_body body;

@@ -119,12 +119,30 @@ void sg__reply(struct sg__conn *c, const struct sg__reply *r)
         sg__http_writeable(c);
 }
 
+static const char *api_error_type(unsigned status)
+{
+    switch (status) {
+    case 404:
+        return "not_found";
+    case 406:
+        return "not_acceptable";
+    case 429:
+    case 503:
+        return "unavailable";
+    default:
+        return status < 500 ? "bad_data" : "internal";
+    }
+}
+
 static void reply_error_text(struct sg__conn *c, unsigned status, const char *headers,
                              const char *text)
 {
     struct sg_buf out;
     sg_buf_init(&out, 4096);
-    sg_buf_puts(&out, "{\"error\":");
+    sg_buf_putc(&out, '{');
+    if (c->request->api_v1)
+        sg_buf_printf(&out, "\"status\":\"error\",\"errorType\":\"%s\",", api_error_type(status));
+    sg_buf_puts(&out, "\"error\":");
     sg_buf_put_json_str(&out, sg_str_from(text));
     sg_buf_puts(&out, "}\n");
     struct sg_str body = sg_buf_str(&out);
