@@ -50,6 +50,7 @@ enum sg_journal_kind {
     SG_JOURNAL_SENT,   /* number = row: delivered */
     SG_JOURNAL_RETRY,  /* number = row, attempts, time_ms = next attempt, body = why */
     SG_JOURNAL_DEAD,   /* number = row, attempts, time_ms, body = why: given up */
+    SG_JOURNAL_REVIVE, /* number = row that was given up, 0: all such; it is sent after all */
     SG_JOURNAL_DIGEST, /* a digest is due: key = its name, number = from ms, time_ms = until:
                           persist has it composed and adds the outbox rows in the same transaction
                         */

@@ -9,7 +9,10 @@
  *
  * Open and load before the other threads start; then start. File mode 0600, WAL, migrations
  * numbered by `PRAGMA user_version`. A database of a newer version is refused. A corrupt one is set
- * aside as *.corrupt-<time>, said aloud, and a new one begun. */
+ * aside as *.corrupt-<time>, said aloud, and a new one begun.
+ *
+ * Of each target at most 1000 rows that are not marked (SENT, DEAD) are handed on; further ones wait
+ * in the database. */
 #ifndef STREAMGAUGE_PERSIST_H
 #define STREAMGAUGE_PERSIST_H
 
@@ -70,7 +73,8 @@ SG_API SG_NODISCARD int sg_persist_submit_take(struct sg_persist *p, struct sg_j
 SG_API SG_NODISCARD int sg_persist_submit_wait(struct sg_persist *p, struct sg_journal *j,
                                                int64_t timeout_ms, struct sg_error *reterr);
 
-/* Reading; any thread but engine and edges, one at a time inside. Arguments are borrowed. */
+/* Reading; any thread but engine and edges, one at a time inside. Arguments are borrowed; callbacks
+ * must not come back here. */
 typedef void sg_persist_each(void *ctx, struct sg_str key, struct sg_str body, int64_t expires_ms);
 SG_API SG_NODISCARD int sg_persist_each_of(struct sg_persist *p, enum sg_table table,
                                            struct sg_str key_prefix, sg_persist_each *each,
@@ -80,7 +84,7 @@ SG_API SG_NODISCARD int sg_persist_get(struct sg_persist *p, enum sg_table table
                                        struct sg_buf *out, struct sg_error *reterr);
 
 struct sg_persist_note {
-    uint64_t offset;
+    uint64_t offset, prev; /* prev: of the one before it, even if that is forgotten; 0: none */
     int64_t time_ms;
     struct sg_str severity, json, labels; /* labels: JSON object; may be empty */
 };
