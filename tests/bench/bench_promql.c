@@ -25,10 +25,10 @@ static struct sg_mem_store *make(size_t series, int per_window)
     int64_t step_ms = 300000 / per_window;
     for (size_t i = 0; i < series; i++) {
         char text[128];
-        struct sg_mem_line l;
+        struct sg_series_text l;
         snprintf(text, sizeof(text), "m_total{l=\"%zu\", i=\"%zu\", le=\"%zu\"}", i % 10, i,
                  i % 20);
-        if (sg_mem_line_parse(sg_str_from(text), &l, NULL) < 0)
+        if (sg_series_text_parse(sg_str_from(text), &l, NULL) < 0)
             abort();
         struct mem_series *one = sg_calloc(1, sizeof(*one));
         one->labels = sg_labels_ref(l.labels);
@@ -36,7 +36,7 @@ static struct sg_mem_store *make(size_t series, int per_window)
         sg_samples_init(&one->s);
         m->series = sg_grow(m->series, &m->cap, m->n + 1, sizeof(struct mem_series *));
         m->series[m->n++] = one;
-        sg_mem_line_deinit(&l);
+        sg_series_text_deinit(&l);
         for (int j = 0; j < 2 * per_window; j++)
             sg_mem_append(m, i, j * step_ms, j * 1.5 + (double)i);
     }

@@ -20,11 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void add_series(struct sg_mem_store *m, struct sg_prng *g, const char *labels, int kind)
 {
-    struct sg_mem_line l;
-    if (sg_mem_line_parse(sg_str_from(labels), &l, NULL) < 0)
+    struct sg_series_text l;
+    if (sg_series_text_parse(sg_str_from(labels), &l, NULL) < 0)
         abort();
     size_t id = sg_mem_series_take(m, sg_labels_ref(l.labels));
-    sg_mem_line_deinit(&l);
+    sg_series_text_deinit(&l);
     int64_t t = (int64_t)sg_prng_below(g, 60000);
     double v = (double)sg_prng_below(g, 10);
     for (uint64_t i = 0, n = 5 + sg_prng_below(g, 40); i < n; i++) {

@@ -5,29 +5,17 @@
  *     sg_mem_load(m, SG_STR("load 1m\n  up{job=\"a\"} 1 1 _ stale 0+2x5\n"), &err);
  *     struct sg_querier q = sg_mem_querier(m);
  *
- * The text is Prometheus' test notation: values a+bxn, a-bxn, axn, _, _xn, stale, NaN, Inf,
- * {{schema:0 sum:1 …}} histograms. A test program includes mem_querier.c, since each has a single
- * source. One thread.
+ * The text is Prometheus' test notation (series_text.h). A test program includes mem_querier.c,
+ * since each has a single source. One thread.
  */
 #ifndef SG_TEST_MEM_QUERIER_H
 #define SG_TEST_MEM_QUERIER_H
 
 #include <streamgauge/querier.h>
+#include <streamgauge/series_text.h>
 #include <streamgauge/str.h>
 
 struct sg_mem_store;
-
-/* What stands in one place of a line: nothing, a number, or a histogram. */
-struct sg_mem_value {
-    bool omitted;
-    double v;
-    struct sg_histogram *h; /* owned; NULL for numbers */
-};
-struct sg_mem_line {
-    const struct sg_labels *labels; /* owned */
-    struct sg_mem_value *values;
-    size_t n, cap;
-};
 
 struct sg_mem_store *sg_mem_store_new(void);
 void sg_mem_store_free(struct sg_mem_store *m);
@@ -46,11 +34,8 @@ size_t sg_mem_selects(const struct sg_mem_store *m);
 
 /* `load [interval]` blocks. SG_ESYNTAX with the line. */
 int sg_mem_load(struct sg_mem_store *m, struct sg_str text, struct sg_error *reterr);
-/* One line: labels, then values (none is allowed). Deinit also after errors. */
-int sg_mem_line_parse(struct sg_str text, struct sg_mem_line *ret, struct sg_error *reterr);
-void sg_mem_line_deinit(struct sg_mem_line *l);
 /* The values of a line as samples, from start_ms at every step. */
-void sg_mem_add_line(struct sg_mem_store *m, const struct sg_mem_line *l, int64_t start_ms,
+void sg_mem_add_line(struct sg_mem_store *m, const struct sg_series_text *l, int64_t start_ms,
                      int64_t step_ms);
 
 #endif

@@ -28,7 +28,7 @@ struct script {
     struct sg_str string;
     int64_t start_ms, end_ms, step_ms;
     int64_t out_start_ms, out_step_ms; /* of expected values */
-    struct sg_mem_line lines[256];
+    struct sg_series_text lines[256];
     size_t n_lines;
     struct expect_note notes[16];
     size_t n_notes;
@@ -95,9 +95,9 @@ static bool differ(struct script *s, const char *fmt, ...)
 struct nhcb {
     const struct sg_labels *labels; /* base name, no le */
     double bounds[64];
-    const struct sg_mem_line *lines[64];
+    const struct sg_series_text *lines[64];
     size_t n;
-    const struct sg_mem_line *sum;
+    const struct sg_series_text *sum;
 };
 
 static const struct sg_labels *nhcb_labels(const struct sg_labels *l, const char *suffix)
@@ -128,7 +128,7 @@ static struct nhcb *nhcb_find(struct nhcb *all, size_t *n, const struct sg_label
     return &all[(*n)++];
 }
 
-static void nhcb_add(struct nhcb *h, double bound, const struct sg_mem_line *line)
+static void nhcb_add(struct nhcb *h, double bound, const struct sg_series_text *line)
 {
     size_t at = h->n++;
     while (at && h->bounds[at - 1] > bound) {
@@ -149,7 +149,7 @@ static void nhcb_store(struct script *s, const struct nhcb *h, int64_t step_ms)
         double before = 0;
         bool missing = false;
         for (size_t b = 0; b < custom + 1u; b++) {
-            const struct sg_mem_line *l = b < h->n ? h->lines[b] : NULL;
+            const struct sg_series_text *l = b < h->n ? h->lines[b] : NULL;
             double v = !l ? before : i < l->n ? l->values[i].v : before;
             missing |= l && i < l->n && l->values[i].omitted;
             r->buckets[b] = (struct sg_bucket){(int32_t)b, v - before};
@@ -166,7 +166,8 @@ static void nhcb_store(struct script *s, const struct nhcb *h, int64_t step_ms)
     }
 }
 
-static void load_nhcb(struct script *s, const struct sg_mem_line *lines, size_t n, int64_t step_ms)
+static void load_nhcb(struct script *s, const struct sg_series_text *lines, size_t n,
+                      int64_t step_ms)
 {
     struct nhcb *all = sg_calloc(n + 1, sizeof(*all));
     size_t count = 0;
@@ -195,11 +196,11 @@ static void load(struct script *s, struct sg_str head)
         eat(&head, "load");
     int64_t step_ms = when(head);
     struct sg_str line;
-    struct sg_mem_line *lines = sg_calloc(512, sizeof(*lines));
+    struct sg_series_text *lines = sg_calloc(512, sizeof(*lines));
     size_t n = 0;
     while (next_line(s, &line) && line.n && line.p[0] != '#' && n < 512) {
         struct sg_error err = {0};
-        if (sg_mem_line_parse(line, &lines[n], &err) < 0 && s->opt->log)
+        if (sg_series_text_parse(line, &lines[n], &err) < 0 && s->opt->log)
             fprintf(s->opt->log, "%s:%u: %s\n", s->file, s->line_no, err.text);
         else
             sg_mem_add_line(s->store, &lines[n], 0, step_ms);
@@ -208,7 +209,7 @@ static void load(struct script *s, struct sg_str head)
     if (nhcb)
         load_nhcb(s, lines, n, step_ms);
     for (size_t i = 0; i < n; i++)
-        sg_mem_line_deinit(&lines[i]);
+        sg_series_text_deinit(&lines[i]);
     sg_free(lines);
 }
 
@@ -312,7 +313,7 @@ static void read_body(struct script *s)
         else if (sg_double_parse_all(line.p, line.n, &s->scalar_value) == 0)
             s->scalar = true;
         else if (s->n_lines < SG_ARRAY_LEN(s->lines) &&
-                 sg_mem_line_parse(line, &s->lines[s->n_lines++], &err) < 0 && s->opt->log)
+                 sg_series_text_parse(line, &s->lines[s->n_lines++], &err) < 0 && s->opt->log)
             fprintf(s->opt->log, "%s:%u: %s\n", s->file, s->line_no, err.text);
     }
 }
@@ -369,7 +370,7 @@ static bool near_histogram(const struct sg_histogram *a, const struct sg_histogr
                         b->n_negative);
 }
 
-static bool near_point(const struct sg_mem_value *want, double v, const struct sg_histogram *h)
+static bool near_point(const struct sg_series_value *want, double v, const struct sg_histogram *h)
 {
     if (!want->h || !h)
         return !want->h && !h && near_double(want->v, v);
@@ -392,7 +393,7 @@ static bool fail_series(struct script *s, const struct sg_labels *l, const char 
     return false;
 }
 
-static bool compare_series(struct script *s, const struct sg_mem_line *want,
+static bool compare_series(struct script *s, const struct sg_series_text *want,
                            const struct sg_promql_series *got)
 {
     size_t j = 0;
@@ -426,7 +427,7 @@ static const struct sg_promql_series *find(const struct sg_promql_result *r,
     return NULL;
 }
 
-static bool has_points(const struct script *s, const struct sg_mem_line *l)
+static bool has_points(const struct script *s, const struct sg_series_text *l)
 {
     for (size_t i = 0; i < l->n; i++)
         if (!l->values[i].omitted &&
@@ -440,7 +441,7 @@ static bool compare_all(struct script *s, const struct sg_promql_result *r)
     size_t expected = 0;
     struct sg_buf b;
     for (size_t i = 0; i < s->n_lines; i++) {
-        const struct sg_mem_line *want = &s->lines[i];
+        const struct sg_series_text *want = &s->lines[i];
         if (!has_points(s, want))
             continue;
         const struct sg_promql_series *got = find(r, want->labels);
@@ -632,7 +633,7 @@ static void run_eval(struct script *s)
         fprintf(s->opt->log, "%s:%u: %.*s\n    %s\n", s->file, s->eval_line, SG_STR_ARG(s->expr),
                 s->why);
     for (size_t i = 0; i < s->n_lines; i++)
-        sg_mem_line_deinit(&s->lines[i]);
+        sg_series_text_deinit(&s->lines[i]);
 }
 
 static char *read_file(const char *path, size_t *ret_n)

@@ -60,11 +60,11 @@ static struct sg_mem_store *make(struct data *d, uint64_t seed)
     struct sg_mem_store *m = sg_mem_store_new();
     for (int s = 0; s < SERIES; s++) {
         char text[64];
-        struct sg_mem_line l;
+        struct sg_series_text l;
         snprintf(text, sizeof(text), "m_total{i=\"%d\", odd=\"%d\"}", s, s % 2);
-        assert_int_equal(sg_mem_line_parse(sg_str_from(text), &l, NULL), 0);
+        assert_int_equal(sg_series_text_parse(sg_str_from(text), &l, NULL), 0);
         size_t id = sg_mem_series_take(m, sg_labels_ref(l.labels));
-        sg_mem_line_deinit(&l);
+        sg_series_text_deinit(&l);
         int64_t t = (int64_t)sg_prng_below(&g, 10000);
         double v = 0;
         d->n[s] = 0;
