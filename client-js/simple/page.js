@@ -47,6 +47,7 @@ const connection = new Connection(`${location.protocol === 'https:' ? 'wss' : 'w
     },
     onWelcome(w) {
         setText(byId('server'), w.server);
+        byId('no-dashboards').hidden = location.pathname !== '/'; /* with dashboards this page is at /simple/ */
         own.quicken(w.limits);
     },
 });

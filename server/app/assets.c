@@ -67,9 +67,13 @@ static struct sg_str compress_gzip(const struct sg_embedded_file *f)
 
 static struct sg_net_asset make_asset(const struct sg_embedded_file *f)
 {
-    char path[128], etag[32];
-    struct sg_net_asset a = {.type = "application/octet-stream",
-                             .body = sg_str_make((const char *)f->data, f->n)};
+    char etag[32];
+    struct sg_net_asset a = {.path = f->path,
+                             .type = "application/octet-stream",
+                             .body = sg_str_make((const char *)f->data, f->n),
+                             .br = sg_str_make((const char *)f->br, f->n_br),
+                             .gzip = sg_str_make((const char *)f->gzip, f->n_gzip),
+                             .immutable = f->immutable};
     bool text = false;
     for (size_t i = 0; i < SG_ARRAY_LEN(types); i++) {
         if (has_suffix(f->name, types[i].suffix)) {
@@ -77,12 +81,10 @@ static struct sg_net_asset make_asset(const struct sg_embedded_file *f)
             text = types[i].text;
         }
     }
-    snprintf(path, sizeof(path), "/%s", strcmp(f->name, "index.html") == 0 ? "" : f->name);
     snprintf(etag, sizeof(etag), "\"%016llx\"",
              (unsigned long long)sg_hash64_stable(f->data, f->n));
-    a.path = sg_strdup(path);
     a.etag = sg_strdup(etag);
-    if (text) {
+    if (text && !f->br && !f->gzip) {
         a.br = compress_brotli(f);
         a.gzip = compress_gzip(f);
     }
@@ -100,10 +102,11 @@ void sg_assets_init(struct sg_assets *a)
 void sg_assets_deinit(struct sg_assets *a)
 {
     for (size_t i = 0; i < a->n; i++) {
-        sg_free((void *)(uintptr_t)a->items[i].path);
         sg_free((void *)(uintptr_t)a->items[i].etag);
-        sg_free((void *)(uintptr_t)a->items[i].br.p);
-        sg_free((void *)(uintptr_t)a->items[i].gzip.p);
+        if (a->items[i].br.p != (const char *)sg_embedded_files[i].br)
+            sg_free((void *)(uintptr_t)a->items[i].br.p);
+        if (a->items[i].gzip.p != (const char *)sg_embedded_files[i].gzip)
+            sg_free((void *)(uintptr_t)a->items[i].gzip.p);
     }
     sg_free(a->items);
     *a = (struct sg_assets){0};

@@ -35,7 +35,7 @@ export class NotificationCenter {
     constructor(private readonly _options: CenterOptions = {}) {
         this._store = _options.store ?? memoryStore();
         this._now = _options.now ?? Date.now;
-        this.preferences = { ...DEFAULTS, ...options.preferences };
+        this.preferences = { ...DEFAULTS, ..._options.preferences };
     }
 
     on<K extends keyof CenterEvents>(event: K, listener: (detail: CenterEvents[K]) => void): () => void {

@@ -1,30 +1,40 @@
 /* sound.ts - two tones for critical, repeated until somebody acts; one for a warning. */
 
 const REPEAT_MS = 10_000, SLOW_AFTER_MS = 300_000, SLOW_MS = 60_000;
+const RESUME_MS = 100;
 
 export interface SoundOptions {
     /** The browser blocks audio until a click: show "SOUND BLOCKED". */
     onBlocked?: (blocked: boolean) => void;
+    /** Tests replace them. */
     context?: () => AudioContext;
-    now?: () => number;
     setTimeout?: (fn: () => void, ms: number) => unknown;
-    clearTimeout?: (timer: unknown) => void;
+    clearTimeout?: (timer: never) => void;
 }
 
 export class Sound {
     private _audio: AudioContext | null = null;
     private _timer: unknown = null;
-    private _startedAt = 0;
+    private _forMs = 0;
+    private readonly _options: Required<SoundOptions>;
 
-    constructor(private readonly _options: SoundOptions = {}) {}
+    constructor(options: SoundOptions = {}) {
+        this._options = {
+            onBlocked() {},
+            context: () => new AudioContext(),
+            setTimeout: (fn, ms) => setTimeout(fn, ms),
+            clearTimeout: (timer) => clearTimeout(timer),
+            ...options,
+        };
+    }
 
     /** To be called from a click: afterwards the browser lets us be heard. */
     async unlock(): Promise<boolean> {
-        const audio = (this._audio ??= (this._options.context ?? (() => new AudioContext()))());
-        if (audio.state === 'suspended')
-            await Promise.race([audio.resume(), new Promise((r) => (this._options.setTimeout ?? setTimeout)(() => r(0), 100))]);
+        const audio = (this._audio ??= this._options.context());
+        if (audio.state === 'suspended') /* a resume that is not allowed never ends */
+            await Promise.race([audio.resume(), new Promise<void>((resolve) => this._options.setTimeout(resolve, RESUME_MS))]);
         const ok = audio.state === 'running';
-        this._options.onBlocked?.(!ok);
+        this._options.onBlocked(!ok);
         return ok;
     }
 
@@ -37,40 +47,38 @@ export class Sound {
     critical(): void {
         if (this._timer !== null)
             return;
-        this._startedAt = this._now();
+        this._forMs = 0;
         this._repeat();
     }
 
     stop(): void {
-        (this._options.clearTimeout ?? ((t) => clearTimeout(t as number)))(this._timer);
+        this._options.clearTimeout(this._timer as never);
         this._timer = null;
     }
 
     private _repeat(): void {
         void this.unlock().then((ok) => {
-            if (!ok)
-                return;
-            this._tone(880, 0);
-            this._tone(587, 0.28);
+            if (ok) {
+                this._tone(880, 0);
+                this._tone(587, 0.28);
+            }
         });
-        const ms = this._now() - this._startedAt >= SLOW_AFTER_MS ? SLOW_MS : REPEAT_MS;
-        this._timer = (this._options.setTimeout ?? setTimeout)(() => this._repeat(), ms);
+        const ms = this._forMs < SLOW_AFTER_MS ? REPEAT_MS : SLOW_MS;
+        this._forMs += ms;
+        this._timer = this._options.setTimeout(() => this._repeat(), ms);
     }
 
     private _tone(hertz: number, after: number): void {
         const audio = this._audio!;
-        const oscillator = audio.createOscillator(), gain = audio.createGain();
+        const oscillator = audio.createOscillator(), volume = audio.createGain();
+        const { gain } = volume;
         const at = audio.currentTime + after;
         oscillator.frequency.value = hertz;
-        gain.gain.setValueAtTime(0, at);
-        gain.gain.linearRampToValueAtTime(0.3, at + 0.02); /* no click */
-        gain.gain.linearRampToValueAtTime(0, at + 0.25);
-        oscillator.connect(gain).connect(audio.destination);
+        gain.setValueAtTime(0, at);
+        gain.linearRampToValueAtTime(0.3, at + 0.02); /* no click */
+        gain.linearRampToValueAtTime(0, at + 0.25);
+        oscillator.connect(volume).connect(audio.destination);
         oscillator.start(at);
         oscillator.stop(at + 0.26);
-    }
-
-    private _now(): number {
-        return (this._options.now ?? Date.now)();
     }
 }

@@ -6,12 +6,15 @@
 declare const self: ServiceWorkerGlobalScope;
 declare const __ASSETS__: readonly string[]; /* of the shell, filled in by build.mjs */
 declare const __BUILD__: string;
+declare const __PAGES__: readonly string[]; /* addresses of the one page; '*' at the end: all below */
 
 const SHELL = `shell-${__BUILD__}`;
 const DATA = 'dashboards';
 const shell = new Set(__ASSETS__);
-const pages = /^\/(d\/|dashboards$|$)/;           /* addresses of the one page */
 const refreshed = /^\/(api\/v1\/dashboards|dashboards\/)/;
+
+const isPage = (path: string) =>
+    path === '/' || __PAGES__.some((p) => (p.endsWith('*') ? path.startsWith(p.slice(0, -1)) : path === p));
 
 self.addEventListener('install', (event) => {
     event.waitUntil((async () => {
@@ -39,7 +42,7 @@ self.addEventListener('fetch', (event) => {
     const url = new URL(request.url);
     if (request.method !== 'GET' || url.origin !== self.location.origin)
         return;
-    if (request.mode === 'navigate' && pages.test(url.pathname))
+    if (request.mode === 'navigate' && isPage(url.pathname))
         event.respondWith(page(request));
     else if (shell.has(url.pathname) && url.pathname !== '/')
         event.respondWith(cacheFirst(url.pathname, request));
