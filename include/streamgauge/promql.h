@@ -131,8 +131,7 @@ struct sg_promql_view {
 };
 
 /* As sg_promql_eval at one instant, for expressions of type scalar or instant vector (else
- * SG_EINVALID). Notes are not collected. Row order is not value order, also for topk and sort. With
- * delayed_names: SG_EUNSUPPORTED. */
+ * SG_EINVALID). Notes are not collected. Row order is not value order, also for topk and sort. */
 SG_API SG_NODISCARD int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_querier *q,
                                             int64_t time_ms, struct sg_promql_view *ret,
                                             struct sg_error *reterr);

@@ -160,7 +160,6 @@ static void init_eval(struct sg_server *s)
     for (size_t i = 0; i < c->features.n; i++)
         enable(s, sg_str_from(c->features.items[i]));
     s->live_eval = s->eval;
-    s->live_eval.delayed_names = false; /* a stream has no end of the query */
 }
 
 static int make_engine(struct sg_server *s, struct sg_error *reterr)

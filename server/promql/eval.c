@@ -203,16 +203,10 @@ int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_querier *q, int64_t 
         rc = sg__fail(p, p->query->root, SG_EINVALID,
                       "expression is a %s, expected a scalar or an instant vector",
                       sg_expr_type_text(p->query->root->type));
-    if (rc == 0 && p->opt.delayed_names)
-        rc = sg_error_set(p->err, SG_EUNSUPPORTED, "live evaluation with delayed name removal");
     if (rc == 0)
         rc = sg__compute(p, p->root, &s);
-    if (rc == 0) {
-        const struct sg__node *n = p->root;
-        SG_DCHECK(n->out.k == 1 && n->out.stride == 1 && n->out.words == 1);
-        *ret = (struct sg_promql_view){n->out.n, n->rows->version, n->rows->labels,
-                                       n->out.v, n->out.present,   n->out.h};
-    }
+    if (rc == 0)
+        rc = sg__final_view(p, &p->final, p->root, ret);
     p->err = NULL;
     return rc;
 }

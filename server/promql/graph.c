@@ -57,6 +57,7 @@ struct sg_promql_root {
     struct text *text;
     struct sg__unit *unit;
     uint64_t samples;
+    struct sg__final final;
 };
 
 /* ---- units ---- */
@@ -283,17 +284,11 @@ int sg_promql_graph_eval(struct sg_promql_root *r, struct sg_querier *q, int64_t
     p->grid = SG_PROMQL_AT(time_ms);
     p->cells = p->samples = 0;
     p->failed_at = NULL;
-    int rc = p->opt.delayed_names ? sg_error_set(p->err, SG_EUNSUPPORTED,
-                                                 "live evaluation with delayed name removal")
-                                  : sg__compute(p, r->unit->node, &s);
-    if (rc < 0) {
+    int rc = sg__compute(p, r->unit->node, &s);
+    if (rc == 0)
+        rc = sg__final_view(p, &r->final, r->unit->node, ret);
+    if (rc < 0)
         place_error(r, p->failed_at, p->err);
-    } else {
-        const struct sg__node *n = r->unit->node;
-        SG_DCHECK(n->out.k == 1 && n->out.stride == 1 && n->out.words == 1);
-        *ret = (struct sg_promql_view){n->out.n, n->rows->version, n->rows->labels,
-                                       n->out.v, n->out.present,   n->out.h};
-    }
     r->samples = p->samples;
     p->err = NULL;
     p->q = NULL;
@@ -368,6 +363,7 @@ void sg_promql_graph_remove(struct sg_promql_root *r)
         return;
     unit_unref(r->graph, r->unit);
     text_unref(r->text);
+    sg__final_deinit(&r->final);
     sg_free(r);
 }
 

@@ -342,6 +342,7 @@ void sg__plan_deinit(struct sg_promql_plan *p)
     sg_free(p->kept);
     sg_free(p->nodes);
     sg_samples_deinit(&p->raw);
+    sg__final_deinit(&p->final);
     sg_arena_deinit(&p->arena);
 }
 

@@ -87,6 +87,17 @@ struct sg__node {
     struct sg__unit *unit;               /* set on the top node of a graph's unit */
 };
 
+/* What a view shows with delayed_names. */
+struct sg__final {
+    uint64_t version; /* of the rows it was made of; 0: none */
+    struct sg__rows rows;
+    uint32_t *to; /* row of the root → row; the others only when rows became equal */
+    double *v;
+    uint64_t *present;
+    const struct sg_histogram **h;
+    size_t cap;
+};
+
 struct sg_promql_plan {
     const struct sg_promql *query;
     struct sg_promql_eval_options opt; /* defaults filled in */
@@ -107,6 +118,7 @@ struct sg_promql_plan {
     const struct sg_histogram **kept; /* references until the next evaluation */
     size_t n_kept, cap_kept;
     struct sg_samples raw; /* scratch of leaves */
+    struct sg__final final;
     /* of a graph, else NULL */
     struct sg_promql_graph *graph;
     uint32_t alone; /* > 0: what is built belongs to a subquery, and to nobody else */
@@ -282,6 +294,10 @@ void sg__node_deinit(struct sg__node *n);
 void sg__rows_clear(struct sg__rows *r);
 void sg__rows_deinit(struct sg__rows *r);
 /* Takes the reference. */
+/* The view of a computed root; names go that had to wait. */
+int sg__final_view(struct sg_promql_plan *p, struct sg__final *f, const struct sg__node *n,
+                   struct sg_promql_view *ret);
+void sg__final_deinit(struct sg__final *f);
 void sg__rows_add_take(struct sg__rows *r, const struct sg_labels *labels, bool drop);
 /* A new version for rows that were changed; SG_ELIMIT when there are too many. */
 int sg__rows_done(struct sg_promql_plan *p, struct sg__node *n);

@@ -68,6 +68,7 @@ struct world {
     struct sg_engine *engine;
     struct sg_source source;
     struct sg_prng g;
+    struct sg_promql_eval_options eval;
     struct stream streams[OPEN_MAX];
     int64_t now_ms;
     bool stepped_back; /* then streams go on with their next tick */
@@ -316,7 +317,7 @@ static void compare(struct world *w, const struct stream *s)
     struct sg_querier querier;
     struct sg_error err = {0};
     assert_int_equal(sg_promql_parse(sg_str_from(s->key), NULL, &q, NULL), 0);
-    assert_int_equal(sg_promql_prepare(q, NULL, &plan, NULL), 0);
+    assert_int_equal(sg_promql_prepare(q, &w->eval, &plan, NULL), 0);
     assert_int_equal(sg_store_querier_open(sg_engine_get_store(w->engine), &querier), 0);
     int rc = sg_promql_eval(plan, &querier, SG_PROMQL_AT(w->now_ms), &r, &err);
     if (!s->full)
@@ -416,6 +417,8 @@ static struct world *world_new(uint64_t seed)
     o.live.hooks.publish = publish;
     o.live.hooks.clock_ns = clock_ns;
     o.live.hooks.ctx = w;
+    w->eval.delayed_names = seed % 5 == 0;
+    o.live.eval = &w->eval;
     o.live.linger_ms = 3000;
     o.live.forget_min_ms = 2000;
     assert_int_equal(sg_engine_new(&o, &w->engine, NULL), 0);

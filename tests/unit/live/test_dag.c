@@ -12,6 +12,7 @@
 
 #include <streamgauge/engine.h>
 #include <streamgauge/mem.h>
+#include <streamgauge/promql.h>
 
 #define T0 INT64_C(1764000000000)
 #define STAT(f, field) atomic_load(&sg_live_get_stats(sg_engine_get_live((f)->engine))->field)
@@ -21,7 +22,8 @@ struct fixture {
     struct sg_source source;
     uint32_t id[4];
     int64_t now_ms;
-    double value; /* of the newest frame's first value */
+    double value;    /* of the newest frame's first value */
+    char labels[64]; /* of the newest series */
     char error[sizeof(((struct sg_error *)NULL)->text)];
     uint32_t error_pos;
 };
@@ -32,6 +34,12 @@ static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
     (void)edge;
     if (f->n_values)
         x->value = f->value[0];
+    if (f->n_add) {
+        SG_AUTO(sg_buf_deinit) struct sg_buf b;
+        sg_buf_init(&b, 4096);
+        sg_labels_print(f->add[f->n_add - 1].labels, &b);
+        snprintf(x->labels, sizeof(x->labels), "%s", sg_buf_cstr(&b));
+    }
     if (f->error) {
         snprintf(x->error, sizeof(x->error), "%s", f->error->text);
         x->error_pos = f->error->pos;
@@ -56,7 +64,8 @@ static void put(struct fixture *f, uint32_t id, int64_t time_ms, double v)
     (void)sg_store_append(sg_engine_get_store(f->engine), id, time_ms, v, f->now_ms, NULL);
 }
 
-static struct fixture *start_with(uint64_t max_window_bytes)
+static struct fixture *start_as(uint64_t max_window_bytes,
+                                const struct sg_promql_eval_options *eval)
 {
     struct fixture *f = sg_calloc(1, sizeof(*f));
     struct sg_engine_options o;
@@ -67,12 +76,18 @@ static struct fixture *start_with(uint64_t max_window_bytes)
     o.live.heartbeat_ms = 0;
     if (max_window_bytes)
         o.live.max_window_bytes = max_window_bytes;
+    o.live.eval = eval;
     f->now_ms = T0;
     assert_int_equal(sg_engine_new(&o, &f->engine, NULL), 0);
     f->id[0] = intern(f, "m", "0");
     f->id[1] = intern(f, "m", "1");
     f->id[2] = intern(f, "n", "0");
     return f;
+}
+
+static struct fixture *start_with(uint64_t max_window_bytes)
+{
+    return start_as(max_window_bytes, NULL);
 }
 
 static struct fixture *start(void)
@@ -189,6 +204,31 @@ static void test_dag__an_error_has_its_place_in_each_expression(void **state)
     want(f, "abs(n + on () m)");
     assert_non_null(strstr(f->error, "duplicate series"));
     assert_int_equal(f->error_pos, 4);
+    finish(f);
+}
+
+static void test_dag__names_go_at_the_end_where_that_is_asked(void **state)
+{
+    (void)state;
+    static const struct sg_promql_eval_options eval = {.delayed_names = true};
+    struct fixture *f = start_as(0, &eval);
+    want(f, "count(sum by (__name__) (rate({__name__=~\"m|n\"}[10s])))");
+    for (int i = 0; i < 4; i++) {
+        put(f, f->id[0], f->now_ms + 500, i);
+        put(f, f->id[2], f->now_ms + 500, i);
+        tick(f);
+    }
+    assert_true(f->value == 2);
+    f->error[0] = 0;
+    want(f, "rate({__name__=~\"m|n\"}[10s])"); /* two of them become equal at the end */
+    assert_string_equal(f->error, "vector cannot contain metrics with the same labelset");
+    f->error[0] = 0;
+    for (int i = 0; i < 12; i++) {
+        put(f, f->id[2], f->now_ms + 500, 4 + i * 2);
+        tick(f);
+    }
+    assert_true(f->value == 2); /* one has left: the other is shown, without its name */
+    assert_string_equal(f->labels, "{i=\"0\"}");
     finish(f);
 }
 
@@ -459,6 +499,7 @@ int main(void)
         cmocka_unit_test(test_dag__intervals_share_their_common_ticks),
         cmocka_unit_test(test_dag__the_last_user_takes_a_node_along),
         cmocka_unit_test(test_dag__an_error_has_its_place_in_each_expression),
+        cmocka_unit_test(test_dag__names_go_at_the_end_where_that_is_asked),
         cmocka_unit_test(test_dag__what_a_subquery_holds_is_its_own),
         cmocka_unit_test(test_dag__a_stream_tells_what_it_shares),
         cmocka_unit_test(test_window__a_late_sample_counts),
