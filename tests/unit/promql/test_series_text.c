@@ -108,7 +108,7 @@ static void test_errors__say_what_was_expected(void **state)
         {"", "expected a series"},
         {"up{", "inside braces"},
         {"up{a}", "\"=\""},
-        {"up{a=1}", "label value"},
+        {"up{a=b}", "label value"},
         {"up{a=\"b\" c=\"d\"}", "\",\" or \"}\""},
         {"up x", "expected a value"},
         {"up 1 two", "expected a value at \"two\""},
