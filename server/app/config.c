@@ -94,6 +94,22 @@ const struct sg_option sg_options[] = {
      "series in one stream's result"},
     {"limits.history_points", NULL, SG_OPT_UINT, AT(limits.history_points), "11000", 1, 1000000, "N",
      "points before now that one subscription may ask for"},
+    {"limits.alerts", NULL, SG_OPT_UINT, AT(limits.alerts), "100000", 1, 10000000, "N",
+     "alerts of all rules, and as many from the API"},
+    {"limits.silences", NULL, SG_OPT_UINT, AT(limits.silences), "10000", 1, 1000000, "N",
+     "silences, those that have expired within 5 days included"},
+    {"limits.outbox_rows", NULL, SG_OPT_UINT, AT(limits.outbox_rows), "100000", 100, 100000000, "N",
+     "notifications waiting to be sent; beyond: the oldest are given up"},
+    {"limits.push_subscriptions", NULL, SG_OPT_UINT, AT(limits.push_subscriptions), "1000", 1, 100000, "N",
+     "browsers that may subscribe to Web Push; beyond: 429"},
+    {"limits.dashboards", NULL, SG_OPT_UINT, AT(limits.dashboards), "1000", 1, 100000, "N",
+     "dashboards that may be stored, each at most 1 MiB"},
+    {"rule_files", "rules", SG_OPT_STRINGS, AT(rule_files), NULL, 0, 0, "FILE",
+     "Prometheus rule files; may have wildcards; repeatable"},
+    {"evaluation_interval", NULL, SG_OPT_DURATION, AT(evaluation_ms), "1s", 10, 86400000, "DURATION",
+     "how often rules are evaluated whose group does not say"},
+    {"external_url", "external-url", SG_OPT_STRING, AT(external_url), NULL, 0, 0, "URL",
+     "how people reach this server, for links in notifications"},
 };
 /* clang-format on */
 const size_t sg_n_options = SG_ARRAY_LEN(sg_options);
@@ -140,8 +156,15 @@ void sg_config_deinit(struct sg_config *c)
         sg_free(c->streams[i].name);
         sg_free(c->streams[i].expr);
     }
+    for (size_t i = 0; i < c->n_external_labels; i++) {
+        sg_free(c->external_labels[i].name);
+        sg_free(c->external_labels[i].value);
+    }
+    sg_free(c->external_labels);
     sg_free(c->tokens);
     sg_free(c->streams);
+    sg_free(c->file);
+    sg_yaml_free(c->yaml);
     *c = (struct sg_config){0};
 }
 

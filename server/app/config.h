@@ -19,6 +19,7 @@
 #include <streamgauge/error.h>
 #include <streamgauge/log.h>
 #include <streamgauge/net.h>
+#include <streamgauge/yaml.h>
 
 struct sg_strings {
     char **items;
@@ -37,12 +38,17 @@ struct sg_config_stream {
                               lines, so places in it do not tell columns */
 };
 
+struct sg_config_label {
+    char *name, *value;
+};
+
 /* Limits, each with its reason in the option table (config.c). */
 struct sg_config_limits {
     uint64_t series, series_per_metric, labels_per_series, label_length;
     uint64_t body_bytes, line_bytes, queue_bytes;
     uint64_t sessions, sessions_per_address, subscriptions_per_session, message_bytes;
     uint64_t streams, series_per_stream, history_points;
+    uint64_t alerts, silences, outbox_rows, push_subscriptions, dashboards;
 };
 
 struct sg_config_query {
@@ -71,7 +77,14 @@ struct sg_config {
     size_t n_streams;
     struct sg_config_limits limits;
     struct sg_config_query query;
-    struct sg_strings features; /* each may be a comma list */
+    struct sg_strings features;   /* each may be a comma list */
+    struct sg_strings rule_files; /* globs, relative to the configuration's folder */
+    int64_t evaluation_ms;        /* of rule groups that give no interval */
+    char *external_url;           /* how people reach this server; NULL: not told */
+    struct sg_config_label *external_labels;
+    size_t n_external_labels;
+    char *file;           /* that was read; NULL: none */
+    struct sg_yaml *yaml; /* the same as it stands there, for the parts of alerting; NULL: none */
 };
 
 enum sg_option_kind {

@@ -201,6 +201,37 @@ static int read_streams(const struct reader *r, const yaml_node_t *node)
     return 0;
 }
 
+static int read_external_labels(const struct reader *r, const yaml_node_t *node)
+{
+    struct sg_config *c = r->c;
+    if (node->type != YAML_MAPPING_NODE)
+        return fail_at(r, node, "external_labels: expected name: value pairs");
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+         p++) {
+        const yaml_node_t *key = node_at(r, p->key), *value = node_at(r, p->value);
+        if (!scalar(key) || !*scalar(key) || !scalar(value))
+            return fail_at(r, key, "expected a label as name: value");
+        c->external_labels = sg_realloc(c->external_labels,
+                                        (c->n_external_labels + 1) * sizeof(*c->external_labels));
+        c->external_labels[c->n_external_labels++] =
+            (struct sg_config_label){sg_strdup(scalar(key)), sg_strdup(scalar(value))};
+    }
+    return 0;
+}
+
+/* Keys that alerting and receivers read themselves, from the document. */
+static bool is_alerting(const char *path)
+{
+    static const char *const keys[] = {
+        "route",    "receivers", "inhibit_rules",      "time_intervals",
+        "global",   "notify",    "maintenance",        "dead_mans_switches",
+        "flapping", "digests",   "mute_time_intervals"};
+    for (size_t i = 0; i < SG_ARRAY_LEN(keys); i++)
+        if (strcmp(path, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 static int read_mapping(const struct reader *r, const yaml_node_t *node, const char *prefix);
 
 static int read_pair(const struct reader *r, const yaml_node_t *key, const yaml_node_t *value,
@@ -217,6 +248,12 @@ static int read_pair(const struct reader *r, const yaml_node_t *key, const yaml_
         return read_tokens(r, value);
     if (strcmp(path, "streams") == 0)
         return read_streams(r, value);
+    if (strcmp(path, "external_labels") == 0)
+        return read_external_labels(r, value);
+    if (is_alerting(path))
+        return 0;
+    if (strcmp(path, "templates") == 0)
+        return fail_at(r, key, "template files are not supported; texts stand in the receivers");
     if (!is_section(path))
         return unknown_key(r, key, path);
     if (strcmp(path, "inputs.host") == 0 && scalar(value) && strcmp(scalar(value), "off") == 0) {
@@ -269,6 +306,11 @@ int sg_config_load_text(struct sg_config *c, const char *source, const char *tex
         yaml_document_delete(&doc);
     }
     yaml_parser_delete(&parser);
+    if (rc == 0) {
+        sg_yaml_free(c->yaml);
+        c->yaml = NULL;
+        rc = sg_yaml_parse(source, text, n, &c->yaml, reterr);
+    }
     return rc;
 }
 
@@ -288,6 +330,8 @@ int sg_config_load_file(struct sg_config *c, const char *path, struct sg_error *
         rc = sg_error_set(reterr, SG_ELIMIT, "'%s' is larger than %u bytes", path, MAX_FILE_BYTES);
     else
         rc = sg_config_load_text(c, path, text, n, reterr);
+    sg_free(c->file);
+    c->file = sg_strdup(path);
     sg_free(text);
     return rc;
 }
