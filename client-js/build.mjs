@@ -53,7 +53,7 @@ function tsc(...args) {
 
 /* ---- the npm package ---- */
 
-const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning',
+const common = { absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning',
     mangleProps: /^_[a-z]/ /* what is private */, mangleCache: {} };
 
 const withoutMap = (/** @type {string} */ text) => text.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '');

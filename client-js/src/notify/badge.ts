@@ -12,7 +12,7 @@ const SHAPES: Record<Severity | 'ok', [path: string, colour: string]> = {
 export function favicon(worst: Severity | null): string {
     const [path, colour] = SHAPES[worst ?? 'ok'];
     return `data:image/svg+xml,${encodeURIComponent(
-        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="${path}" fill="${colour}" stroke="#0B0F14"/></svg>`)}`;
+        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="${path}" fill="${colour}"/></svg>`)}`;
 }
 
 /** `firing`: how many, unacknowledged. */

@@ -22,7 +22,7 @@ export interface CenterOptions {
     ack?: (id: string, comment?: string) => Promise<void>;
 }
 
-const RANK: Record<Severity, number> = { info: 0, warning: 1, critical: 2 };
+const RANK: readonly Severity[] = ['info', 'warning', 'critical'];
 
 export class NotificationCenter {
     preferences: Preferences;
@@ -81,10 +81,12 @@ export class NotificationCenter {
     /** By what they come from, the worst group first. */
     groups(): { source: string; worst: Severity; items: Item[] }[] {
         const groups = new Map<string, Item[]>();
-        for (const item of this.list())
-            groups.set(item.notification.source ?? '', [...(groups.get(item.notification.source ?? '') ?? []), item]);
+        for (const item of this.list()) {
+            const source = item.notification.source ?? '';
+            groups.set(source, [...(groups.get(source) ?? []), item]);
+        }
         return [...groups].map(([source, items]) => ({ source, items, worst: worstOf(items) }))
-            .sort((a, b) => RANK[b.worst] - RANK[a.worst]);
+            .sort((a, b) => RANK.indexOf(b.worst) - RANK.indexOf(a.worst));
     }
 
     get unread(): number {
@@ -146,21 +148,17 @@ export class NotificationCenter {
         this._events.emit('change', undefined);
     }
 
-    /** What fires is kept whatever its age. */
+    /** The first ones are the oldest. What fires is kept whatever its age. */
     private _trim(): string[] {
         const oldest = this._now() - MAX_AGE_MS;
-        const removed = [...this._items.values()].filter((i) => i.state !== 'firing' && i.changedAt < oldest).map((i) => i.id);
-        let surplus = this._items.size - removed.length - MAX_ITEMS;
-        for (const i of this._items.values())
-            if (surplus > 0 && !removed.includes(i.id)) {
-                removed.push(i.id);
-                surplus--;
-            }
+        const surplus = this._items.size - MAX_ITEMS;
+        const removed = [...this._items.values()]
+            .filter((i, n) => n < surplus || (i.state !== 'firing' && i.changedAt < oldest)).map((i) => i.id);
         removed.forEach((id) => this._items.delete(id));
         return removed;
     }
 }
 
 function worstOf(items: readonly Item[]): Severity {
-    return items.reduce<Severity>((w, i) => (RANK[i.severity] > RANK[w] ? i.severity : w), 'info');
+    return RANK.findLast((severity) => items.some((i) => i.severity === severity)) ?? 'info';
 }

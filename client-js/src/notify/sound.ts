@@ -6,15 +6,12 @@ const RESUME_MS = 100;
 export interface SoundOptions {
     /** The browser blocks audio until a click: show "SOUND BLOCKED". */
     onBlocked?: (blocked: boolean) => void;
-    /** Tests replace them. */
     context?: () => AudioContext;
-    setTimeout?: (fn: () => void, ms: number) => unknown;
-    clearTimeout?: (timer: never) => void;
 }
 
 export class Sound {
     private _audio: AudioContext | null = null;
-    private _timer: unknown = null;
+    private _timer = 0;
     private _forMs = 0;
     private readonly _options: Required<SoundOptions>;
 
@@ -22,8 +19,6 @@ export class Sound {
         this._options = {
             onBlocked() {},
             context: () => new AudioContext(),
-            setTimeout: (fn, ms) => setTimeout(fn, ms),
-            clearTimeout: (timer) => clearTimeout(timer),
             ...options,
         };
     }
@@ -32,7 +27,7 @@ export class Sound {
     async unlock(): Promise<boolean> {
         const audio = (this._audio ??= this._options.context());
         if (audio.state === 'suspended') /* a resume that is not allowed never ends */
-            await Promise.race([audio.resume(), new Promise<void>((resolve) => this._options.setTimeout(resolve, RESUME_MS))]);
+            await Promise.race([audio.resume(), new Promise<void>((resolve) => setTimeout(resolve, RESUME_MS))]);
         const ok = audio.state === 'running';
         this._options.onBlocked(!ok);
         return ok;
@@ -45,15 +40,15 @@ export class Sound {
 
     /** Every 10 s, after five minutes once a minute, until stop(). */
     critical(): void {
-        if (this._timer !== null)
+        if (this._timer)
             return;
         this._forMs = 0;
         this._repeat();
     }
 
     stop(): void {
-        this._options.clearTimeout(this._timer as never);
-        this._timer = null;
+        clearTimeout(this._timer);
+        this._timer = 0;
     }
 
     private _repeat(): void {
@@ -65,7 +60,7 @@ export class Sound {
         });
         const ms = this._forMs < SLOW_AFTER_MS ? REPEAT_MS : SLOW_MS;
         this._forMs += ms;
-        this._timer = this._options.setTimeout(() => this._repeat(), ms);
+        this._timer = setTimeout(() => this._repeat(), ms);
     }
 
     private _tone(hertz: number, after: number): void {

@@ -16,13 +16,9 @@ export function memoryStore(): Store {
     return { load: async () => [], save: async () => {} };
 }
 
-function done(request: IDBOpenDBRequest | IDBTransaction): Promise<void> {
+function done<R extends IDBRequest>(request: R): Promise<R['result']> {
     return new Promise((resolve, reject) => {
-        const ok = () => resolve();
-        if ('result' in request)
-            request.onsuccess = ok;
-        else
-            request.oncomplete = ok;
+        request.onsuccess = () => resolve(request.result);
         request.onerror = () => reject(request.error);
     });
 }
@@ -31,21 +27,13 @@ export async function openStore(name = 'streamgauge-notifications'): Promise<Sto
     try {
         const opening = indexedDB.open(name, 1);
         opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: 'id' });
-        await done(opening);
-        const db = opening.result;
+        const db: IDBDatabase = await done(opening);
+        const items = (mode: IDBTransactionMode) => db.transaction(STORE, mode).objectStore(STORE);
         return {
-            async load() {
-                const tx = db.transaction(STORE);
-                const all = tx.objectStore(STORE).getAll();
-                await done(tx);
-                return all.result;
-            },
+            load: () => done(items('readonly').getAll()),
             async save(put, remove) {
-                const tx = db.transaction(STORE, 'readwrite');
-                const items = tx.objectStore(STORE);
-                put.forEach((i) => items.put(i));
-                remove.forEach((id) => items.delete(id));
-                await done(tx);
+                const store = items('readwrite');
+                await Promise.all([...put.map((i) => done(store.put(i))), ...remove.map((id) => done(store.delete(id)))]);
             },
         };
     } catch {
