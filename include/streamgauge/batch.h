@@ -15,6 +15,7 @@
 #define STREAMGAUGE_BATCH_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <streamgauge/labels.h>
 #include <streamgauge/queue.h>
@@ -82,6 +83,16 @@ struct sg_metadata {
     enum sg_metric_type type;
 };
 
+/* An example behind a sample, with labels of its own (a trace id). Both sets are owned by the
+ * batch.
+ */
+struct sg_exemplar {
+    const struct sg_labels *series; /* of the whole series, so that it needs no birth */
+    const struct sg_labels *labels;
+    double value;
+    int64_t time_ms;
+};
+
 /* One input of samples and what it promises. Lives as long as the server. Counters are for
  * /metrics; any thread. */
 struct sg_source {
@@ -103,8 +114,11 @@ struct sg_batch {
     uint32_t n_births, cap_births;
     uint32_t n_metadata, cap_metadata;
     uint32_t n_histograms, cap_histograms;
+    uint32_t n_exemplars, cap_exemplars;
+    uint32_t refused_exemplars; /* malformed or too long: for the store to count */
     struct sg_birth *births;
     struct sg_metadata *metadata;
+    struct sg_exemplar *exemplars;
     struct sg_histogram **histograms; /* one reference each, owned by the batch until the store
                                          takes it (then NULL) */
     struct sg_point points[];
@@ -123,6 +137,13 @@ SG_API uint32_t sg_batch_add_birth_take(struct sg_batch *b, const struct sg_labe
 SG_API void sg_batch_add_metadata(struct sg_batch *b, struct sg_str metric,
                                   enum sg_metric_type type, struct sg_str help, struct sg_str unit);
 SG_API uint32_t sg_batch_add_histogram_take(struct sg_batch *b, struct sg_histogram *h);
+/* Takes both label sets. */
+SG_API void sg_batch_add_exemplar_take(struct sg_batch *b, struct sg_exemplar e);
+/* True when nothing is in it. */
+static inline bool sg_batch_empty(const struct sg_batch *b)
+{
+    return b->n_points + b->n_metadata + b->n_exemplars == 0;
+}
 static inline void sg_batch_add_point(struct sg_batch *b, struct sg_point p)
 {
     SG_DCHECK(b->n_points < b->cap_points);

@@ -33,6 +33,7 @@ struct sg_store_options {
     uint32_t max_series;     /* in total */
     uint32_t max_series_per_metric;
     uint32_t max_labels;       /* per series, the name included */
+    uint32_t max_exemplars;    /* kept, of all series together; 0: none */
     int64_t histogram_pane_ms; /* sampling period of OBSERVE accumulators; 1000 */
     int64_t distinct_pane_ms;  /* sampling period of MEMBER accumulators; 10000 */
 };
@@ -50,6 +51,9 @@ struct sg_store_stats {
     atomic_ullong sealed_samples;      /* in sealed chunks now */
     atomic_ullong bytes; /* heap bytes of series, chunks and index now, labels not included */
     atomic_ullong label_bytes;
+    atomic_ullong exemplars; /* kept, all in all */
+    /* Of no series that is there, older than its last one, too long, or malformed. */
+    atomic_ullong exemplars_dropped;
 };
 
 SG_API void sg_store_options_default(struct sg_store_options *opt);
@@ -81,6 +85,12 @@ SG_API SG_NODISCARD int sg_store_querier_open(struct sg_store *s, struct sg_quer
  * its arguments. */
 SG_API void sg_store_metadata_each(struct sg_store *s,
                                    void (*each)(void *ctx, const struct sg_metadata *m), void *ctx);
+
+/* The newest max_exemplars exemplars of all series, in no order; any thread. Borrowed for the call.
+ */
+SG_API void sg_store_exemplars_each(struct sg_store *s,
+                                    void (*each)(void *ctx, const struct sg_exemplar *e),
+                                    void *ctx);
 
 /* Listings for the HTTP API; any thread. Order is arbitrary, each text once; borrowed for the call.
  */

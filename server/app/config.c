@@ -74,6 +74,8 @@ const struct sg_option sg_options[] = {
      "labels of one series, the name included"},
     {"limits.label_length", NULL, SG_OPT_UINT, AT(limits.label_length), "1024", 16, 65536, "BYTES",
      "length of a metric name, label name or label value"},
+    {"limits.exemplars", NULL, SG_OPT_UINT, AT(limits.exemplars), "100000", 0, 10000000, "N",
+     "exemplars kept, of all series together: a new one takes the place of the oldest; 0: none"},
     {"limits.line_bytes", NULL, SG_OPT_UINT, AT(limits.line_bytes), "65536", 256, 16777216, "BYTES",
      "length of one line of a text format"},
     {"limits.body_bytes", NULL, SG_OPT_UINT, AT(limits.body_bytes), "67108864", 1024, 4294967296, "BYTES",

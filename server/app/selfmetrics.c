@@ -64,6 +64,8 @@ static const struct row store_rows[] = {
     {"streamgauge_sealed_samples", NULL, "gauge", "Their samples.", AT(sealed_samples), 0},
     {"streamgauge_store_bytes", NULL, "gauge", "Memory of series, chunks and index, labels left out.", AT(bytes), 0},
     {"streamgauge_label_bytes", NULL, "gauge", "Memory of label sets.", AT(label_bytes), 0},
+    {"streamgauge_exemplars_total", NULL, "counter", "Exemplars kept, the newest of them still in memory.", AT(exemplars), 0},
+    {"streamgauge_exemplars_dropped_total", NULL, "counter", "Exemplars of no series that is there, older than its last one, too long, or malformed.", AT(exemplars_dropped), 0},
 };
 #undef AT
 #define AT(member) offsetof(struct sg_live_stats, member)

@@ -134,7 +134,7 @@ int sg_batcher_flush(struct sg_batcher *b)
     count(&b->source->events, b->events);
     count(&b->source->bytes, b->bytes);
     b->rejected = b->events = b->bytes = 0;
-    if (!b->batch || b->batch->n_points + b->batch->n_metadata == 0)
+    if (!b->batch || sg_batch_empty(b->batch))
         return 0;
     int r = submit(b);
     b->cap = first_cap(b);
@@ -152,7 +152,7 @@ void sg__batcher_begin(struct sg_batcher *b, struct sg_source *source,
         b->result = result;
     }
     b->received_ms = received_ms;
-    if (b->batch && b->batch->n_points + b->batch->n_metadata == 0) {
+    if (b->batch && sg_batch_empty(b->batch)) {
         b->batch->source = source;
         b->batch->received_ms = received_ms;
     }

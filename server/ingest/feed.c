@@ -117,15 +117,16 @@ int sg__feed_series_full(struct sg__feed *f, const char *at)
     return sg__fault_set(f, SG_ELIMIT, at, "new series refused, limit series is reached");
 }
 
-int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bool last_wins,
-                   uint32_t *ret_series)
+const struct sg_labels *sg__feed_labels(struct sg__feed *f, const char *at, bool last_wins)
 {
     struct sg_batcher *b = f->b;
     struct sg_error err = {0};
     const struct sg_labels *labels = last_wins ? sg_labels_builder_build(&b->builder)
                                                : sg_labels_builder_build_checked(&b->builder, &err);
-    if (!labels)
-        return sg__fault_set(f, SG_EINVALID, at, "%s", err.text);
+    if (!labels) {
+        (void)sg__fault_set(f, SG_EINVALID, at, "%s", err.text);
+        return NULL;
+    }
     if (f->extra && f->extra->count) {
         sg_labels_builder_load(&b->builder, labels);
         sg_labels_unref(labels);
@@ -135,7 +136,17 @@ int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bo
         }
         labels = sg_labels_builder_build(&b->builder);
     }
+    return labels;
+}
+
+int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bool last_wins,
+                   uint32_t *ret_series)
+{
+    struct sg_batcher *b = f->b;
+    const struct sg_labels *labels = sg__feed_labels(f, at, last_wins);
     int r = 0;
+    if (!labels)
+        return SG_EINVALID;
     if (!sg_labels_get(labels, SG_METRIC_NAME).n)
         r = sg__fault_set(f, SG_EINVALID, at, "expected a metric name");
     else if (labels->count > b->config.limits.max_labels)

@@ -51,6 +51,8 @@ int sg__feed_label(struct sg__feed *f, struct sg_str name, struct sg_str value, 
  * many labels) or SG_ELIMIT. `last_wins`: a label given twice is no fault. The batch has room. */
 int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bool last_wins,
                    uint32_t *ret_series);
+/* The labels in b->builder and those of f->extra, owned; NULL when the fault is set. */
+const struct sg_labels *sg__feed_labels(struct sg__feed *f, const char *at, bool last_wins);
 int sg__feed_series_full(struct sg__feed *f, const char *at);
 
 /* Appends to b->builder name made of [a-zA-Z0-9_]: as statsd_exporter (see sg_statsd_parse).

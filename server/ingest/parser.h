@@ -11,6 +11,7 @@ struct sg__prom {
     bool openmetrics, described, eof; /* described: the fields below wait; eof: "# EOF" was seen */
     enum sg_metric_type type;
     struct sg_buf family, help, unit;
+    const char *exemplar; /* '{' of the one behind the sample at hand; NULL: none */
 };
 
 struct sg__influx_field {
@@ -71,6 +72,8 @@ int sg__statsd_line(struct sg_ingest_parser *p, const char *line, const char *en
 void sg__prom_describe(struct sg_ingest_parser *p);
 int sg__prom_comment(struct sg_ingest_parser *p, const char *s, const char *end);
 /* Reads the series at s (name, labels) into b->builder; *ret_end is what follows it. */
+/* "{…}" at *ps into b->builder; *ps is behind it then. The scratch buffer has room for the line. */
+int sg__prom_label_set(struct sg__feed *f, const char **ps, const char *end);
 int sg__prom_series(struct sg__feed *f, const char *s, const char *end, const char **ret_end);
 
 #endif

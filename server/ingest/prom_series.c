@@ -118,6 +118,11 @@ static int labels(struct sg__feed *f, const char **ps, const char *end, bool nam
     return 0;
 }
 
+int sg__prom_label_set(struct sg__feed *f, const char **ps, const char *end)
+{
+    return labels(f, ps, end, true);
+}
+
 int sg__prom_series(struct sg__feed *f, const char *s, const char *end, const char **ret_end)
 {
     const char *start = s;

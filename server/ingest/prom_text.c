@@ -92,6 +92,7 @@ static int parse_sample(struct sg_ingest_parser *p, const char *s, const char *e
     if (r < 0)
         return r;
     *ret_ms = p->f.now_ms;
+    p->prom.exemplar = NULL;
     s = sg__skip_blanks(s, end);
     if (s < end && *s != '#') {
         r = parse_timestamp(p, &s, end, ret_ms);
@@ -101,8 +102,10 @@ static int parse_sample(struct sg_ingest_parser *p, const char *s, const char *e
     }
     if (s == end)
         return 0;
-    if (*s == '#' && (s = sg__skip_blanks(s + 1, end)) < end && *s == '{')
-        return 0; /* an exemplar */
+    if (*s == '#' && (s = sg__skip_blanks(s + 1, end)) < end && *s == '{') {
+        p->prom.exemplar = s;
+        return 0;
+    }
     return sg__fault_set(&p->f, SG_ESYNTAX, s, "'%.*s' behind the sample, expected the end of line",
                          SG__TOKEN(s, (size_t)(end - s)));
 }
@@ -127,6 +130,46 @@ static int new_series(struct sg_ingest_parser *p, const char *s, struct sg_hash1
 static struct sg_hash128 key_of(const struct sg_ingest_parser *p, const char *s, const char *end)
 {
     return sg__key(sg_hash128(s, (size_t)(end - s)), p->f.salt);
+}
+
+/* "{labels} value [timestamp]" into *ret, the labels too. */
+static int parse_exemplar(struct sg_ingest_parser *p, const char *s, const char *end,
+                          struct sg_exemplar *ret)
+{
+    sg_labels_builder_reset(&p->f.b->builder);
+    sg_buf_reset(&p->f.b->scratch);
+    (void)sg_buf_reserve(&p->f.b->scratch, (size_t)(end - s));
+    int r = sg__prom_label_set(&p->f, &s, end);
+    if (r < 0)
+        return r;
+    s = sg__skip_blanks(s, end);
+    r = parse_value(&p->f, &s, end, &ret->value);
+    s = sg__skip_blanks(s, end);
+    if (r == 0 && s < end)
+        r = parse_timestamp(p, &s, end, &ret->time_ms);
+    if (r == 0 && sg__skip_blanks(s, end) != end)
+        r = SG_ESYNTAX;
+    if (r == 0)
+        ret->labels = sg_labels_builder_build_checked(&p->f.b->builder, NULL);
+    return ret->labels ? 0 : SG_EINVALID;
+}
+
+/* The sample is taken already; an exemplar that is wrong is counted, and costs nothing else. */
+static void keep_exemplar(struct sg_ingest_parser *p, const char *s, const char *end,
+                          int64_t time_ms)
+{
+    struct sg_exemplar e = {.time_ms = time_ms};
+    const char *series_end;
+    if (parse_exemplar(p, p->prom.exemplar, end, &e) == 0 &&
+        sg__prom_series(&p->f, s, end, &series_end) == 0)
+        e.series = sg__feed_labels(&p->f, s, false);
+    p->f.fault = (struct sg__fault){.mute = p->f.fault.mute};
+    if (e.series) {
+        sg_batch_add_exemplar_take(p->f.b->batch, e);
+        return;
+    }
+    sg_labels_unref(e.labels);
+    p->f.b->batch->refused_exemplars++;
 }
 
 static int sample_line(struct sg_ingest_parser *p, const char *s, const char *end)
@@ -158,6 +201,8 @@ static int sample_line(struct sg_ingest_parser *p, const char *s, const char *en
         return sg__feed_series_full(&p->f, s);
     }
     sg__feed_sample(&p->f, series, SG_OP_SET, time_ms, value);
+    if (SG_UNLIKELY(p->prom.exemplar))
+        keep_exemplar(p, s, end, time_ms);
     return 0;
 }
 

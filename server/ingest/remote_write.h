@@ -71,6 +71,10 @@ int sg__rw_scan(struct sg__rw *rw, struct sg__pb in, struct sg__rw_series *s);
 /* What points of the series carry, into s->id; registers it if need be. The batch has room. 0 or a
  * fault. */
 int sg__rw_find(struct sg__rw *rw, struct sg__rw_series *s);
+/* The labels of the series, written out; owned, NULL when they are not in order. */
+const struct sg_labels *sg__rw_labels(struct sg__rw *rw, const struct sg__rw_series *s);
+/* One Label message of 1.0. 0 or SG_ESYNTAX. */
+int sg__rw_read_label(struct sg__pb in, struct sg_label *ret);
 /* Counts the fault as n refused elements; the text names the series (NULL: none). */
 void sg__rw_reject(struct sg__rw *rw, const struct sg__rw_series *s, uint64_t n);
 

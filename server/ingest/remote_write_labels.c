@@ -148,7 +148,7 @@ struct cursor {
     uint32_t ref;     /* 2.0 */
 };
 
-static int read_label(struct sg__pb in, struct sg_label *ret)
+int sg__rw_read_label(struct sg__pb in, struct sg_label *ret)
 {
     struct sg__pb_field f;
     int r;
@@ -179,7 +179,7 @@ static int next_label(const struct sg__rw *rw, const struct sg__rw_series *s, st
     }
     while ((r = sg__pb_next(&c->in, &f)) > 0) {
         if (f.number == LABELS && f.type == SG__PB_BYTES)
-            return read_label(f.bytes, ret) < 0 ? SG_ESYNTAX : 1;
+            return sg__rw_read_label(f.bytes, ret) < 0 ? SG_ESYNTAX : 1;
     }
     return r;
 }
@@ -202,6 +202,21 @@ static int add_label(struct sg__rw *rw, struct sg_label l)
     rw->label_bytes -= n;
     rw->bytes += n;
     return 0;
+}
+
+const struct sg_labels *sg__rw_labels(struct sg__rw *rw, const struct sg__rw_series *s)
+{
+    struct sg_labels_builder *b = &rw->f.b->builder;
+    struct cursor c = {.in = s->labels};
+    struct sg_label l;
+    int r;
+    sg_labels_builder_reset(b);
+    while ((r = next_label(rw, s, &c, &l)) > 0) {
+        if (!sg_utf8_valid(l.name.p, l.name.n) || !sg_utf8_valid(l.value.p, l.value.n))
+            return NULL;
+        sg_labels_builder_add(b, l.name, l.value);
+    }
+    return r < 0 ? NULL : sg_labels_builder_build_checked(b, NULL);
 }
 
 static int birth(struct sg__rw *rw, struct sg__rw_series *s)

@@ -10,6 +10,8 @@ enum { V1_EXEMPLARS = 3, V1_HISTOGRAMS = 4, V2_HISTOGRAMS = 3, V2_EXEMPLARS = 4 
 /* Sample and Exemplar. */
 enum { SAMPLE_VALUE = 1, SAMPLE_TIME = 2 };
 enum { EXEMPLAR_LABELS = 1, EXEMPLAR_VALUE = 2, EXEMPLAR_TIME = 3 };
+/* 128 characters, their framing or offsets, and then some. */
+enum { EXEMPLAR_MAX_BYTES = 2048 };
 
 static int sample_slow(struct sg__pb in, uint64_t *ret_bits, int64_t *ret_time_ms)
 {
@@ -129,8 +131,62 @@ static int check_exemplar_labels(struct sg__rw *rw, const struct sg__pb_field *f
     return r;
 }
 
-static int take_exemplar(struct sg__rw *rw, struct sg__pb in)
+static bool add_refs(struct sg__rw *rw, const struct sg__pb_field *f)
 {
+    struct sg__pb_list list = {.run = f->bytes, .type = SG__PB_VARINT};
+    uint64_t name, value;
+    if (f->type != SG__PB_BYTES)
+        return false; /* one reference by itself is no pair */
+    while (sg__pb_list_next(&list, &name) > 0 && sg__pb_list_next(&list, &value) > 0) {
+        struct sg_str n = sg__rw_symbol(rw, (uint32_t)name), v = sg__rw_symbol(rw, (uint32_t)value);
+        if (!sg_utf8_valid(n.p, n.n) || !sg_utf8_valid(v.p, v.n) || n.n + v.n > EXEMPLAR_MAX_BYTES)
+            return false;
+        sg_labels_builder_add(&rw->f.b->builder, n, v);
+    }
+    return true;
+}
+
+/* Of an exemplar that was checked. Labels too long for any exemplar are not gathered. */
+static const struct sg_labels *exemplar_labels(struct sg__rw *rw, struct sg__pb in,
+                                               struct sg_exemplar *ret)
+{
+    struct sg__pb_field f;
+    struct sg_label l;
+    if ((size_t)(in.end - in.p) > EXEMPLAR_MAX_BYTES)
+        return NULL;
+    sg_labels_builder_reset(&rw->f.b->builder);
+    while (sg__pb_next(&in, &f) > 0) {
+        if (f.number == EXEMPLAR_VALUE)
+            ret->value = sg_double_from_bits(f.value);
+        else if (f.number == EXEMPLAR_TIME)
+            ret->time_ms = (int64_t)f.value;
+        else if (f.number == EXEMPLAR_LABELS && rw->version == SG_REMOTE_WRITE_2) {
+            if (!add_refs(rw, &f))
+                return NULL;
+        } else if (f.number == EXEMPLAR_LABELS && sg__rw_read_label(f.bytes, &l) == 0)
+            sg_labels_builder_add(&rw->f.b->builder, l.name, l.value);
+    }
+    return sg_labels_builder_build_checked(&rw->f.b->builder, NULL);
+}
+
+static void keep_exemplar(struct sg__rw *rw, const struct sg__rw_series *s, struct sg__pb in)
+{
+    struct sg_exemplar e = {0};
+    e.labels = exemplar_labels(rw, in, &e);
+    if (e.labels && sg_labels_size(e.labels) <= EXEMPLAR_MAX_BYTES)
+        e.series = sg__rw_labels(rw, s);
+    if (!e.series) {
+        sg_labels_unref(e.labels);
+        rw->f.b->batch->refused_exemplars++;
+        return;
+    }
+    rw->bytes += sizeof(e) + sg_labels_size(e.labels) + sg_labels_size(e.series);
+    sg_batch_add_exemplar_take(rw->f.b->batch, e);
+}
+
+static int take_exemplar(struct sg__rw *rw, const struct sg__rw_series *s, struct sg__pb in)
+{
+    struct sg__pb whole = in;
     struct sg__pb_field f;
     int r;
     while ((r = sg__pb_next(&in, &f)) > 0) {
@@ -145,6 +201,7 @@ static int take_exemplar(struct sg__rw *rw, struct sg__pb in)
     if (r < 0)
         return sg__fault_set(&rw->f, SG_EINVALID, NULL, "malformed exemplar");
     rw->exemplars++;
+    keep_exemplar(rw, s, whole);
     return 0;
 }
 
@@ -156,7 +213,7 @@ static int take(struct sg__rw *rw, struct sg__rw_series *s, const struct sg__pb_
     if (f->number == (v1 ? V1_HISTOGRAMS : V2_HISTOGRAMS))
         return take_histogram(rw, s, f->bytes);
     if (f->number == (v1 ? V1_EXEMPLARS : V2_EXEMPLARS))
-        return take_exemplar(rw, f->bytes);
+        return take_exemplar(rw, s, f->bytes);
     return 0;
 }
 

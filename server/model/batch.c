@@ -28,6 +28,11 @@ void sg_batch_free(struct sg_batch *b)
         free_metadata(&b->metadata[i]);
     for (uint32_t i = 0; i < b->n_histograms; i++)
         sg_histogram_unref(b->histograms[i]);
+    for (uint32_t i = 0; i < b->n_exemplars; i++) {
+        sg_labels_unref(b->exemplars[i].series);
+        sg_labels_unref(b->exemplars[i].labels);
+    }
+    sg_free(b->exemplars);
     sg_free(b->births);
     sg_free(b->metadata);
     sg_free(b->histograms);
@@ -43,7 +48,8 @@ size_t sg_batch_size(const struct sg_batch *b)
 {
     size_t size = sizeof(*b) + (size_t)b->cap_points * sizeof(struct sg_point) +
                   b->cap_births * sizeof(*b->births) + b->cap_metadata * sizeof(*b->metadata) +
-                  b->cap_histograms * sizeof(struct sg_histogram *);
+                  b->cap_histograms * sizeof(struct sg_histogram *) +
+                  b->cap_exemplars * sizeof(*b->exemplars);
     for (uint32_t i = 0; i < b->n_births; i++)
         size += b->births[i].labels ? sg_labels_size(b->births[i].labels) : 0;
     for (uint32_t i = 0; i < b->n_metadata; i++) {
@@ -52,6 +58,8 @@ size_t sg_batch_size(const struct sg_batch *b)
     }
     for (uint32_t i = 0; i < b->n_histograms; i++)
         size += b->histograms[i] ? sg_histogram_size(b->histograms[i]) : 0;
+    for (uint32_t i = 0; i < b->n_exemplars; i++)
+        size += sg_labels_size(b->exemplars[i].series) + sg_labels_size(b->exemplars[i].labels);
     return size;
 }
 
@@ -86,6 +94,12 @@ void sg_batch_add_metadata(struct sg_batch *b, struct sg_str metric, enum sg_met
     b->metadata = grow(b->metadata, &b->cap_metadata, b->n_metadata, sizeof(*b->metadata));
     b->metadata[b->n_metadata++] = (struct sg_metadata){
         .metric = sg_str_dup(metric), .help = dup_text(help), .unit = dup_text(unit), .type = type};
+}
+
+void sg_batch_add_exemplar_take(struct sg_batch *b, struct sg_exemplar e)
+{
+    b->exemplars = grow(b->exemplars, &b->cap_exemplars, b->n_exemplars, sizeof(*b->exemplars));
+    b->exemplars[b->n_exemplars++] = e;
 }
 
 uint32_t sg_batch_add_histogram_take(struct sg_batch *b, struct sg_histogram *h)

@@ -457,31 +457,3 @@ void sg__api_label_values(void *ctx, struct sg_net_exchange *x)
 {
     list(ctx, x, answer_values);
 }
-
-/* Exemplars are not kept; the parameters are judged all the same. */
-void sg__api_exemplars(void *ctx, struct sg_net_exchange *x)
-{
-    struct sg__form f;
-    struct sg_promql *q = NULL;
-    struct sg_error err = {0};
-    int64_t start = 0, end = 0;
-    (void)ctx;
-    if (sg__form_init(&f, x, &err) < 0) {
-        sg__api_error(x, SG__BAD_DATA, "%s", err.text);
-    } else if (sg__form_time(&f, "start", &start, &err) < 0) {
-        sg__api_bad_param(x, "start", &err);
-    } else if (sg__form_time(&f, "end", &end, &err) < 0) {
-        sg__api_bad_param(x, "end", &err);
-    } else if (sg__form_get(&f, "start").n && sg__form_get(&f, "end").n && end < start) {
-        sg__api_error(x, SG__BAD_DATA, "end timestamp must not be before start timestamp");
-    } else if (sg_promql_parse(sg__form_get(&f, "query"), NULL, &q, &err) < 0) {
-        char text[512];
-        sg__api_error(x, SG__BAD_DATA, "%s", sg_error_format(&err, text, sizeof(text)));
-    } else {
-        sg__api_begin(x);
-        sg_buf_puts(&x->out, "[]");
-        sg__api_end(x, NULL);
-    }
-    sg_promql_free(q);
-    sg__form_deinit(&f);
-}

@@ -313,6 +313,9 @@ void sg_store_apply_take(struct sg_store *s, struct sg_batch *batch, int64_t now
     apply_points(&a);
     for (uint32_t i = 0; i < batch->n_metadata; i++)
         sg__store_keep_metadata(s, &batch->metadata[i]);
+    for (uint32_t i = 0; i < batch->n_exemplars; i++)
+        sg__store_keep_exemplar(s, &batch->exemplars[i]);
+    sg__stat_add(&s->stats.exemplars_dropped, batch->refused_exemplars);
     end(&a);
     sg_batch_free(batch);
 }

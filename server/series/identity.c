@@ -65,6 +65,12 @@ static struct sg__slot *sets_find(const struct sg_store *s, const struct sg_labe
     return NULL;
 }
 
+const struct sg_labels *sg__store_known(const struct sg_store *s, const struct sg_labels *labels)
+{
+    struct sg__slot *slot = sets_find(s, labels);
+    return slot && sg__slot_state(slot) == SG__LIVE ? slot->labels : NULL;
+}
+
 static void sets_remove(struct sg_store *s, const struct sg__slot *slot)
 {
     struct sg__sets *sets = &s->sets;

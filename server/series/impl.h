@@ -70,6 +70,21 @@ struct sg__meta {
     struct sg_metadata m;
 };
 
+struct sg__exemplar;
+
+struct sg__ring_of_exemplars {
+    size_t cap;
+    _Atomic(struct sg__exemplar *) at[];
+};
+
+/* Engine only, but for what exemplar_ring of the store points to. */
+struct sg__exemplars {
+    _Atomic(struct sg__exemplar *) *ring; /* NULL until the first one */
+    size_t cap, mask;
+    uint64_t next;    /* number of the next one, from 1 */
+    uint64_t *bucket; /* numbers of the newest by hash of the series; 0: none */
+};
+
 struct sg_store {
     struct sg_store_options opt;
     struct sg_store_stats stats;
@@ -104,6 +119,9 @@ struct sg_store {
 
     _Atomic(struct sg__meta *) meta[SG__META_BUCKETS];
     uint32_t n_meta;
+
+    struct sg__exemplars exemplars;
+    _Atomic(struct sg__ring_of_exemplars *) exemplar_ring;
 };
 
 /* Any thread, for an id a list gave within the epoch, or below n_ids. */
@@ -150,6 +168,8 @@ static inline void sg__store_note(struct sg_store *s, enum sg_store_event_kind k
 /* identity.c: the live series of these labels, born or revived if need be. SG_ELIMIT. */
 int sg__store_identify(struct sg_store *s, const struct sg_labels *labels, struct sg_source *source,
                        uint32_t *ret_id, struct sg_error *reterr);
+/* The label set of a live series that is equal to this one; NULL: there is none. */
+const struct sg_labels *sg__store_known(const struct sg_store *s, const struct sg_labels *labels);
 /* A resting series lives again. SG_ELIMIT. */
 int sg__store_revive(struct sg_store *s, struct sg__slot *slot, struct sg_error *reterr);
 /* Live series stop living: out of the index, samples gone, ids at rest. */
@@ -172,6 +192,14 @@ void sg__store_scan(struct sg_store *s, int64_t now_ms);
 /* metadata.c */
 void sg__store_keep_metadata(struct sg_store *s, const struct sg_metadata *m);
 void sg__store_free_metadata(struct sg_store *s);
+
+/* exemplars.c */
+/* Takes the reference of e->labels (then NULL) or counts it as dropped. */
+void sg__store_keep_exemplar(struct sg_store *s, struct sg_exemplar *e);
+void sg__store_free_exemplars(struct sg_store *s);
+/* Any thread, within an epoch. */
+void sg__store_exemplars_each(struct sg_store *s,
+                              void (*each)(void *ctx, const struct sg_exemplar *e), void *ctx);
 
 /* querier.c: what the gate asks while the store is full; any thread. */
 bool sg__store_knows(const struct sg_ingest_gate *gate, const struct sg_labels *labels);

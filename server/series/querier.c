@@ -212,3 +212,11 @@ void sg_store_metadata_each(struct sg_store *s,
     }
     sg__epoch_leave(&s->keeper.epoch, slot);
 }
+
+void sg_store_exemplars_each(struct sg_store *s,
+                             void (*each)(void *ctx, const struct sg_exemplar *e), void *ctx)
+{
+    int slot = enter_listing(s);
+    sg__store_exemplars_each(s, each, ctx);
+    sg__epoch_leave(&s->keeper.epoch, slot);
+}

@@ -14,6 +14,7 @@ void sg_store_options_default(struct sg_store_options *opt)
         .max_series = 1000000,
         .max_series_per_metric = 200000,
         .max_labels = 64,
+        .max_exemplars = 100000,
         .histogram_pane_ms = 1000,
         .distinct_pane_ms = 10000,
     };
@@ -86,6 +87,7 @@ void sg_store_free(struct sg_store *s)
         sg_labels_unref(slot->labels);
     }
     sg__store_free_metadata(s);
+    sg__store_free_exemplars(s);
     sg__index_deinit(&s->index);
     sg__epoch_deinit(&s->keeper.epoch);
     for (uint32_t i = 0; i < s->max_ids / SG__PAGE_SLOTS + 1; i++)
