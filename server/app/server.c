@@ -174,6 +174,7 @@ static int make_engine(struct sg_server *s, struct sg_error *reterr)
     o.store.idle_expiry_ms = c->idle_expiry_ms;
     o.store.max_series = (uint32_t)c->limits.series;
     o.store.max_series_per_metric = (uint32_t)c->limits.series_per_metric;
+    o.store.max_exemplars = (uint32_t)c->limits.exemplars;
     o.store.max_labels = (uint32_t)c->limits.labels_per_series;
     if (c->retention_ms >= ANY_TIME_MS)
         o.store.max_future_ms = ANY_TIME_MS;
