@@ -9,5 +9,10 @@ int sg_command_watch(int argc, char **argv);
 int sg_command_query(int argc, char **argv);
 int sg_command_send(int argc, char **argv);
 int sg_command_token(int argc, char **argv);
+int sg_command_alerts(int argc, char **argv);
+int sg_command_silence(int argc, char **argv);
+int sg_command_check(int argc, char **argv);
+int sg_command_check_rules(int argc, char **argv);
+int sg_command_test_rules(int argc, char **argv);
 
 #endif

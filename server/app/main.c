@@ -35,6 +35,13 @@ static const struct command commands[] = {
     {"send", sg_command_send, "'name{l=\"v\"} 3'… [--url URL]", "send samples"},
     {"token", sg_command_token, "[--hash-of -]",
      "make an access token and its hash for auth.tokens"},
+    {"alerts", sg_command_alerts, "[MATCHER…] [--severity S] [--json] [--url URL]",
+     "list what fires"},
+    {"silence", sg_command_silence, "add|list|expire … [--url URL]", "keep notifications back"},
+    {"check", sg_command_check, "[--fail-on warning|critical] [--for 5m] [--url URL]",
+     "exit code 0 when nothing fires, 1 when something does: a gate for pipelines"},
+    {"check-rules", sg_command_check_rules, "FILE…", "read rule files and say what is wrong"},
+    {"test-rules", sg_command_test_rules, "FILE…", "run unit tests of rules, in promtool's format"},
     {"version", run_version, "", "print the version"},
     {"help", run_help, "[COMMAND]", "print this, or a command's flags"},
 };

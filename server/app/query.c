@@ -9,6 +9,7 @@
 #include <streamgauge/time.h>
 #include <string.h>
 
+#include "cli.h"
 #include "client.h"
 #include "commands.h"
 
@@ -35,60 +36,31 @@ static int usage(FILE *out, int code)
     return code;
 }
 
-static int complain(const struct sg_error *err)
-{
-    char text[512];
-    fprintf(stderr, "streamgauge: %s\n", sg_error_format(err, text, sizeof(text)));
-    return 1;
-}
-
 /* ---- asking ---- */
-
-static void add_argument(struct sg_buf *b, const char *name, const char *value)
-{
-    sg_buf_printf(b, "%s%s=", b->len ? "&" : "", name);
-    for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
-        if ((*p | 32) >= 'a' && (*p | 32) <= 'z')
-            sg_buf_putc(b, (char)*p);
-        else
-            sg_buf_printf(b, "%%%02X", *p);
-    }
-}
 
 /* POST with a form, GET without. Returns the status; answer is the decoded JSON or NULL. */
 static int ask(const struct options *o, const char *path, struct sg_str form, struct sg_buf *raw,
                json_t **ret, struct sg_error *reterr)
 {
-    struct sg_client_url url = {0};
-    struct sg_client *client = NULL;
-    int rc = sg_client_url_parse(o->url, &url, reterr);
-    if (rc == 0)
-        rc = sg_client_open(&url, &client, reterr);
-    if (rc < 0)
-        return rc;
-    struct sg_client_request rq = {.method = form.n ? "POST" : "GET",
-                                   .path = path,
-                                   .content_type =
-                                       form.n ? "application/x-www-form-urlencoded" : NULL,
-                                   .token = o->token,
-                                   .body = form};
-    sg_buf_reset(raw);
-    rc = sg_client_exchange(client, &url, &rq, raw, reterr);
-    sg_client_close(client);
-    *ret = rc < 0 || raw->failed ? NULL : json_loadb(raw->data ? raw->data : "", raw->len, 0, NULL);
-    return rc;
+    struct sg_cli_request rq = {.url = o->url,
+                                .token = o->token,
+                                .method = form.n ? "POST" : "GET",
+                                .path = path,
+                                .content_type = form.n ? "application/x-www-form-urlencoded" : NULL,
+                                .body = form};
+    return sg_cli_ask(&rq, raw, ret, reterr);
 }
 
 static int make_form(const struct options *o, struct sg_buf *b, struct sg_error *reterr)
 {
     char start[48], end[48], step[48];
     int64_t range_ms = 0, end_ms = sg_wall_now_ms();
-    add_argument(b, "query", o->expr);
+    sg_cli_add_argument(b, "query", o->expr);
     if (o->explain)
-        add_argument(b, "stats", "all");
+        sg_cli_add_argument(b, "stats", "all");
     if (!o->range) {
         if (o->time)
-            add_argument(b, "time", o->time);
+            sg_cli_add_argument(b, "time", o->time);
         return 0;
     }
     if (sg_duration_parse(sg_str_from(o->range), &range_ms, reterr) < 0)
@@ -104,9 +76,9 @@ static int make_form(const struct options *o, struct sg_buf *b, struct sg_error 
     snprintf(end, sizeof(end), "%.3f", (double)end_ms / 1000);
     /* As many points as a terminal has lines to scroll by; at least a second apart. */
     snprintf(step, sizeof(step), "%lld", (long long)(range_ms / 60000 < 1 ? 1 : range_ms / 60000));
-    add_argument(b, "start", start);
-    add_argument(b, "end", end);
-    add_argument(b, "step", o->step ? o->step : step);
+    sg_cli_add_argument(b, "start", start);
+    sg_cli_add_argument(b, "end", end);
+    sg_cli_add_argument(b, "step", o->step ? o->step : step);
     return 0;
 }
 
@@ -272,7 +244,7 @@ static int explain(const struct options *o, const json_t *answer, struct sg_buf 
     struct sg_error err = {0};
     struct sg_buf text;
     if (sg_promql_parse(sg_str_from(o->expr), NULL, &q, &err) < 0)
-        return complain(&err);
+        return sg_cli_complain(&err);
     sg_buf_init(&text, 1u << 20);
     sg_expr_print(q->root, &text);
     printf("canonical\n  %s\ntree\n", sg_buf_cstr(&text));
@@ -286,14 +258,6 @@ static int explain(const struct options *o, const json_t *answer, struct sg_buf 
 
 /* ---- the command ---- */
 
-static int refused(int status, const json_t *answer)
-{
-    const char *text = json_string_value(json_object_get(answer, "error"));
-    fprintf(stderr, "streamgauge: %s (the server answered %d)\n", text ? text : "no such answer",
-            status);
-    return 1;
-}
-
 static int query(const struct options *o)
 {
     SG_AUTO(sg_buf_deinit) struct sg_buf form;
@@ -303,14 +267,14 @@ static int query(const struct options *o)
     sg_buf_init(&form, 1u << 20);
     sg_buf_init(&raw, MAX_ANSWER);
     if (make_form(o, &form, &err) < 0)
-        return complain(&err);
+        return sg_cli_complain(&err);
     int status = ask(o, o->range ? "/api/v1/query_range" : "/api/v1/query", sg_buf_str(&form), &raw,
                      &answer, &err);
     int code = 0;
     if (status < 0)
-        code = complain(&err);
+        code = sg_cli_complain(&err);
     else if (status / 100 != 2 || !answer)
-        code = refused(status, answer);
+        code = sg_cli_refused(status, answer);
     else if (o->json)
         printf("%.*s\n", SG_STR_ARG(sg_buf_str(&raw)));
     else if (o->explain)
