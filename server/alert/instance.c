@@ -12,13 +12,13 @@
 
 /* ---- tables ---- */
 
-void sg__table_deinit(struct sg__table *t)
+void sg__instances_deinit(struct sg__instances *t)
 {
     sg_free(t->slot);
-    *t = (struct sg__table){0};
+    *t = (struct sg__instances){0};
 }
 
-void *sg__table_find(const struct sg__table *t, const struct sg_labels *labels)
+void *sg__instances_find(const struct sg__instances *t, const struct sg_labels *labels)
 {
     if (!t->slot)
         return NULL;
@@ -28,7 +28,7 @@ void *sg__table_find(const struct sg__table *t, const struct sg_labels *labels)
     return NULL;
 }
 
-static void put(struct sg__table *t, struct sg__keyed *item)
+static void put(struct sg__instances *t, struct sg__keyed *item)
 {
     size_t i = item->labels->hash & t->mask;
     while (t->slot[i])
@@ -36,10 +36,10 @@ static void put(struct sg__table *t, struct sg__keyed *item)
     t->slot[i] = item;
 }
 
-void sg__table_add(struct sg__table *t, void *item)
+void sg__instances_add(struct sg__instances *t, void *item)
 {
     if (!t->slot || t->n * 2 > t->mask) {
-        struct sg__table old = *t;
+        struct sg__instances old = *t;
         t->mask = old.slot ? old.mask * 2 + 1 : TABLE_MIN - 1;
         t->slot = sg_calloc(t->mask + 1, sizeof(struct sg__keyed *));
         for (size_t i = 0; old.slot && i <= old.mask; i++)
@@ -52,7 +52,7 @@ void sg__table_add(struct sg__table *t, void *item)
 }
 
 /* Closes the gap by moving back what had to give way to the item. */
-void sg__table_remove(struct sg__table *t, void *item)
+void sg__instances_remove(struct sg__instances *t, void *item)
 {
     if (!t->slot)
         return;

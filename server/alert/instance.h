@@ -14,16 +14,16 @@
 struct sg__keyed {
     const struct sg_labels *labels;
 };
-struct sg__table {
+struct sg__instances {
     struct sg__keyed **slot;
     size_t mask, n; /* mask: size - 1; slot NULL while empty */
 };
-void sg__table_deinit(struct sg__table *t);
+void sg__instances_deinit(struct sg__instances *t);
 /* NULL when there is none. */
-void *sg__table_find(const struct sg__table *t, const struct sg_labels *labels);
+void *sg__instances_find(const struct sg__instances *t, const struct sg_labels *labels);
 /* There must be none with these labels. */
-void sg__table_add(struct sg__table *t, void *item);
-void sg__table_remove(struct sg__table *t, void *item);
+void sg__instances_add(struct sg__instances *t, void *item);
+void sg__instances_remove(struct sg__instances *t, void *item);
 
 /* ---- instances ---- */
 

@@ -292,7 +292,7 @@ void sg_ruler_restore(struct sg_ruler *r, struct sg_str key, struct sg_str body,
     }
     struct sg__instance *i = sg__instance_read(body);
     struct sg__rule *u = read_identity(key, &identity) ? find_rule(r, identity) : NULL;
-    if (!i || !u || u->rule->kind != SG_RULE_ALERT || sg__table_find(&u->item_of, i->labels) ||
+    if (!i || !u || u->rule->kind != SG_RULE_ALERT || sg__instances_find(&u->item_of, i->labels) ||
         r->n_instances >= r->opt.max_alerts) {
         restore_orphan(r, key, body, i);
         return;

@@ -167,7 +167,7 @@ static struct sg__instance *find_instance(struct sg_ruler *r, struct sg__rule *u
                                           struct sg_error *reterr)
 {
     const struct sg_labels *labels = alert_labels(r, u, row, value);
-    struct sg__instance *i = sg__table_find(&u->item_of, labels);
+    struct sg__instance *i = sg__instances_find(&u->item_of, labels);
     if (i) {
         sg_labels_unref(labels);
         return i;
@@ -191,7 +191,7 @@ static struct sg__instance *find_instance(struct sg_ruler *r, struct sg__rule *u
 static void forget(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *i)
 {
     struct sg__instance *last = u->items[u->n_items - 1];
-    sg__table_remove(&u->item_of, i);
+    sg__instances_remove(&u->item_of, i);
     u->items[i->index] = last;
     last->index = i->index;
     u->n_items--;

@@ -39,11 +39,11 @@ struct sg__rule {
     bool reads_recorded; /* the expression uses what rules write */
     struct sg__row *rows;
     size_t n_rows;
-    uint64_t rows_version;   /* 0: none yet */
-    struct sg__table row_of; /* rows by the labels of the expression */
-    void **items;            /* struct sg__instance, or struct sg__series */
+    uint64_t rows_version;       /* 0: none yet */
+    struct sg__instances row_of; /* rows by the labels of the expression */
+    void **items;                /* struct sg__instance, or struct sg__series */
     size_t n_items, cap_items;
-    struct sg__table item_of; /* items by their labels */
+    struct sg__instances item_of; /* items by their labels */
     size_t n_dead;
     uint64_t evaluation; /* number of the current one, from 1 */
     enum { SG__UNKNOWN, SG__OK, SG__ERR } health;

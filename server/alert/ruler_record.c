@@ -19,7 +19,7 @@ static struct sg__series *find_series(struct sg_ruler *r, struct sg__rule *u,
                                       const struct sg_labels *row)
 {
     const struct sg_labels *labels = output_labels(r, u, row);
-    struct sg__series *s = sg__table_find(&u->item_of, labels);
+    struct sg__series *s = sg__instances_find(&u->item_of, labels);
     if (s) {
         sg_labels_unref(labels);
         return s;
@@ -61,7 +61,7 @@ static int mark(struct sg_ruler *r, struct sg__rule *u, const struct sg_promql_v
 static void forget(struct sg__rule *u, struct sg__series *s)
 {
     struct sg__series *last = u->items[u->n_items - 1];
-    sg__table_remove(&u->item_of, s);
+    sg__instances_remove(&u->item_of, s);
     u->items[s->index] = last;
     last->index = s->index;
     u->n_items--;

@@ -113,7 +113,7 @@ static void drop_rows(struct sg__rule *u)
     for (size_t i = 0; i < u->n_rows; i++)
         sg_labels_unref(u->rows[i].labels);
     sg_free(u->rows);
-    sg__table_deinit(&u->row_of);
+    sg__instances_deinit(&u->row_of);
     u->rows = NULL;
     u->n_rows = 0;
     u->rows_version = 0;
@@ -136,7 +136,7 @@ void sg__rule_free(struct sg_ruler *r, struct sg__rule *u)
         }
     }
     drop_rows(u);
-    sg__table_deinit(&u->item_of);
+    sg__instances_deinit(&u->item_of);
     sg_free(u->items);
     if (u->root)
         r->opt.hooks.remove(r->opt.hooks.ctx, u->root);
@@ -159,7 +159,7 @@ void sg__rule_adopt(struct sg__rule *u, struct sg__rule *old)
     memcpy(u->error, old->error, sizeof(u->error));
     old->items = NULL;
     old->n_items = old->cap_items = 0;
-    old->item_of = (struct sg__table){0};
+    old->item_of = (struct sg__instances){0};
     for (size_t i = 0; u->rule->kind == SG_RULE_ALERT && i < u->n_items; i++) {
         struct sg__instance *one = u->items[i];
         one->t.for_ms = u->rule->for_ms;
@@ -176,7 +176,7 @@ void sg__rule_bind(struct sg__rule *u, const struct sg_promql_view *view)
         return;
     struct sg__row *rows = sg_calloc(view->n + 1, sizeof(*rows));
     for (size_t i = 0; i < view->n; i++) {
-        const struct sg__row *old = sg__table_find(&u->row_of, view->labels[i]);
+        const struct sg__row *old = sg__instances_find(&u->row_of, view->labels[i]);
         rows[i] = (struct sg__row){sg_labels_ref(view->labels[i]), old ? old->to : NULL};
     }
     drop_rows(u);
@@ -184,14 +184,14 @@ void sg__rule_bind(struct sg__rule *u, const struct sg_promql_view *view)
     u->n_rows = view->n;
     u->rows_version = view->rows_version;
     for (size_t i = 0; i < view->n; i++)
-        sg__table_add(&u->row_of, &rows[i]);
+        sg__instances_add(&u->row_of, &rows[i]);
 }
 
 void sg__rule_add_item(struct sg__rule *u, void *item)
 {
     u->items = sg_grow(u->items, &u->cap_items, u->n_items + 1, sizeof(void *));
     u->items[u->n_items++] = item;
-    sg__table_add(&u->item_of, item);
+    sg__instances_add(&u->item_of, item);
 }
 
 void sg__rule_sweep_rows(struct sg__rule *u)
