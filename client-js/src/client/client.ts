@@ -106,6 +106,7 @@ export class PushClient {
         if (signal?.aborted)
             return Promise.reject(new PushError('aborted', 'connecting was aborted'));
         const promise = new Promise<void>((resolve, reject) => this._connectWaiters.push({ resolve, reject }));
+        promise.catch(() => {}); /* who does not wait is told by the state */
         signal?.addEventListener('abort', () => this.state !== 'open' && this._end(new PushError('aborted', 'connecting was aborted')), { once: true });
         this._start();
         return promise;
@@ -292,8 +293,11 @@ export class PushClient {
         let transport: Transport | null = null;
         const sink: Sink = {
             heard: () => {
-                if (this._link === transport)
-                    this._heardAt = this._env.now();
+                if (this._link !== transport)
+                    return;
+                this._heardAt = this._env.now();
+                if (this._timers.has('pong'))
+                    this._cancel('pong'); /* it lives */
             },
             message: (text) => this._message(transport!, text),
             ended: (why) => this._ended(transport!, name, why),
@@ -413,6 +417,9 @@ export class PushClient {
         case 'notification':
             this._shareds.forEach((s) => s.isFeed && s.notification(m.o, m.notification, epoch));
             break;
+        case 'gap':
+            this._shareds.forEach((s) => s.stream === m.s && s.missed(this.serverTime));
+            break;
         case 'pong':
             this._requests.get(`r${m.time}`)?.resolve();
             this._requests.delete(`r${m.time}`);
@@ -494,9 +501,8 @@ export class PushClient {
     private _checkAlive(): void {
         if (!this._link || this._timers.has('pong'))
             return;
-        const before = this._heardAt;
         this._link.send([{ action: 'ping' }]);
-        this._after('pong', PONG_MS, () => this._heardAt === before && this._lost({ reason: 'no answer to a ping' }));
+        this._after('pong', PONG_MS, () => this._lost({ reason: 'no answer to a ping' }));
     }
 
     private _woken(): void {

@@ -64,6 +64,14 @@ export class Shared {
             this.offset = -1;
     }
 
+    /** Frames are lost; of a metric a full follows, notifications stay lost. */
+    missed(now: number): void {
+        if (this.isFeed)
+            this._each((h) => h.emit('gap', { from: this.time, to: now, filled: false }));
+        else
+            this._gap = this.time > 0;
+    }
+
     full(m: FullMessage, epoch: string): void {
         const points = this.data.full(m);
         const first = points[0]?.[0] ?? m.t;
@@ -106,6 +114,7 @@ export class Shared {
             return;
         this.offset = o;
         this.epoch = epoch;
+        this.time = notification.timestamp ?? this.time;
         this._each((h) => h.notify(notification));
     }
 

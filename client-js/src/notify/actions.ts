@@ -11,6 +11,8 @@ export function safeLink(url: string | undefined, base: string): string | null {
     }
 }
 
+const worker = (win: Window) => win.navigator.serviceWorker?.getRegistration();
+
 /** Through the service worker, which knows the actions; without one as a plain notification. False: not allowed. */
 export async function showDesktop(item: Item, win: Window & typeof globalThis = window): Promise<boolean> {
     if (win.Notification?.permission !== 'granted')
@@ -20,9 +22,9 @@ export async function showDesktop(item: Item, win: Window & typeof globalThis = 
         body: message ?? '', tag: item.id, requireInteraction: item.severity === 'critical',
         data: { id: item.id, url: safeLink(actionUrl, win.location.href) },
     };
-    const worker = await win.navigator.serviceWorker?.getRegistration();
-    if (worker)
-        await worker.showNotification(title, { ...options, actions: [{ action: 'ack', title: 'Acknowledge' }] } as NotificationOptions);
+    const registration = await worker(win);
+    if (registration)
+        await registration.showNotification(title, { ...options, actions: [{ action: 'ack', title: 'Acknowledge' }] } as NotificationOptions);
     else
         new win.Notification(title, options);
     return true;
@@ -30,7 +32,5 @@ export async function showDesktop(item: Item, win: Window & typeof globalThis = 
 
 /** Takes the shown one away again, when somebody else has acted. */
 export async function hideDesktop(id: string, win: Window & typeof globalThis = window): Promise<void> {
-    const worker = await win.navigator.serviceWorker?.getRegistration();
-    for (const shown of (await worker?.getNotifications({ tag: id })) ?? [])
-        shown.close();
+    (await (await worker(win))?.getNotifications({ tag: id }))?.forEach((shown) => shown.close());
 }

@@ -1,7 +1,7 @@
 /* center.ts - the model of the notification centre: what fires, who acknowledged, what is unread. No DOM. */
 import { Emitter } from '../client/emitter.ts';
 import type { Notification, Severity } from '../client/types.ts';
-import { DEFAULTS, isMuted, route, StormGuard } from './route.ts';
+import { DEFAULTS, isMuted, route, stormGuard } from './route.ts';
 import { MAX_AGE_MS, MAX_ITEMS, memoryStore, type Store } from './store.ts';
 import type { Item, Preferences, Route } from './types.ts';
 
@@ -28,7 +28,7 @@ export class NotificationCenter {
     preferences: Preferences;
     private readonly _items = new Map<string, Item>();
     private readonly _events = new Emitter<CenterEvents>((error) => console.error(error));
-    private readonly _storm = new StormGuard();
+    private readonly _storm = stormGuard();
     private readonly _store: Store;
     private readonly _now: () => number;
 
@@ -46,7 +46,7 @@ export class NotificationCenter {
     async load(): Promise<void> {
         for (const item of await this._store.load())
             if (!this._items.has(item.id))
-                this._items.set(item.id, item);
+                this._items.set(item.id, { ...item, live: false });
         this._trim();
         this._events.emit('change', undefined);
     }
@@ -59,7 +59,7 @@ export class NotificationCenter {
         const state = notification.status ?? 'firing';
         const again = before?.state === state;
         const item: Item = {
-            id, notification, severity: notification.type, state,
+            id, notification, severity: notification.type, state, live: true,
             read: again ? before.read : state !== 'firing' && (before?.read ?? false),
             firstAt: before?.firstAt ?? notification.timestamp ?? now,
             changedAt: again ? before.changedAt : (notification.timestamp ?? now),
@@ -93,9 +93,14 @@ export class NotificationCenter {
         return this.list().filter((i) => !i.read).length;
     }
 
-    /** The worst that fires unacknowledged; null: calm. */
+    /** What is known to fire, unacknowledged. */
+    get firing(): Item[] {
+        return this.list({ state: ['firing'] }).filter((i) => i.live);
+    }
+
+    /** The worst of it; null: calm. */
     get worst(): Severity | null {
-        const firing = this.list({ state: ['firing'] });
+        const { firing } = this;
         return firing.length ? worstOf(firing) : null;
     }
 
@@ -135,7 +140,7 @@ export class NotificationCenter {
         const r = route(item, this.preferences, now);
         if (!r.sound && !r.announce && !r.toastMs)
             return;
-        const count = this._storm.add(now);
+        const count = this._storm(now);
         if (count)
             this._events.emit('storm', { count, worst: this.worst ?? item.severity });
         else

@@ -1,7 +1,7 @@
 /* index.ts - `streamgauge/notifications`. */
 export { NotificationCenter, type CenterEvents, type CenterOptions } from './center.ts';
 export { startNotifications, type Service, type ServiceOptions } from './service.ts';
-export { CRITICAL_MUTE_MS, DEFAULTS, isMuted, route, StormGuard } from './route.ts';
+export { CRITICAL_MUTE_MS, DEFAULTS, isMuted, route } from './route.ts';
 export { memoryStore, openStore, type Store } from './store.ts';
 export { Sound, type SoundOptions } from './sound.ts';
 export { favicon, setBadge } from './badge.ts';

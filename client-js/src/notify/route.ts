@@ -37,14 +37,11 @@ export function route(item: Item, prefs: Preferences, now: number): Route {
     };
 }
 
-/** More than five in ten seconds become one summary. */
-export class StormGuard {
-    private _times: number[] = [];
-
-    /** How many came lately, this one included, if that is a storm; else 0. */
-    add(now: number): number {
-        this._times = this._times.filter((t) => now - t < STORM_MS);
-        this._times.push(now);
-        return this._times.length > STORM_COUNT ? this._times.length : 0;
-    }
+/** More than five in ten seconds become one summary: how many came lately, this one included, if that is a storm; else 0. */
+export function stormGuard(): (now: number) => number {
+    let times: number[] = [];
+    return (now) => {
+        times = [...times.filter((t) => now - t < STORM_MS), now];
+        return times.length > STORM_COUNT ? times.length : 0;
+    };
 }

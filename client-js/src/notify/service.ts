@@ -29,7 +29,6 @@ export async function startNotifications(client: PushClient, options: ServiceOpt
         ...options, store: options.store ?? (await openStore()), ack: (id, comment) => client.ack(id, comment),
     });
     const sound = options.sound ?? new Sound();
-    await center.load();
     center.on('alert', ({ item, route }) => {
         if (route.sound === 'warning')
             void sound.warning();
@@ -37,13 +36,13 @@ export async function startNotifications(client: PushClient, options: ServiceOpt
             showDesktop(item).catch(() => {}); /* the centre shows it all the same */
     });
     center.on('change', () => {
-        const firing = center.list({ state: ['firing'] });
-        setBadge(firing.length, center.worst);
+        setBadge(center.firing.length, center.worst);
         if (center.preferences.sound && center.worst === 'critical' && !center.isMuted('critical'))
             sound.critical();
         else
             sound.stop();
     });
+    await center.load();
     const subscription = client.notifications((n) => {
         const old = client.serverTime - (n.timestamp ?? client.serverTime) > RECENT_MS;
         const item = center.add(n, old);

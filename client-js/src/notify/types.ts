@@ -10,6 +10,8 @@ export interface Item {
     readonly severity: Severity;
     readonly state: ItemState;
     readonly read: boolean;
+    /** The server has told it in this visit. What an earlier visit left may have ended since. */
+    readonly live: boolean;
     /** ms since the epoch: when it first came, and when it last changed. */
     readonly firstAt: number;
     readonly changedAt: number;
