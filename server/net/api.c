@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "net/api.h"
+#include "net/am.h"
 
 /* Longest form body: an expression of the greatest length, percent-encoded, and many selectors. */
 #define MAX_FORM ((size_t)1 << 20)
@@ -12,6 +12,8 @@
 #define POOL_NICE 10
 
 #define GET SG_NET_METHOD(GET)
+#define POST SG_NET_METHOD(POST)
+#define DELETE SG_NET_METHOD(DELETE)
 #define GET_POST (SG_NET_METHOD(GET) | SG_NET_METHOD(POST))
 
 static const struct {
@@ -29,8 +31,25 @@ static const struct {
     {"/api/v1/label/*", GET, SG_RIGHT_READ, sg__api_label_values},
     {"/api/v1/metadata", GET, SG_RIGHT_READ, sg__api_metadata},
     {"/api/v1/targets", GET, SG_RIGHT_READ, sg__api_targets},
-    {"/api/v1/rules", GET, SG_RIGHT_READ, sg__api_rules},
-    {"/api/v1/alerts", GET, SG_RIGHT_READ, sg__api_alerts},
+    {"/api/v1/rules", GET, SG_RIGHT_READ, sg__am_get_rules},
+    {"/api/v1/alerts", GET, SG_RIGHT_READ, sg__am_get_rule_alerts},
+    {"/api/v1/alerts", POST, SG_RIGHT_INGEST, sg__am_post_alerts_v1},
+    {"/api/v1/alerts/webhook", POST, SG_RIGHT_INGEST, sg__am_post_webhook},
+    {"/api/v1/acks", GET, SG_RIGHT_READ, sg__am_get_acks},
+    {"/api/v1/acks", POST, SG_RIGHT_ALERT, sg__am_post_acks},
+    {"/api/v1/acks/*", DELETE, SG_RIGHT_ALERT, sg__am_delete_ack},
+    {"/api/v2/alerts", GET, SG_RIGHT_READ, sg__am_get_alerts},
+    {"/api/v2/alerts", POST, SG_RIGHT_INGEST, sg__am_post_alerts},
+    {"/api/v2/alerts/groups", GET, SG_RIGHT_READ, sg__am_get_groups},
+    {"/api/v2/silences", GET, SG_RIGHT_READ, sg__am_get_silences},
+    {"/api/v2/silences", POST, SG_RIGHT_ALERT, sg__am_post_silences},
+    {"/api/v2/silence/*", GET, SG_RIGHT_READ, sg__am_get_silence},
+    {"/api/v2/silence/*", DELETE, SG_RIGHT_ALERT, sg__am_delete_silence},
+    {"/api/v2/receivers", GET, SG_RIGHT_READ, sg__am_get_receivers},
+    {"/api/v2/status", GET, SG_RIGHT_READ, sg__am_get_status},
+    {"/api/health", GET, SG_RIGHT_READ, sg__am_health},
+    {"/api/summary", GET, SG_RIGHT_READ, sg__am_summary},
+    {"/api/alerts", GET, SG_RIGHT_READ, sg__am_list},
     {"/api/v1/status/buildinfo", GET, SG_RIGHT_READ, sg__api_buildinfo},
     {"/api/v1/status/runtimeinfo", GET, SG_RIGHT_READ, sg__api_runtimeinfo},
     {"/api/v1/status/tsdb", GET, SG_RIGHT_READ, sg__api_tsdb},
@@ -101,12 +120,13 @@ struct sg_api *sg_api_new(const struct sg_api_config *c)
     pthread_cond_init(&w->api.passed, NULL);
     pthread_cond_init(&w->api.turn, NULL);
     for (size_t i = 0; i < SG_ARRAY_LEN(paths); i++) {
-        bool form = paths[i].methods & SG_NET_METHOD(POST);
+        size_t max_body = paths[i].methods & GET ? MAX_FORM : SG__AM_MAX_BODY;
+        bool body = paths[i].methods & POST;
         w->bound[i] = (struct bound){&w->api, paths[i].handle};
         w->api.routes[w->api.n_routes++] = (struct sg_net_route){.path = paths[i].path,
                                                                  .methods = paths[i].methods,
                                                                  .right = paths[i].right,
-                                                                 .max_body = form ? MAX_FORM : 0,
+                                                                 .max_body = body ? max_body : 0,
                                                                  .pooled = true,
                                                                  .handle = on_pool,
                                                                  .ctx = &w->bound[i],

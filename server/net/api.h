@@ -92,7 +92,7 @@ void sg__json_expr(struct sg_buf *b, const struct sg_expr *e);
 
 /* ---- the API ---- */
 
-enum { SG__API_ROUTES = 24 };
+enum { SG__API_ROUTES = 56 };
 
 struct sg_api {
     struct sg_api_config cfg;
@@ -147,6 +147,6 @@ void sg__api_release(struct sg_api *api, const struct sg__answer_size *size);
 sg_net_handler sg__api_query, sg__api_query_range, sg__api_format_query, sg__api_parse_query;
 sg_net_handler sg__api_series, sg__api_labels, sg__api_label_values, sg__api_exemplars;
 sg_net_handler sg__api_metadata, sg__api_buildinfo, sg__api_runtimeinfo, sg__api_tsdb;
-sg_net_handler sg__api_targets, sg__api_rules, sg__api_alerts, sg__api_streams, sg__api_federate;
+sg_net_handler sg__api_targets, sg__api_streams, sg__api_federate;
 
 #endif

@@ -324,15 +324,3 @@ void sg__api_targets(void *ctx, struct sg_net_exchange *x)
     (void)ctx;
     answer_text(x, "{\"activeTargets\":[],\"droppedTargets\":[],\"droppedTargetCounts\":{}}");
 }
-
-void sg__api_rules(void *ctx, struct sg_net_exchange *x)
-{
-    (void)ctx;
-    answer_text(x, "{\"groups\":[]}");
-}
-
-void sg__api_alerts(void *ctx, struct sg_net_exchange *x)
-{
-    (void)ctx;
-    answer_text(x, "{\"alerts\":[]}");
-}
