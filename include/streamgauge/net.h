@@ -70,6 +70,7 @@ struct sg_net_exchange {
     struct sg_str query;        /* still encoded; .p NULL when there was none */
     struct sg_str content_type; /* empty when absent; likewise accept */
     struct sg_str accept;
+    struct sg_str if_match;
     struct sg_str body;    /* decoded from gzip or deflate */
     unsigned rights;       /* what the caller has */
     int64_t arrived_us;    /* monotonic; when the request was complete */

@@ -11,8 +11,8 @@
  * numbered by `PRAGMA user_version`. A database of a newer version is refused. A corrupt one is set
  * aside as *.corrupt-<time>, said aloud, and a new one begun.
  *
- * Of each target at most 1000 rows that are not marked (SENT, DEAD) are handed on; further ones wait
- * in the database. */
+ * Of each target at most 1000 rows that are not marked (SENT, DEAD) are handed on; further ones
+ * wait in the database. */
 #ifndef STREAMGAUGE_PERSIST_H
 #define STREAMGAUGE_PERSIST_H
 
@@ -60,6 +60,10 @@ struct sg_persist_stats {
 SG_API void sg_persist_config_default(struct sg_persist_config *cfg);
 SG_API SG_NODISCARD int sg_persist_open(const struct sg_persist_config *cfg,
                                         struct sg_persist **ret, struct sg_error *reterr);
+/* Takes the journal and writes it at once, on this thread; before sg_persist_start. It may hold no
+ * rows to be sent. */
+SG_API SG_NODISCARD int sg_persist_write_take(struct sg_persist *p, struct sg_journal *j,
+                                              struct sg_error *reterr);
 /* Starts the thread and hands on the rows that were not sent when the last process ended. */
 SG_API SG_NODISCARD int sg_persist_start(struct sg_persist *p, struct sg_error *reterr);
 /* Writes what is queued, within timeout_ms, and ends the thread. */

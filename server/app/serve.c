@@ -14,6 +14,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
+#include "alerts.h"
 #include "commands.h"
 #include "config.h"
 #include "server.h"
@@ -64,6 +65,15 @@ static int check_streams(const struct sg_config *c, const char *file, struct sg_
     return 0;
 }
 
+static int check_alerts(const struct sg_config *c, struct sg_error *reterr)
+{
+    struct sg_alert_config ac;
+    int rc = sg_alert_config_load(c, &ac, reterr);
+    if (rc == 0)
+        sg_alert_config_deinit(&ac);
+    return rc;
+}
+
 static int load(struct sg_config *c, const char *file, int argc, char **argv, struct sg_error *err)
 {
     sg_config_init(c);
@@ -72,7 +82,20 @@ static int load(struct sg_config *c, const char *file, int argc, char **argv, st
         rc = sg_config_parse_flags(c, argc, argv, err);
     if (rc == 0)
         rc = sg_config_check(c, err);
-    return rc == 0 ? check_streams(c, file, err) : rc;
+    if (rc == 0)
+        rc = check_streams(c, file, err);
+    return rc == 0 ? check_alerts(c, err) : rc;
+}
+
+struct arguments {
+    int argc;
+    char **argv;
+};
+
+static int load_again(void *ctx, struct sg_config *ret, struct sg_error *reterr)
+{
+    const struct arguments *a = ctx;
+    return load(ret, sg_config_find_file_flag(a->argc, a->argv), a->argc, a->argv, reterr);
 }
 
 int sg_command_check_config(int argc, char **argv)
@@ -132,11 +155,13 @@ static void arm_second_signal(void)
 static void reload(struct sg_server *s)
 {
     struct sg_error err = {0};
+    char text[sizeof(err.source) + sizeof(err.text) + 32];
     sd_notify(0, "RELOADING=1");
     if (sg_server_reload(s, &err) < 0)
-        SG_LOG(ERROR, "app", "reload refused, going on as before", "reason=\"%s\"", err.text);
+        SG_LOG(ERROR, "app", "reload refused, going on as before", "reason=\"%s\"",
+               sg_error_format(&err, text, sizeof(text)));
     else
-        SG_LOG(INFO, "app", "reloaded", "what=%s", "certificates");
+        SG_LOG(INFO, "app", "reloaded", "what=%s", "rules,routes,receivers,certificates");
     sd_notify(0, "READY=1");
 }
 
@@ -175,7 +200,8 @@ static void print_serve_help(void)
 {
     puts("usage: streamgauge serve [--config FILE] [flag…]\n\n"
          "Takes in samples over HTTP and UDP and pushes live results over WebSocket and SSE.\n"
-         "SIGHUP reads certificates again, SIGTERM ends politely within 10 s.\n\nflags:");
+         "SIGHUP reads the configuration, rules and certificates again, SIGTERM ends politely "
+         "within 10 s.\n\nflags:");
     sg_config_print_flags(stdout);
 }
 
@@ -201,7 +227,9 @@ int sg_command_serve(int argc, char **argv)
     sg_log_set_level(level);
     return_big_blocks();
     block_signals(&set);
-    rc = sg_server_start(&c, &server, &err);
+    struct arguments arguments = {argc, argv};
+    struct sg_config_source source = {load_again, &arguments};
+    rc = sg_server_start(&c, &source, &server, &err);
     if (rc < 0) {
         sg_config_deinit(&c);
         return complain(&err, 1);

@@ -3,6 +3,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <streamgauge/rand.h>
 #include <streamgauge/time.h>
 
+#include "alerts.h"
 #include "assets.h"
 #include "engine_thread.h"
 #include "selfmetrics.h"
@@ -24,11 +26,16 @@
 /* A retention this long means "any timestamp", also far in the future. */
 #define ANY_TIME_MS (50 * SG_MS_PER_YEAR)
 #define MAX_METRICS_BYTES (4u << 20)
+#define STOP_MS 3000 /* for requests to receivers under way, and for what is to be written */
 
 enum { SOURCE_HTTP, SOURCE_STATSD, SOURCE_HOST, SOURCE_SELF, N_SOURCES };
 
 struct sg_server {
     const struct sg_config *config;
+    const struct sg_config_source *source;
+    pthread_mutex_t reloading;
+    struct sg_alerts *alerts;
+    struct sg_net_route *routes; /* all that are not net's own */
     struct sg_source sources[N_SOURCES];
     struct sg_source *source_list[N_SOURCES];
     struct sg_live_names *names;
@@ -70,6 +77,25 @@ static void on_metrics(void *ctx, struct sg_buf *out)
     struct sg_server *s = ctx;
     sg_selfmetrics_print(&s->self, out);
     sg_api_metrics(s->api, out);
+    sg_alerts_metrics(s->alerts, out);
+}
+
+static int on_ack(void *ctx, struct sg_str notification, struct sg_str comment,
+                  struct sg_error *reterr)
+{
+    struct sg_server *s = ctx;
+    return sg_alerts_ack(s->alerts, notification, comment, reterr);
+}
+
+/* POST /-/reload */
+static void on_reload(void *ctx, struct sg_net_exchange *x)
+{
+    struct sg_error err = {0};
+    char text[sizeof(err.source) + sizeof(err.text) + 32];
+    if (sg_server_reload(ctx, &err) < 0)
+        sg_net_exchange_error(x, 400, "%s", sg_error_format(&err, text, sizeof(text)));
+    else
+        sg_buf_puts(&x->out, "{\"status\":\"success\"}\n");
 }
 
 static void on_settle(void *ctx)
@@ -167,7 +193,8 @@ static int make_engine(struct sg_server *s, struct sg_error *reterr)
     const struct sg_config *c = s->config;
     struct sg_engine_options o;
     sg_engine_options_default(&o);
-    o.epoch = sg_rand_u64();
+    bool resumed;
+    sg_alerts_epoch(s->alerts, &o.epoch, &o.first_offset, &resumed);
     o.ingest_queue_bytes = (size_t)c->limits.queue_bytes;
     o.store.retention_ms = c->retention_ms;
     o.store.out_of_order_ms = c->out_of_order_ms;
@@ -229,7 +256,9 @@ static struct sg_ingest_limits ingest_limits(const struct sg_config *c)
                                      .max_labels = (uint32_t)c->limits.labels_per_series,
                                      .max_name = (uint32_t)c->limits.label_length,
                                      .max_value = (uint32_t)c->limits.label_length,
-                                     .max_future_ms = c->retention_ms >= ANY_TIME_MS ? -1 : 0};
+                                     .max_future_ms = c->retention_ms >= ANY_TIME_MS ? -1 : 0,
+                                     .max_age_ms =
+                                         c->retention_ms >= ANY_TIME_MS ? 0 : c->retention_ms};
 }
 
 static void set_limits(const struct sg_config *c, struct sg_net_config *n)
@@ -274,7 +303,32 @@ static void make_api(struct sg_server *s)
     a.streams_ctx = s;
     a.settle = on_settle;
     a.settle_ctx = s;
+    a.call = sg_alerts_call;
+    a.call_ctx = s->alerts;
+    a.alert_config = sg_alerts_print_config;
+    a.alert_config_ctx = s->alerts;
     s->api = sg_api_new(&a);
+}
+
+/* Those of the API, of alerts, and our own. */
+static const struct sg_net_route *make_routes(struct sg_server *s, size_t *ret_n)
+{
+    size_t api, alerts;
+    const struct sg_net_route *of_api = sg_api_routes(s->api, &api);
+    const struct sg_net_route *of_alerts = sg_alerts_routes(s->alerts, &alerts);
+    *ret_n = api + alerts + 1;
+    s->routes = sg_calloc(*ret_n, sizeof(*s->routes));
+    memcpy(s->routes, of_api, api * sizeof(*s->routes));
+    memcpy(s->routes + api, of_alerts, alerts * sizeof(*s->routes));
+    s->routes[api + alerts] =
+        (struct sg_net_route){.path = "/-/reload",
+                              .methods = SG_NET_METHOD(POST) | SG_NET_METHOD(PUT),
+                              .right = SG_RIGHT_ADMIN,
+                              .max_body = 4096,
+                              .pooled = true,
+                              .handle = on_reload,
+                              .ctx = s};
+    return s->routes;
 }
 
 static int make_net(struct sg_server *s, struct sg_error *reterr)
@@ -307,15 +361,17 @@ static int make_net(struct sg_server *s, struct sg_error *reterr)
     n.hooks = (struct sg_net_hooks){.ctx = s,
                                     .ingest = on_ingest,
                                     .control = on_control,
+                                    .ack = on_ack,
                                     .metrics = on_metrics,
                                     .ready = on_ready};
     n.store = sg_engine_get_store(sg_engine_thread_engine(s->engine));
     n.names = s->names;
     make_api(s);
     n.eval = &s->live_eval;
-    n.routes = sg_api_routes(s->api, &n.route_count);
+    n.routes = make_routes(s, &n.route_count);
     n.source = &s->sources[SOURCE_HTTP];
-    n.epoch = sg_engine_get_epoch(sg_engine_thread_engine(s->engine));
+    uint64_t first;
+    sg_alerts_epoch(s->alerts, &n.epoch, &first, &n.await_feed);
     set_limits(c, &n);
     return sg_net_start(&n, &s->net, reterr);
 }
@@ -381,10 +437,13 @@ static int make_data_folder(const char *path, struct sg_error *reterr)
     return 0;
 }
 
-int sg_server_start(const struct sg_config *config, struct sg_server **ret, struct sg_error *reterr)
+int sg_server_start(const struct sg_config *config, const struct sg_config_source *source,
+                    struct sg_server **ret, struct sg_error *reterr)
 {
     struct sg_server *s = sg_calloc(1, sizeof(*s));
     s->config = config;
+    s->source = source;
+    pthread_mutex_init(&s->reloading, NULL);
     char threads[16];
     /* Some may wait for slow clients, and histories need threads too. */
     unsigned pool = (unsigned)config->query.concurrency * 4;
@@ -394,6 +453,8 @@ int sg_server_start(const struct sg_config *config, struct sg_server **ret, stru
     init_sources(s);
     int rc = make_data_folder(config->data, reterr);
     if (rc == 0)
+        rc = sg_alerts_open(config, &s->alerts, reterr);
+    if (rc == 0)
         rc = make_names(s, reterr);
     if (rc == 0)
         rc = make_engine(s, reterr);
@@ -401,6 +462,8 @@ int sg_server_start(const struct sg_config *config, struct sg_server **ret, stru
      * engine's queue. */
     if (rc == 0)
         rc = start_statsd(s, reterr);
+    if (rc == 0)
+        rc = sg_alerts_start(s->alerts, s->engine, reterr);
     if (rc == 0) {
         make_self(s);
         rc = make_net(s, reterr);
@@ -433,9 +496,20 @@ uint16_t sg_server_statsd_port(const struct sg_server *s)
     return s->udp ? sg_udp_port(s->udp) : 0;
 }
 
+/* The new configuration has been checked as a whole before the first part of it is used. */
 int sg_server_reload(struct sg_server *s, struct sg_error *reterr)
 {
-    return s->config->tls_cert ? sg_net_reload_tls(s->net, reterr) : 0;
+    struct sg_config c = {0};
+    pthread_mutex_lock(&s->reloading);
+    int rc = s->source ? s->source->load(s->source->ctx, &c, reterr) : 0;
+    if (rc == 0 && s->config->tls_cert)
+        rc = sg_net_reload_tls(s->net, reterr);
+    if (rc == 0 && s->source)
+        rc = sg_alerts_reload(s->alerts, &c, reterr);
+    if (s->source)
+        sg_config_deinit(&c);
+    pthread_mutex_unlock(&s->reloading);
+    return rc;
 }
 
 void sg_server_second(struct sg_server *s, int64_t now_ms)
@@ -447,6 +521,7 @@ void sg_server_second(struct sg_server *s, int64_t now_ms)
     sg_selfmetrics_print(&s->self, &text);
     sg_net_metrics(s->net, &text);
     sg_api_metrics(s->api, &text);
+    sg_alerts_metrics(s->alerts, &text);
     struct sg_ingest_parser *p = sg_ingest_parser_new(s->self_batcher, &o);
     (void)sg_ingest_feed(p, text.data, text.len);
     (void)sg_ingest_finish(p); /* a full queue is counted in the source */
@@ -473,6 +548,9 @@ void sg_server_stop(struct sg_server *s, int64_t drain_ms)
     sg_udp_stop(s->udp); /* the edges' /metrics look at its counters to the end */
     sg_api_free(s->api);
     sg_batcher_free(s->self_batcher);
+    if (s->alerts)
+        sg_alerts_stop(s->alerts, STOP_MS);
+    sg_alerts_free(s->alerts);
     sg_engine_thread_free(s->engine);
     sg_labels_unref(s->self_labels);
     sg_live_names_unref(s->names);
@@ -480,5 +558,7 @@ void sg_server_stop(struct sg_server *s, int64_t drain_ms)
     sg_free(s->listen);
     sg_free(s->hosts);
     sg_free(s->tokens);
+    sg_free(s->routes);
+    pthread_mutex_destroy(&s->reloading);
     sg_free(s);
 }

@@ -17,16 +17,25 @@
 
 struct sg_server;
 
+/* Reads the configuration anew and checks it; for reloads. */
+struct sg_config_source {
+    int (*load)(void *ctx, struct sg_config *ret, struct sg_error *reterr);
+    void *ctx;
+};
+
 /* All sockets are bound and all threads run, or nothing does. The configuration is borrowed until
- * sg_server_stop. */
-SG_NODISCARD int sg_server_start(const struct sg_config *config, struct sg_server **ret,
+ * sg_server_stop, source (NULL: a reload reads certificates only) as well. */
+SG_NODISCARD int sg_server_start(const struct sg_config *config,
+                                 const struct sg_config_source *source, struct sg_server **ret,
                                  struct sg_error *reterr);
 /* Port of the i-th listening address. */
 uint16_t sg_server_port(const struct sg_server *s, size_t i);
 size_t sg_server_listeners(const struct sg_server *s);
 /* UDP port, 0 when StatsD is off. */
 uint16_t sg_server_statsd_port(const struct sg_server *s);
-/* Reads certificates again. The old ones stay when the new are refused. */
+/* Reads the configuration, rule files and certificates again; rules, routes, receivers and
+ * certificates are replaced, what else changed needs a restart. On errors nothing changes. Any
+ * thread but the engine's and the edges'. */
 SG_NODISCARD int sg_server_reload(struct sg_server *s, struct sg_error *reterr);
 /* Feeds the server's own metrics into its own series. */
 void sg_server_second(struct sg_server *s, int64_t now_ms);

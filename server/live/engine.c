@@ -191,3 +191,8 @@ uint64_t sg_engine_get_epoch(const struct sg_engine *e)
 {
     return e->publisher.epoch;
 }
+
+uint64_t sg_engine_get_offset(const struct sg_engine *e)
+{
+    return e->publisher.offset;
+}

@@ -28,17 +28,20 @@ void sg__exchange_begin(struct sg__conn *c)
     struct sg_str path = sg_str_from(""),
                   type = header_or_empty(&rq->headers, SG_HTTP1_H_CONTENT_TYPE);
     struct sg_str accept = header_or_empty(&rq->headers, SG_HTTP1_H_ACCEPT);
+    const struct sg_http1_header *match = sg_http1_header_find(&rq->headers, SG_STR("If-Match"));
+    struct sg_str if_match = match ? match->value : SG_STR("");
     ssize_t n = sg_http1_path_decode(rq->path, e->path, sizeof(e->path));
     if (n > 0)
         path = sg_str_make(e->path, (size_t)n);
     /* All at once: the texts must not move while x points to them. */
-    sg_buf_reserve(&q->strings, path.n + rq->query.n + type.n + accept.n + 1);
+    sg_buf_reserve(&q->strings, path.n + rq->query.n + type.n + accept.n + if_match.n + 1);
     x->method = rq->method;
     x->path = keep(q, path);
     x->tail = sg_str_make(x->path.p + q->route->path_len, x->path.n - q->route->path_len);
     x->query = keep(q, rq->query);
     x->content_type = keep(q, type);
     x->accept = keep(q, accept);
+    x->if_match = keep(q, if_match);
     x->rights = q->rights;
     q->coding = sg__coding_choose(&rq->headers);
     x->status = 200;

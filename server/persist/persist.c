@@ -291,6 +291,20 @@ int sg_persist_open(const struct sg_persist_config *cfg, struct sg_persist **ret
     return 0;
 }
 
+int sg_persist_write_take(struct sg_persist *p, struct sg_journal *j, struct sg_error *reterr)
+{
+    struct sg__change change = {.feed_last = p->feed_last};
+    SG_ASSERT(!p->running && !p->first);
+    j->node.next = NULL;
+    p->first = j;
+    int rc = write_all(p, &change, reterr);
+    p->first = NULL;
+    if (rc == 0)
+        settle(p, &change);
+    sg_journal_free(j);
+    return rc;
+}
+
 /* Rows an earlier process left. */
 static void hand_left(struct sg_persist *p)
 {

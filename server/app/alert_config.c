@@ -1,0 +1,148 @@
+/* alert_config.c - rule files, receivers and routing as the configuration names them. */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <streamgauge/alerting.h>
+#include <streamgauge/mem.h>
+#include <streamgauge/notify.h>
+#include <streamgauge/ruler.h>
+
+#include "alerts.h"
+#include "zone.h"
+
+#define MAX_RULE_FILE (16u << 20)
+#define MAX_RULE_FILES 10000
+#define MAX_ZONES 64
+
+static int read_rules(struct sg_rules *rules, const char *path, struct sg_error *reterr)
+{
+    FILE *f = fopen(path, "rbe");
+    struct stat st;
+    if (!f || fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode)) {
+        int rc = sg_error_set(reterr, SG_EIO, "cannot read '%s': %s", path,
+                              f ? "not a file" : strerror(errno));
+        if (f)
+            (void)fclose(f);
+        return rc;
+    }
+    char *text = sg_alloc(MAX_RULE_FILE + 1);
+    size_t n = fread(text, 1, MAX_RULE_FILE + 1, f);
+    bool failed = ferror(f) != 0;
+    (void)fclose(f);
+    int rc =
+        failed ? sg_error_set(reterr, SG_EIO, "cannot read '%s'", path)
+        : n > MAX_RULE_FILE
+            ? sg_error_set(reterr, SG_ELIMIT, "'%s' is larger than %u bytes", path, MAX_RULE_FILE)
+            : sg_rules_add(rules, path, sg_str_make(text, n), NULL, NULL, reterr);
+    sg_free(text);
+    return rc;
+}
+
+/* Relative patterns start at the folder of the configuration; those of a flag as well, when there
+ * is no file, where we are. */
+static void place_pattern(const struct sg_config *c, const char *pattern, char *dst, size_t size)
+{
+    const char *slash = c->file ? strrchr(c->file, '/') : NULL;
+    if (pattern[0] == '/' || !slash)
+        snprintf(dst, size, "%s", pattern);
+    else
+        snprintf(dst, size, "%.*s/%s", (int)(slash - c->file), c->file, pattern);
+}
+
+static int read_pattern(const struct sg_config *c, const char *pattern, struct sg_alert_config *ac,
+                        struct sg_error *reterr)
+{
+    char path[4096];
+    glob_t found = {0};
+    place_pattern(c, pattern, path, sizeof(path));
+    int rc = glob(path, 0, NULL, &found);
+    if (rc == GLOB_NOMATCH && strpbrk(pattern, "*?[")) {
+        globfree(&found);
+        return 0;
+    }
+    if (rc != 0) {
+        globfree(&found);
+        return sg_error_set(reterr, SG_ENOTFOUND, "rule_files: there is no file '%s'", path);
+    }
+    rc = 0;
+    for (size_t i = 0; i < found.gl_pathc && rc == 0; i++) {
+        if (++ac->n_rule_files > MAX_RULE_FILES)
+            rc = sg_error_set(reterr, SG_ELIMIT, "rule_files: more than %d files", MAX_RULE_FILES);
+        else
+            rc = read_rules(ac->rules, found.gl_pathv[i], reterr);
+    }
+    globfree(&found);
+    return rc;
+}
+
+static int check_zones(const struct sg_routing *routing, struct sg_error *reterr)
+{
+    struct sg_str zones[MAX_ZONES];
+    struct sg_zones *table = sg_zones_new(NULL);
+    int32_t offset;
+    int rc = 0;
+    size_t n = sg_routing_zones(routing, zones, MAX_ZONES);
+    for (size_t i = 0; i < n && i < MAX_ZONES && rc == 0; i++)
+        if (sg_zones_offset(table, zones[i], 0, &offset) < 0)
+            rc = sg_error_set(reterr, SG_EINVALID, "time_intervals: unknown location '%.*s'",
+                              SG_STR_ARG(zones[i]));
+    sg_zones_free(table);
+    return rc;
+}
+
+int sg_alert_config_load(const struct sg_config *c, struct sg_alert_config *ret,
+                         struct sg_error *reterr)
+{
+    const struct sg_yaml_node *root = c->yaml ? sg_yaml_root(c->yaml) : NULL;
+    const struct sg_integration *integrations = NULL;
+    const struct sg_str *names = NULL;
+    size_t n = 0;
+    *ret = (struct sg_alert_config){.rules = sg_rules_new()};
+    int rc = sg_receivers_parse(root, &ret->receivers, reterr);
+    if (rc == 0) {
+        integrations = sg_receivers_integrations(ret->receivers, &n);
+        names = sg_receivers_names(ret->receivers, &ret->n_receivers);
+        rc =
+            sg_routing_parse(root, integrations, n, names, ret->n_receivers, &ret->routing, reterr);
+    }
+    if (rc == 0)
+        rc = check_zones(ret->routing, reterr);
+    for (size_t i = 0; i < c->rule_files.n && rc == 0; i++)
+        rc = read_pattern(c, c->rule_files.items[i], ret, reterr);
+    if (rc < 0)
+        sg_alert_config_deinit(ret);
+    return rc;
+}
+
+void sg_alert_config_deinit(struct sg_alert_config *ac)
+{
+    sg_receivers_free(ac->receivers);
+    sg_routing_free(ac->routing);
+    sg_rules_free(ac->rules);
+    *ac = (struct sg_alert_config){0};
+}
+
+void sg_alert_external_url(const struct sg_config *c, char *dst)
+{
+    const char *scheme = c->tls_cert ? "https" : "http";
+    const char *listen = c->tls_listen ? c->tls_listen : c->listen.n ? c->listen.items[0] : NULL;
+    char host[64], name[128] = "localhost";
+    uint16_t port = 8420;
+    if (c->external_url) {
+        snprintf(dst, 256, "%s", c->external_url);
+        for (size_t n = strlen(dst); n > 0 && dst[n - 1] == '/'; n--)
+            dst[n - 1] = 0;
+        return;
+    }
+    if (!listen || sg_address_parse(listen, host, &port, NULL) < 0 ||
+        sg_address_is_loopback(host)) {
+        snprintf(dst, 256, "%s://localhost:%u", scheme, port);
+        return;
+    }
+    (void)gethostname(name, sizeof(name) - 1);
+    snprintf(dst, 256, "%s://%s:%u", scheme, name, port);
+}
