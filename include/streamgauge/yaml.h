@@ -36,11 +36,11 @@ SG_API void sg_yaml_free(struct sg_yaml *y); /* accepts NULL */
 SG_API const struct sg_yaml_node *sg_yaml_root(const struct sg_yaml *y);
 
 SG_API enum sg_yaml_kind sg_yaml_kind(const struct sg_yaml_node *node);
-/* Text of a scalar, NUL-terminated behind its end; "" for NULL. */
+/* Text of a scalar, NUL-terminated behind its end; "" for others and NULL. */
 SG_API struct sg_str sg_yaml_text(const struct sg_yaml_node *node);
 /* True for a scalar in quotes or a block: always a string, never a number or bool. */
 SG_API bool sg_yaml_quoted(const struct sg_yaml_node *node);
-/* Entries of a list or map; 0 for others. */
+/* Entries of a list or map; 0 for others and NULL. */
 SG_API size_t sg_yaml_count(const struct sg_yaml_node *node);
 /* The i-th item of a list, or value of a map. */
 SG_API const struct sg_yaml_node *sg_yaml_at(const struct sg_yaml_node *node, size_t i);

@@ -328,7 +328,7 @@ enum sg_yaml_kind sg_yaml_kind(const struct sg_yaml_node *node)
 
 struct sg_str sg_yaml_text(const struct sg_yaml_node *node)
 {
-    return node->kind == SG_YAML_SCALAR ? node->text : SG_STR("");
+    return node && node->kind == SG_YAML_SCALAR ? node->text : SG_STR("");
 }
 
 bool sg_yaml_quoted(const struct sg_yaml_node *node)
@@ -338,7 +338,7 @@ bool sg_yaml_quoted(const struct sg_yaml_node *node)
 
 size_t sg_yaml_count(const struct sg_yaml_node *node)
 {
-    return node->n;
+    return node ? node->n : 0;
 }
 
 const struct sg_yaml_node *sg_yaml_at(const struct sg_yaml_node *node, size_t i)
