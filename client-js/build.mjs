@@ -136,7 +136,7 @@ function closure(outputs, name, into = new Set()) {
     into.add(name);
     for (const i of outputs[name].imports)
         if (i.kind === 'import-statement')
-            closure(outputs, i.path.replace(/^\/|^dist\/site\//, ''), into);
+            closure(outputs, outputs[i.path] ? i.path : i.path.replace(/^\/|^dist\/site\//, ''), into);
     if (outputs[name].cssBundle)
         into.add(outputs[name].cssBundle.replace(/^dist\/site\//, ''));
     return into;

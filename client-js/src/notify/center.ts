@@ -2,7 +2,7 @@
 import { Emitter } from '../client/emitter.ts';
 import type { Notification, Severity } from '../client/types.ts';
 import { DEFAULTS, isMuted, route, stormGuard } from './route.ts';
-import { MAX_AGE_MS, MAX_ITEMS, memoryStore, type Store } from './store.ts';
+import { MAX_AGE_MS, MAX_ITEMS, type Store } from './store.ts';
 import type { Item, Preferences, Route } from './types.ts';
 
 export interface CenterEvents {
@@ -15,7 +15,7 @@ export interface CenterEvents {
 }
 
 export interface CenterOptions {
-    store?: Store;
+    store?: Store | null;
     preferences?: Partial<Preferences>;
     now?: () => number;
     /** Tells the server; the answer comes back as a notification, to all displays. */
@@ -29,11 +29,9 @@ export class NotificationCenter {
     private readonly _items = new Map<string, Item>();
     private readonly _events = new Emitter<CenterEvents>((error) => console.error(error));
     private readonly _storm = stormGuard();
-    private readonly _store: Store;
     private readonly _now: () => number;
 
     constructor(private readonly _options: CenterOptions = {}) {
-        this._store = _options.store ?? memoryStore();
         this._now = _options.now ?? Date.now;
         this.preferences = { ...DEFAULTS, ..._options.preferences };
     }
@@ -44,7 +42,7 @@ export class NotificationCenter {
 
     /** What an earlier visit left. Newer messages that came meanwhile win. */
     async load(): Promise<void> {
-        for (const item of await this._store.load())
+        for (const item of (await this._options.store?.load()) ?? [])
             if (!this._items.has(item.id))
                 this._items.set(item.id, { ...item, live: false });
         this._trim();
@@ -74,18 +72,18 @@ export class NotificationCenter {
 
     /** Newest first; of these severities and states, if given. */
     list({ severity, state }: { severity?: readonly Severity[]; state?: readonly Item['state'][] } = {}): Item[] {
-        return [...this._items.values()].reverse().filter((i) =>
-            (!severity || severity.includes(i.severity)) && (!state || state.includes(i.state)));
+        return [...this._items.values()].reverse()
+            .filter((i) => (severity ?? i.severity).includes(i.severity) && (state ?? i.state).includes(i.state));
     }
 
     /** By what they come from, the worst group first. */
     groups(): { source: string; worst: Severity; items: Item[] }[] {
-        const groups = new Map<string, Item[]>();
-        for (const item of this.list()) {
-            const source = item.notification.source ?? '';
-            groups.set(source, [...(groups.get(source) ?? []), item]);
-        }
-        return [...groups].map(([source, items]) => ({ source, items, worst: worstOf(items) }))
+        const all = this.list();
+        return [...new Set(all.map(sourceOf))]
+            .map((source) => {
+                const items = all.filter((i) => sourceOf(i) === source);
+                return { source, items, worst: worstOf(items) };
+            })
             .sort((a, b) => RANK.indexOf(b.worst) - RANK.indexOf(a.worst));
     }
 
@@ -105,14 +103,8 @@ export class NotificationCenter {
     }
 
     markRead(ids: readonly string[] = [...this._items.keys()]): void {
-        const changed: Item[] = [];
-        for (const id of ids) {
-            const item = this._items.get(id);
-            if (item && !item.read) {
-                changed.push({ ...item, read: true });
-                this._items.set(id, changed.at(-1)!);
-            }
-        }
+        const changed = this.list().filter((i) => !i.read && ids.includes(i.id)).map((i) => ({ ...i, read: true }));
+        changed.forEach((i) => this._items.set(i.id, i));
         this._save(changed);
     }
 
@@ -123,8 +115,7 @@ export class NotificationCenter {
     }
 
     mute(severity: Severity, on = true): void {
-        const { [severity]: _, ...muted } = this.preferences.muted;
-        this.setPreferences({ muted: on ? { ...muted, [severity]: this._now() } : muted });
+        this.setPreferences({ muted: { ...this.preferences.muted, [severity]: on ? this._now() : undefined } });
     }
 
     isMuted(severity: Severity): boolean {
@@ -149,7 +140,7 @@ export class NotificationCenter {
 
     private _save(put: Item[]): void {
         const removed = this._trim();
-        this._store.save(put, removed).catch(() => {}); /* a full disk must not silence an alert */
+        this._options.store?.save(put, removed).catch(() => {}); /* a full disk must not silence an alert */
         this._events.emit('change', undefined);
     }
 
@@ -163,6 +154,8 @@ export class NotificationCenter {
         return removed;
     }
 }
+
+const sourceOf = (item: Item) => item.notification.source ?? '';
 
 function worstOf(items: readonly Item[]): Severity {
     return RANK.findLast((severity) => items.some((i) => i.severity === severity)) ?? 'info';

@@ -18,8 +18,8 @@ export function isMuted(severity: Severity, { muted }: Preferences, now: number)
 function isQuiet({ quiet }: Preferences, now: number): boolean {
     if (!quiet)
         return false;
-    const hour = new Date(now).getHours();
-    return quiet.from <= quiet.to ? hour >= quiet.from && hour < quiet.to : hour >= quiet.from || hour < quiet.to;
+    const { from, to } = quiet; /* on the clock's face: how far is it from the beginning? */
+    return (new Date(now).getHours() - from + 24) % 24 < (to - from + 24) % 24;
 }
 
 /** Only what begins to fire is loud; an acknowledgement or an end shows in the centre. */

@@ -13,23 +13,16 @@ export class Sound {
     private _audio: AudioContext | null = null;
     private _timer = 0;
     private _forMs = 0;
-    private readonly _options: Required<SoundOptions>;
 
-    constructor(options: SoundOptions = {}) {
-        this._options = {
-            onBlocked() {},
-            context: () => new AudioContext(),
-            ...options,
-        };
-    }
+    constructor(private readonly _options: SoundOptions = {}) {}
 
     /** To be called from a click: afterwards the browser lets us be heard. */
     async unlock(): Promise<boolean> {
-        const audio = (this._audio ??= this._options.context());
+        const audio = (this._audio ??= this._options.context?.() ?? new AudioContext());
         if (audio.state === 'suspended') /* a resume that is not allowed never ends */
             await Promise.race([audio.resume(), new Promise<void>((resolve) => setTimeout(resolve, RESUME_MS))]);
         const ok = audio.state === 'running';
-        this._options.onBlocked(!ok);
+        this._options.onBlocked?.(!ok);
         return ok;
     }
 

@@ -1,4 +1,4 @@
-/* store.ts - history of notifications in IndexedDB: 500 items, 7 days. Without IndexedDB: in memory. */
+/* store.ts - history of notifications in IndexedDB: 500 items, 7 days. Without IndexedDB the centre has them in memory only. */
 import type { Item } from './types.ts';
 
 export const MAX_ITEMS = 500;
@@ -11,11 +11,6 @@ export interface Store {
     save(put: readonly Item[], remove: readonly string[]): Promise<void>;
 }
 
-/** Keeps nothing: the centre has its items in memory anyway. */
-export function memoryStore(): Store {
-    return { load: async () => [], save: async () => {} };
-}
-
 function done<R extends IDBRequest>(request: R): Promise<R['result']> {
     return new Promise((resolve, reject) => {
         request.onsuccess = () => resolve(request.result);
@@ -23,7 +18,8 @@ function done<R extends IDBRequest>(request: R): Promise<R['result']> {
     });
 }
 
-export async function openStore(name = 'streamgauge-notifications'): Promise<Store> {
+/** null: private windows, blocked storage, Node. */
+export async function openStore(name = 'streamgauge-notifications'): Promise<Store | null> {
     try {
         const opening = indexedDB.open(name, 1);
         opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: 'id' });
@@ -37,6 +33,6 @@ export async function openStore(name = 'streamgauge-notifications'): Promise<Sto
             },
         };
     } catch {
-        return memoryStore(); /* private _windows, blocked storage, Node */
+        return null;
     }
 }
