@@ -60,6 +60,8 @@ struct sg_ingest_limits {
     uint32_t max_value;    /* bytes of a label value or a help text; 4096 */
     int64_t max_future_ms; /* timestamps later than now + this are refused; 600000. Negative: any up
                               to year 9999 */
+    int64_t max_age_ms; /* timestamps before now - this are refused: nobody would keep them. 0: any
+                           from year 1 on */
 };
 
 struct sg_batcher_config {

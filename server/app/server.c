@@ -256,9 +256,7 @@ static struct sg_ingest_limits ingest_limits(const struct sg_config *c)
                                      .max_labels = (uint32_t)c->limits.labels_per_series,
                                      .max_name = (uint32_t)c->limits.label_length,
                                      .max_value = (uint32_t)c->limits.label_length,
-                                     .max_future_ms = c->retention_ms >= ANY_TIME_MS ? -1 : 0,
-                                     .max_age_ms =
-                                         c->retention_ms >= ANY_TIME_MS ? 0 : c->retention_ms};
+                                     .max_future_ms = c->retention_ms >= ANY_TIME_MS ? -1 : 0};
 }
 
 static void set_limits(const struct sg_config *c, struct sg_net_config *n)
@@ -272,6 +270,8 @@ static void set_limits(const struct sg_config *c, struct sg_net_config *n)
     n->limits.max_body = (size_t)l->body_bytes;
     n->limits.max_inflated = (size_t)l->body_bytes;
     n->ingest = ingest_limits(c);
+    /* Of StatsD, whose times are of no use but for gauges, the store judges. */
+    n->ingest.max_age_ms = c->retention_ms >= ANY_TIME_MS ? 0 : c->retention_ms;
     n->hub.sessions = (uint32_t)l->sessions;
     n->hub.subscriptions_per_session = (uint32_t)l->subscriptions_per_session;
     n->hub.topics = (uint32_t)l->streams;

@@ -78,6 +78,12 @@ int sg__feed_time(struct sg__feed *f, int64_t time_ms, struct sg_str text)
                              "timestamp '%.*s' is %lld s in the future, at most %lld s are allowed",
                              SG__TOKEN(text.p, text.n), (long long)((time_ms - f->now_ms) / 1000),
                              (long long)(max / 1000));
+    int64_t age = f->b->config.limits.max_age_ms;
+    if (age > 0 && f->now_ms - time_ms > age)
+        return sg__fault_set(f, SG_EINVALID, text.p,
+                             "timestamp '%.*s' is %lld s old, samples are kept for %lld s",
+                             SG__TOKEN(text.p, text.n), (long long)((f->now_ms - time_ms) / 1000),
+                             (long long)(age / 1000));
     return 0;
 }
 

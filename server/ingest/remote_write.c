@@ -183,6 +183,8 @@ static void init(struct sg__rw *rw, struct sg_batcher *b, const struct sg_remote
     rw->f.result = &result->ingest;
     rw->f.now_ms = o->now_ms;
     int64_t ahead_ms = b->config.limits.max_future_ms;
+    int64_t age_ms = b->config.limits.max_age_ms;
+    rw->oldest_ms = age_ms > 0 && age_ms < o->now_ms ? o->now_ms - age_ms : 0;
     rw->newest_ms = ahead_ms < 0 ? o->now_ms : o->now_ms + ahead_ms;
 }
 

@@ -27,9 +27,9 @@ struct sg__rw {
     struct sg_remote_write_result *result;
     enum sg_remote_write_version version;
     const unsigned char *message;
-    uint32_t series_no; /* 1-based; 0: outside of a series */
-    int64_t newest_ms;  /* times from 0 to this are surely good */
-    bool busy;          /* the queue is full: nothing further is looked at */
+    uint32_t series_no;           /* 1-based; 0: outside of a series */
+    int64_t oldest_ms, newest_ms; /* times between are surely good, both included */
+    bool busy;                    /* the queue is full: nothing further is looked at */
 
     /* What the batch at hand holds; counted as written when it is taken. */
     uint64_t samples, histograms, exemplars;

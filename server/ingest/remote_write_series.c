@@ -49,7 +49,7 @@ static inline int sample(struct sg__pb in, uint64_t *ret_bits, int64_t *ret_time
 
 static int check_time(struct sg__rw *rw, int64_t time_ms)
 {
-    if (SG_LIKELY(time_ms >= 0 && time_ms <= rw->newest_ms))
+    if (SG_LIKELY(time_ms >= rw->oldest_ms && time_ms <= rw->newest_ms))
         return 0;
     char text[24];
     int n = snprintf(text, sizeof(text), "%" PRId64, time_ms);

@@ -137,6 +137,17 @@ def test_v1_native_histograms_are_values(server, name):
     server.wait_value(f"histogram_quantile(1, {name})", 4)
 
 
+def test_what_is_too_old_to_be_kept_is_refused_and_the_rest_kept(server, name):
+    now = kit.now_ms()
+    answer = write(server, series(name, None, (1, now - 3700_000), (2, now)))
+    assert (answer.status, written(answer)) == (400, (1, 0, 0))
+    assert name in answer.json["error"] and "3700 s old" in answer.json["error"] and answer.json["rejected"] == 1
+    server.wait_value(name, 2)
+    lines = f"{name} 1 {now - 3700_000}\n{name} 3 {now + 1}\n"
+    answer = server.post("/api/v1/import/prometheus", lines, {"Content-Type": "text/plain"})
+    assert answer.status == 400 and answer.json["line"] == 1 and answer.json["accepted"] == 1 and "3600 s" in answer.json["error"]
+
+
 def test_partial_writes_keep_what_is_good(server, name):
     now = kit.now_ms()
     answer = write(server, series(name, {"bad\xff": "x", "": "y"}, (1, now)) + series(name, None, (2, now), (3, now + 10**9)))
