@@ -8,7 +8,7 @@
 #ifndef SG_NOTIFY_QUEUE_H
 #define SG_NOTIFY_QUEUE_H
 
-#include <uthash.h>
+#include "notify/map.h"
 
 #include "notify/receivers.h"
 #include "notify/retry.h"
