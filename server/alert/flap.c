@@ -56,6 +56,7 @@ bool sg__flap_changed(struct sg_alerting *a, struct sg__alert *alert)
 void sg__flap_stable(struct sg_alerting *a, struct sg__alert *alert)
 {
     alert->flapping = false;
+    alert->flap->n = alert->flap->head = 0; /* what is past counts no more */
     sg__alert_row(a, alert);
     sg__groups_dirty(alert);
     if (alert->raw_firing)
