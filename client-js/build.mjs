@@ -197,8 +197,10 @@ function report() {
     return bad;
 }
 
-rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
+for (const name of readdirSync('dist'))
+    if (name !== '.js' && !(libOnly && name === 'site')) /* .js is of the tests */
+        rmSync(join('dist', name), { recursive: true, force: true });
 if (!libOnly) {
     tsc('-p', 'tsconfig.json', '--noEmit');
     tsc('-p', 'src/sw/tsconfig.json');

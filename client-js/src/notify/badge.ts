@@ -26,5 +26,5 @@ export function setBadge(firing: number, worst: Severity | null, doc: Document =
     }
     link.href = favicon(worst);
     const nav = doc.defaultView?.navigator as (Navigator & { setAppBadge?: (n: number) => Promise<void> }) | undefined;
-    nav?.setAppBadge?.(firing)?.catch(() => {}); /* only installed apps have one */
+    nav?.setAppBadge?.(firing).catch(() => {}); /* only installed apps have one */
 }

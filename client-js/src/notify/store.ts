@@ -19,7 +19,7 @@ function done<R extends IDBRequest>(request: R): Promise<R['result']> {
 }
 
 /** null: private windows, blocked storage, Node. */
-export async function openStore(name = 'streamgauge-notifications'): Promise<Store | null> {
+export async function openStore(name = 'notifications'): Promise<Store | null> {
     try {
         const opening = indexedDB.open(name, 1);
         opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: 'id' });
