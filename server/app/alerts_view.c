@@ -98,7 +98,7 @@ static void print_one(FILE *out, const json_t *alert, int64_t now_ms, bool colou
         print_plain(out, title, 0);
         fputs("  ", out);
     }
-    print_labels(out, json_object_get(alert, "context"));
+    print_labels(out, json_object_get(json_object_get(alert, "context"), "labels"));
     fputc('\n', out);
 }
 

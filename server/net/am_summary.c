@@ -114,6 +114,28 @@ static struct sg_str annotation(const struct sg_alert_info *a, const char *const
     return text;
 }
 
+/* As on the notification feed. */
+static void put_context(struct sg_buf *b, const struct sg_alert_info *a, const char *fingerprint)
+{
+    sg_buf_puts(b, ",\"context\":{\"labels\":");
+    sg_labels_print_json(a->alert.labels, b);
+    sg_buf_puts(b, ",\"annotations\":");
+    sg_labels_print_json(a->alert.annotations, b);
+    sg_buf_puts(b, ",\"value\":");
+    sg_buf_put_json_double(b, a->alert.value);
+    sg_buf_printf(b, ",\"startsAt\":%lld", (long long)a->alert.starts_ms);
+    sg__am_text(b, "generatorURL", a->alert.generator_url, true);
+    sg__am_text(b, "fingerprint", sg_str_from(fingerprint), true);
+    if (a->flapping)
+        sg_buf_puts(b, ",\"flapping\":true");
+    if (a->acked) {
+        sg__am_text(b, "acknowledgedBy", a->ack.by, true);
+        sg__am_text(b, "acknowledgeComment", a->ack.comment, true);
+        sg_buf_printf(b, ",\"acknowledgedAt\":%lld", (long long)a->ack.at_ms);
+    }
+    sg_buf_putc(b, '}');
+}
+
 static void put_alert(struct sg_buf *b, const struct sg_alert_info *a)
 {
     static const char *const titles[] = {"summary", "title"};
@@ -128,14 +150,9 @@ static void put_alert(struct sg_buf *b, const struct sg_alert_info *a)
     sg__am_text(b, "name", name, true);
     sg__am_text(b, "title", title.n ? title : name, true);
     sg__am_text(b, "message", annotation(a, messages, SG_ARRAY_LEN(messages)), true);
-    sg_buf_printf(b, ",\"timestamp\":%lld,\"value\":", (long long)a->alert.starts_ms);
-    sg_buf_put_json_double(b, a->alert.value);
-    sg_buf_puts(b, ",\"context\":");
-    sg_labels_print_json(a->alert.labels, b);
-    sg__am_text(b, "actionUrl", a->alert.generator_url, true);
-    if (a->acked)
-        sg__am_text(b, "acknowledgedBy", a->ack.by, true);
-    sg_buf_printf(b, ",\"flapping\":%s}", a->flapping ? "true" : "false");
+    sg_buf_printf(b, ",\"timestamp\":%lld", (long long)a->alert.starts_ms);
+    put_context(b, a, fingerprint);
+    sg_buf_putc(b, '}');
 }
 
 /* The worst first: by severity, then what is loudest, then what has lasted longest. */

@@ -51,6 +51,13 @@ def eventually(condition, what="the condition", deadline=DEADLINE):
     pytest.fail(f"{what} did not come true within {deadline} s, last: {got!r}")
 
 
+def free_port():
+    """For programs that cannot let the kernel choose."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def need(program):
     found = shutil.which(program)
     if not found:
@@ -133,12 +140,14 @@ class Server:
     """One streamgauge process. `with` it, or let the fixture `start` end it."""
 
     def __init__(self, folder, *flags, config=None, binary=None, prefix=(), tls=False, listen="127.0.0.1:0",
-                 statsd="127.0.0.1:0", host=False, edges=2, wait=True, env=None):
+                 statsd="127.0.0.1:0", host=False, edges=2, wait=True, env=None, data=None):
         self.folder = folder
         self.tls, self.allow_errors, self.expect_exit = tls, None, 0
         self.headers = {}
         self.log_path = os.path.join(folder, f"log-{time.monotonic_ns()}")
-        args = [*map(str, prefix), binary or BINARY, "serve", "--data", os.path.join(folder, "data")]
+        # Of its own, as only one process may use it, unless the test names one to find again.
+        self.data = os.path.join(folder, data or f"data-{time.monotonic_ns()}")
+        args = [*map(str, prefix), binary or BINARY, "serve", "--data", self.data]
         if config is not None:
             self.config = os.path.join(folder, f"config-{time.monotonic_ns()}.yml")
             with open(self.config, "w", encoding="utf-8") as f:

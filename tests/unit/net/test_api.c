@@ -105,7 +105,8 @@ static const char *get(struct rig *r, const char *target)
         size_t len = strlen(routes[i].path);
         bool prefix = routes[i].path[len - 1] == '*';
         len -= prefix;
-        if ((prefix ? path_len >= len : path_len == len) &&
+        if (routes[i].methods & SG_NET_METHOD(GET) &&
+            (prefix ? path_len >= len : path_len == len) &&
             memcmp(routes[i].path, target, len) == 0) {
             route = &routes[i];
             route_len = len;
