@@ -89,12 +89,14 @@ static int put_texts(const struct sg__job *job, struct sg_buf *out, struct sg_er
 {
     static const char *const plain[] = {"pretext", "callback_id", "image_url", "thumb_url",
                                         "footer"};
-    struct sg_buf text, link;
+    struct sg_buf text, link, escaped;
     sg_buf_init(&text, 64u << 10);
     sg_buf_init(&link, 8u << 10);
+    sg_buf_init(&escaped, 4096);
+    sg__put_escaped(SG__SLACK, sg_str_from(job->note->title), &escaped);
     sg__note_text(job->note, SG__SLACK, false, MAX_TEXT >> job->shrink, &text);
     sg__note_link(job->note, job->site->external_url, &link);
-    struct sg_str title = sg_str_from(job->note->title);
+    struct sg_str title = sg_buf_str(&escaped);
     int rc = put(job, "title", title, MAX_TITLE, out, reterr);
     if (rc == 0)
         rc = put(job, "title_link", sg_buf_str(&link), 4096, out, reterr);
@@ -106,6 +108,7 @@ static int put_texts(const struct sg__job *job, struct sg_buf *out, struct sg_er
         rc = put(job, plain[i], SG_STR(""), 8192, out, reterr);
     sg_buf_deinit(&text);
     sg_buf_deinit(&link);
+    sg_buf_deinit(&escaped);
     return rc;
 }
 

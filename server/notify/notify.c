@@ -55,7 +55,7 @@ static void accept_row(struct sg_notify *n, struct sg_outbox_row *row, bool from
 {
     bool full =
         n->cfg.hooks.more && (n->n_rows >= n->cfg.max_rows || (n->spilled && !from_database));
-    if (row->id <= n->last_id && row->id != 0) {
+    if (n->cfg.hooks.more && row->id <= n->last_id) {
         sg_free(row); /* was read from the database before it was handed over */
         return;
     }
