@@ -138,6 +138,7 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGHUP);
     sigprocmask(SIG_BLOCK, set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a disk that is full */
 }
 
 /* While draining a second TERM or INT ends the process without waiting. */
