@@ -202,7 +202,9 @@ int sg__intervals_parse(const struct sg_yaml_node *node, struct sg_arena *arena,
                         struct sg__intervals *ret, struct sg_error *reterr)
 {
     int rc = 0;
-    if (sg_yaml_kind(node) != SG_YAML_LIST && sg_yaml_kind(node) != SG_YAML_NULL)
+    if (!node || sg_yaml_kind(node) == SG_YAML_NULL)
+        return 0;
+    if (sg_yaml_kind(node) != SG_YAML_LIST)
         return sg_yaml_error(node, reterr, "time_intervals: expected a list");
     ret->n = sg_yaml_count(node);
     if (ret->n > MAX_INTERVALS)
