@@ -226,7 +226,10 @@ void sg__print_all(const struct sg__value *args, size_t n, bool line, struct sg_
         bool texts = i && (args[i].kind == SG__V_STRING || args[i - 1].kind == SG__V_STRING);
         if (i && (line || !texts))
             sg_buf_putc(out, ' ');
-        sg__value_print(&args[i], out);
+        if (args[i].kind == SG__V_NIL)
+            sg_buf_puts(out, "<nil>");
+        else
+            sg__value_print(&args[i], out);
     }
     if (line)
         sg_buf_putc(out, '\n');

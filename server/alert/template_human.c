@@ -67,7 +67,7 @@ static void put_plain(const char *digits, size_t n, int point, struct sg_buf *ou
     }
 }
 
-/* Go's %v and %g: the shortest digits, with an exponent below -4 and from 21 on. */
+/* Go's %v and %g: the shortest digits, with an exponent below -4 and from 6 on. */
 void sg__format_float(double v, struct sg_buf *out)
 {
     char digits[32];
@@ -87,7 +87,7 @@ void sg__format_float(double v, struct sg_buf *out)
         return;
     }
     size_t n = shortest(fabs(v), digits, &point);
-    if (point - 1 < -4 || point - 1 >= 21)
+    if (point - 1 < -4 || point - 1 >= 6)
         put_exponent(digits, n, point - 1, out);
     else
         put_plain(digits, n, point, out);
@@ -308,6 +308,7 @@ enum piece {
     P_DAY_PAD,
     P_DAY1,
     P_YEARDAY,
+    P_YEARDAY_PAD,
     P_HOUR,
     P_HOUR12_2,
     P_HOUR12,
@@ -334,9 +335,10 @@ static const struct {
     {"-0700", P_OFFSET},  {"002", P_YEARDAY}, {"01", P_MONTH2},
     {"02", P_DAY2},       {"03", P_HOUR12_2}, {"04", P_MINUTE2},
     {"05", P_SECOND2},    {"06", P_YEAR2},    {"15", P_HOUR},
-    {"1", P_MONTH1},      {"_2006", P_YEAR},  {"_2", P_DAY_PAD},
-    {"2", P_DAY1},        {"3", P_HOUR12},    {"4", P_MINUTE},
-    {"5", P_SECOND},      {"PM", P_PM},       {"pm", P_PM_SMALL},
+    {"1", P_MONTH1},      {"_2006", P_YEAR},  {"__2", P_YEARDAY_PAD},
+    {"_2", P_DAY_PAD},    {"2", P_DAY1},      {"3", P_HOUR12},
+    {"4", P_MINUTE},      {"5", P_SECOND},    {"PM", P_PM},
+    {"pm", P_PM_SMALL},
 };
 
 /* size: one switch */
@@ -379,6 +381,9 @@ static void put_piece(const struct sg_civil *c, enum piece piece, struct sg_buf 
         break;
     case P_YEARDAY:
         sg_buf_printf(out, "%03d", c->yearday);
+        break;
+    case P_YEARDAY_PAD:
+        sg_buf_printf(out, "%3d", c->yearday);
         break;
     case P_HOUR:
         sg_buf_printf(out, "%02d", c->hour);
@@ -456,7 +461,7 @@ void sg__format_layout(int64_t ms, struct sg_str layout, struct sg_buf *out)
             if (!sg_str_starts_with(layout, piece))
                 continue;
             n = piece.n;
-            if (piece.p[0] == '_' && n > 2) /* "_2006" is "_" and the year */
+            if (layout_pieces[i].piece == P_YEAR && piece.p[0] == '_') /* "_", then the year */
                 sg_buf_putc(out, '_');
             put_piece(&c, layout_pieces[i].piece, out);
         }

@@ -255,6 +255,8 @@ static int check_command(struct parser *p, const struct sg__command *c, bool pip
                                n < fn->min ? fn->min : fn->max);
         return 0;
     }
+    if (first->kind == SG__E_CONST && first->value.kind == SG__V_NIL)
+        return fail_at(p, &at, "nil is not a command");
     if (first->kind == SG__E_CONST && (c->n_terms > 1 || piped))
         return fail_at(p, &at, "a constant cannot be given arguments");
     return 0;

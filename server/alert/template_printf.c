@@ -17,6 +17,7 @@ struct spec {
 struct printing {
     const struct sg__value *args;
     size_t n, next;
+    bool reordered; /* by %[2]d: what is left over is not told */
     struct sg_buf out;
 };
 
@@ -336,11 +337,27 @@ static void put_value(struct printing *p, const struct spec *s, const struct sg_
         put_other(p, s, v);
 }
 
+/* "[n]": the next argument is the n-th. */
+static void read_index(struct printing *p, struct sg_str f, size_t *at)
+{
+    size_t i = *at + 1, n = 0;
+    if (*at >= f.n || f.p[*at] != '[')
+        return;
+    for (; i < f.n && f.p[i] >= '0' && f.p[i] <= '9' && n < 1000; i++)
+        n = n * 10 + (size_t)(f.p[i] - '0');
+    if (i >= f.n || f.p[i] != ']' || n == 0)
+        return;
+    *at = i + 1;
+    p->next = n - 1;
+    p->reordered = true;
+}
+
 /* One directive; *at is behind its %. */
 static void put_directive(struct printing *p, struct sg_str f, size_t *at)
 {
     struct spec s = {.width = -1, .precision = -1};
     read_flags(f, at, &s);
+    read_index(p, f, at);
     if (!read_number(p, f, at, &s.width))
         sg_buf_puts(&p->out, "%!(BADWIDTH)");
     if (*at < f.n && f.p[*at] == '.') {
@@ -354,6 +371,7 @@ static void put_directive(struct printing *p, struct sg_str f, size_t *at)
         s.width = -1;
     if (s.precision > MAX_WIDTH)
         s.precision = -1;
+    read_index(p, f, at);
     if (*at >= f.n) {
         sg_buf_puts(&p->out, "%!(NOVERB)");
         return;
@@ -401,7 +419,7 @@ SG__FN(sg__fn_printf)
         else
             sg_buf_putc(&p.out, f.p[at - 1]);
     }
-    if (p.next < p.n)
+    if (p.next < p.n && !p.reordered)
         put_extra(&p);
     return sg__exec_text(x, &p.out, ret);
 }

@@ -266,8 +266,7 @@ SG__FN(sg__fn_urlquery);
 int sg__arg_number(struct sg__exec *x, const struct sg__value *v, double *ret);
 int sg__arg_text(struct sg__exec *x, const struct sg__value *v, struct sg_str *ret);
 
-/* As Go's %v: the shortest digits, with an exponent when it is below -4 or above 20 … see the .c.
- */
+/* As Go's %v: the shortest digits, an exponent below 1e-4 and from 1e6 on. */
 void sg__format_float(double v, struct sg_buf *out);
 /* "2015-06-23 13:19:44.128 +0000 UTC" */
 void sg__format_time(int64_t ms, struct sg_buf *out);

@@ -36,11 +36,12 @@ static int compile(struct sg__exec *x, struct sg_str pattern, struct sg_str befo
 {
     struct sg_error err = {0};
     SG_AUTO(sg_buf_deinit) struct sg_buf b;
+    sg_buf_init(&b, SG_REGEX_MAX_PATTERN);
     /* Alone first: parentheses must balance without the wrapping. */
     if (sg_regex_new(pattern, ret, &err) < 0)
         return sg__exec_fail(x, "%.300s", err.text);
     sg_regex_unref(*ret);
-    sg_buf_init(&b, SG_REGEX_MAX_PATTERN);
+    *ret = NULL;
     put_literal(before, &b);
     sg_buf_puts(&b, "(?s:.*?)((?-s:");
     sg_buf_put_str(&b, pattern);

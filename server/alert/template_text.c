@@ -63,7 +63,7 @@ static int32_t upper(int32_t c)
     for (size_t i = 0; i < SG_ARRAY_LEN(cases); i++)
         if (small_in(i, c))
             return c - (cases[i].by > 2 ? cases[i].by : 1);
-    return c;
+    return c == 0xff ? 0x178 : c;
 }
 
 static int32_t lower(int32_t c)
@@ -73,7 +73,7 @@ static int32_t lower(int32_t c)
         if (small_in(i, small))
             return small;
     }
-    return c;
+    return c == 0x178 ? 0xff : c;
 }
 
 static int map_text(struct sg__exec *x, const struct sg__value *v, int32_t (*map)(int32_t),
