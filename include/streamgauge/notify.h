@@ -60,11 +60,6 @@ struct sg_notify_hooks {
     /* True while the engine ticks and rules are evaluated: what heartbeats vouch for. Any thread.
      */
     bool (*alive)(void *ctx);
-    /* Reads waiting rows with id > after_id, ascending, at most max of them, into rows: asked when
-     * there is room again after max_rows was reached. Fewer than max: that is all there are. NULL:
-     * every row that is handed over is kept in memory. notify's thread; may read the database. */
-    int (*more)(void *ctx, uint64_t after_id, size_t max, struct sg_outbox_row **rows,
-                size_t *ret_n);
     void *ctx;
 };
 
@@ -74,7 +69,6 @@ struct sg_notify_config {
     const char *vapid_subject; /* "mailto:…" or "https://…" */
     const char *user_agent;
     const char *external_url;
-    uint32_t max_rows; /* in memory; further rows wait in the database; 20000 */
 };
 
 SG_API void sg_notify_config_default(struct sg_notify_config *cfg);
@@ -84,7 +78,7 @@ SG_API SG_NODISCARD int sg_notify_start(const struct sg_notify_config *cfg,
                                         struct sg_error *reterr);
 /* New receivers; rows of targets that are gone become dead letters. Any thread. */
 SG_API void sg_notify_reload_take(struct sg_notify *n, struct sg_receivers *receivers);
-/* Takes the rows. Any thread. */
+/* Takes the rows; whoever hands them over bounds how many there are at a time. Any thread. */
 SG_API void sg_notify_send_take(struct sg_notify *n, struct sg_outbox_row **rows, size_t n_rows);
 /* Lets requests in flight finish within timeout_ms; rows not sent stay in the database. */
 SG_API void sg_notify_stop(struct sg_notify *n, int64_t timeout_ms);

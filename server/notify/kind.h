@@ -72,7 +72,8 @@ struct sg__kind {
     /* Checks what the table cannot say. May be NULL. */
     int (*check)(const struct sg__target *t, const struct sg_yaml_node *node,
                  struct sg_error *reterr);
-    /* Fills request. SG_EINVALID: this can never be sent; the text says why. */
+    /* Fills request. SG_EINVALID: this can never be sent; the text says why. SG_ECANCELED: it is
+     * not wanted, and counts as sent. */
     int (*build)(const struct sg__job *job, struct sg__request *ret, struct sg_error *reterr);
     /* May change what the status alone says, and retry_after_ms. May be NULL. */
     enum sg__verdict (*judge)(enum sg__verdict by_status, struct sg__reply *reply);

@@ -19,15 +19,28 @@ struct texts {
     struct sg_buf title, summary, text, link;
 };
 
+/* In Markdown of cards one line break is none. */
+static void put_paragraphs(struct sg_buf *out, struct sg_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        sg_buf_putc(out, text.p[i]);
+        if (text.p[i] == '\n' && i + 1 < text.n && text.p[i + 1] != '\n' &&
+            (i == 0 || text.p[i - 1] != '\n'))
+            sg_buf_putc(out, '\n');
+    }
+}
+
 static int make_texts(const struct sg__job *job, struct texts *t, struct sg_error *reterr)
 {
-    struct sg_buf words;
+    struct sg_buf words, lines;
     sg_buf_init(&words, 128u << 10);
+    sg_buf_init(&lines, 128u << 10);
     sg_buf_init(&t->title, 64u << 10);
     sg_buf_init(&t->summary, 64u << 10);
     sg_buf_init(&t->text, 128u << 10);
     sg_buf_init(&t->link, 8192);
-    sg__note_text(job->note, SG__MARKDOWN, false, (size_t)MAX_TEXT >> job->shrink, &words);
+    sg__note_text(job->note, SG__MARKDOWN, false, (size_t)MAX_TEXT >> job->shrink, &lines);
+    put_paragraphs(&words, sg_buf_str(&lines));
     sg__note_link(job->note, job->site->external_url, &t->link);
     struct sg_str title = sg_str_from(job->note->title);
     int rc = sg__put_option(job, "title", title, &t->title, reterr);
@@ -39,6 +52,7 @@ static int make_texts(const struct sg__job *job, struct texts *t, struct sg_erro
     sg__cut(&t->summary, 1024);
     sg__cut(&t->text, (size_t)MAX_TEXT >> job->shrink);
     sg_buf_deinit(&words);
+    sg_buf_deinit(&lines);
     return rc;
 }
 

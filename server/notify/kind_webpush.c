@@ -1,8 +1,10 @@
 /* kind_webpush.c - Web Push to one browser: RFC 8030 with an encrypted payload.
  *
  * The payload is a Declarative Web Push, which Safari shows without a service worker; ours reads
- * the notification itself (DESIGN section 5) from notification.data. The row's `push` is the
- * subscription as the browser gave it: {"endpoint","keys":{"p256dh","auth"}}. */
+ * the members beside it, those of a notification of the feed (DESIGN section 5), title and message
+ * excepted; `id` is there when the message is of one alert, which can be acknowledged by it. The
+ * row's `push` is the subscription as the browser gave it: {"endpoint","keys":{"p256dh","auth"}}.
+ */
 #include <string.h>
 
 #include "notify/hash.h"
@@ -106,17 +108,17 @@ static void put_payload(const struct sg__job *job, const struct words *w, size_t
     put_text(out, "body", sg_buf_str(&w->text));
     put_text(out, "navigate", link);
     put_text(out, "tag", sg_buf_str(&w->tag));
-    sg_buf_printf(out, ",\"timestamp\":%lld,\"requireInteraction\":%s,\"silent\":%s,\"data\":{",
-                  at ? at : (long long)job->wall_ms, urgent ? "true" : "false",
-                  n->status == SG__FIRING ? "false" : "true");
-    sg_buf_puts(out, "\"id\":");
-    sg_buf_put_json_str(out, a.id.n ? a.id : sg_buf_str(&w->tag));
-    sg_buf_printf(out, ",\"type\":\"%s\",\"status\":\"%s\",\"source\":\"streamgauge\"", n->severity,
-                  sg__status_name(n->status));
+    sg_buf_printf(out, ",\"requireInteraction\":%s,\"silent\":%s},\"mutable\":true",
+                  urgent ? "true" : "false", n->status == SG__FIRING ? "false" : "true");
+    if (a.id.n)
+        put_text(out, "id", a.id);
+    sg_buf_printf(out, ",\"type\":\"%s\",\"status\":\"%s\",\"timestamp\":%lld", n->severity,
+                  sg__status_name(n->status), at ? at : (long long)job->wall_ms);
+    put_text(out, "source", SG_STR("streamgauge"));
     if (w->link.len)
         put_text(out, "actionUrl", link);
     put_context(n, context, out);
-    sg_buf_puts(out, "}},\"mutable\":true}");
+    sg_buf_putc(out, '}');
 }
 
 static int make_words(const struct sg__job *job, struct words *w, struct sg_error *reterr)
@@ -217,6 +219,8 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     struct sg_buf plain;
     sg_buf_init(&plain, 64u << 10);
     int rc = read_subscription(job, &p, reterr);
+    if (rc == 0 && !sg__push_wanted(json_object_get(p.json, "filter"), job->note))
+        rc = sg_error_set(reterr, SG_ECANCELED, "the browser's filter does not want it");
     if (rc == 0)
         rc = make_payload(job, &plain, reterr);
     if (rc == 0)
@@ -231,7 +235,7 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     }
     json_decref(p.json);
     sg_buf_deinit(&plain);
-    return rc < 0 ? SG_EINVALID : 0;
+    return rc;
 }
 
 static enum sg__verdict judge(enum sg__verdict by_status, struct sg__reply *reply)

@@ -15,7 +15,6 @@
 /* When the journal of marks was refused. */
 #define BUSY_WAIT_MS 20
 #define KEPT_CONNECTIONS 128L
-#define DEFAULT_MAX_ROWS 20000
 
 static int64_t mono_now_ms(void)
 {
@@ -28,7 +27,6 @@ void sg_notify_config_default(struct sg_notify_config *cfg)
         .vapid_subject = "https://streamgauge.invalid",
         .user_agent = "streamgauge/" SG_VERSION,
         .external_url = "",
-        .max_rows = DEFAULT_MAX_ROWS,
     };
 }
 
@@ -50,49 +48,12 @@ static struct sg__queue *queue_of(struct sg_notify *n, struct sg_str name)
     return q;
 }
 
-/* Takes the row, under the lock. Without room it is freed: it waits in the database. */
-static void accept_row(struct sg_notify *n, struct sg_outbox_row *row, bool from_database)
-{
-    bool full =
-        n->cfg.hooks.more && (n->n_rows >= n->cfg.max_rows || (n->spilled && !from_database));
-    if (n->cfg.hooks.more && row->id <= n->last_id) {
-        sg_free(row); /* was read from the database before it was handed over */
-        return;
-    }
-    if (full) {
-        n->spilled = true;
-        sg_free(row);
-        return;
-    }
-    n->last_id = row->id;
-    n->n_rows++;
-    sg__queue_push_take(queue_of(n, row->target), row, sg_wall_now_ms(), mono_now_ms());
-}
-
 static void take_inbox(struct sg_notify *n)
 {
     for (size_t i = 0; i < n->n_inbox; i++)
-        accept_row(n, n->inbox[i], false);
+        sg__queue_push_take(queue_of(n, n->inbox[i]->target), n->inbox[i], sg_wall_now_ms(),
+                            mono_now_ms());
     n->n_inbox = 0;
-}
-
-/* There is room again: reads what was not kept. New rows are not kept until all of it is here, so
- * that the order holds. */
-static void read_more(struct sg_notify *n)
-{
-    if (!n->spilled || n->n_rows > n->cfg.max_rows / 2 || mono_now_ms() < n->more_at_ms)
-        return;
-    size_t max = n->cfg.max_rows - (size_t)n->n_rows, got = 0;
-    struct sg_outbox_row **rows = sg_calloc(max, sizeof(*rows));
-    int rc = n->cfg.hooks.more(n->cfg.hooks.ctx, n->last_id, max, rows, &got);
-    n->more_at_ms = mono_now_ms() + (rc < 0 ? MAX_WAIT_MS : 0);
-    pthread_mutex_lock(&n->lock);
-    for (size_t i = 0; i < got; i++)
-        accept_row(n, rows[i], true);
-    if (rc == 0 && got < max)
-        n->spilled = false;
-    pthread_mutex_unlock(&n->lock);
-    sg_free(rows);
 }
 
 static void reload(struct sg_notify *n)
@@ -174,7 +135,6 @@ static void *run(void *arg)
         int64_t wait = MAX_WAIT_MS;
         bool going = take_orders(n);
         if (going) {
-            read_more(n);
             wait = sooner(wait, start_due(n));
         } else if (n->n_transfers == 0 || mono_now_ms() >= n->stop_at_ms) {
             break;
@@ -228,8 +188,6 @@ static void copy_config(struct sg_notify *n, const struct sg_notify_config *cfg)
                                 .user_agent = n->user_agent,
                                 .vapid = cfg->vapid,
                                 .vapid_subject = n->vapid_subject};
-    if (n->cfg.max_rows == 0)
-        n->cfg.max_rows = DEFAULT_MAX_ROWS;
 }
 
 int sg_notify_start(const struct sg_notify_config *cfg, struct sg_receivers *receivers_take,

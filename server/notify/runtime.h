@@ -63,10 +63,6 @@ struct sg_notify {
     int64_t stop_at_ms;
 
     /* the thread's own */
-    uint64_t n_rows;    /* in queues */
-    uint64_t last_id;   /* highest that was taken */
-    bool spilled;       /* rows above last_id wait in the database */
-    int64_t more_at_ms; /* when to ask for them */
     struct sg__transfer *transfers;
     size_t n_transfers;
     CURL *spare[32]; /* handles for reuse */

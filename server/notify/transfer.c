@@ -112,7 +112,6 @@ static void settle_sent(struct sg_notify *n, struct sg__queue *q, struct sg__ite
     sg__queue_succeeded(q, mono_now_ms());
     sg__queue_done(q, item);
     pthread_mutex_unlock(&n->lock);
-    n->n_rows--;
     if (failed)
         SG_LOG(INFO, "notify", "receiver is well again", "target=\"%s\"", q->name.p);
     if (was_dead && n->cfg.hooks.dead)
@@ -133,7 +132,6 @@ static void settle_dead(struct sg_notify *n, struct sg__queue *q, struct sg__ite
     note_failure(q, why);
     sg__queue_done(q, item);
     pthread_mutex_unlock(&n->lock);
-    n->n_rows--;
     if (tell && n->cfg.hooks.dead)
         n->cfg.hooks.dead(n->cfg.hooks.ctx, q->name, why);
 }
@@ -232,9 +230,11 @@ bool sg__start_row(struct sg_notify *n, struct sg__queue *q, struct sg__item *it
     x->item = item;
     if (build(n, x, &err) == 0 && sg__start(n, x, &err))
         return true;
-    struct outcome o = {.verdict = err.code == SG_ENOMEM ? SG__RETRY : SG__REFUSED,
-                        .retry_after_ms = -1,
-                        .why = err.text};
+    struct outcome o = {.verdict = SG__REFUSED, .retry_after_ms = -1, .why = err.text};
+    if (err.code == SG_ENOMEM)
+        o.verdict = SG__RETRY;
+    else if (err.code == SG_ECANCELED)
+        o.verdict = SG__SENT;
     settle(n, q, item, &o);
     sg__transfer_free(n, x);
     return false;

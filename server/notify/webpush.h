@@ -5,6 +5,8 @@
 
 #include <streamgauge/notify.h>
 
+#include "notify/note.h"
+
 /* 4096 bytes that push services take, less the header (86), the padding's delimiter and the tag. */
 #define SG__PUSH_MAX_PLAIN 3993
 
@@ -26,5 +28,9 @@ SG_NODISCARD int sg__push_encrypt(struct sg_str plain, const struct sg__push_key
 SG_NODISCARD int sg__vapid_header(const struct sg_vapid *keys, struct sg_str audience,
                                   int64_t expires_s, const char *subject, struct sg_buf *out,
                                   struct sg_error *reterr);
+
+/* Does a subscription's filter, {"severity":["critical"],"matchers":["team=\"a\""]}, want any of
+ * the alerts? Without one (NULL) it does. A filter that cannot be read lets everything through. */
+bool sg__push_wanted(const json_t *filter, const struct sg__note *n);
 
 #endif
