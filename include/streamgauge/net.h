@@ -73,6 +73,7 @@ struct sg_net_exchange {
     struct sg_str if_match;
     struct sg_str body;    /* decoded from gzip or deflate */
     unsigned rights;       /* what the caller has */
+    struct sg_str who;     /* name of his token; empty: none */
     int64_t arrived_us;    /* monotonic; when the request was complete */
     atomic_bool canceled;  /* the client has gone: long work may stop */
     uint16_t status;       /* answer; 200 when the handler starts */
@@ -126,8 +127,9 @@ struct sg_net_hooks {
     /* Passes the wish for a stream to the engine. Returns 0 and takes it, or SG_EBUSY and leaves
      * it. */
     int (*control)(void *ctx, struct sg_control *c);
-    /* Acknowledges a notification for everybody. NULL: there is nothing to acknowledge. */
-    int (*ack)(void *ctx, struct sg_str notification, struct sg_str comment,
+    /* Acknowledges a notification for everybody. by: name of the token, may be empty. NULL: there
+     * is nothing to acknowledge. */
+    int (*ack)(void *ctx, struct sg_str notification, struct sg_str comment, struct sg_str by,
                struct sg_error *reterr);
     /* Appends the text of /metrics that does not come from net. NULL: nothing. */
     void (*metrics)(void *ctx, struct sg_buf *out);

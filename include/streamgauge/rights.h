@@ -12,4 +12,9 @@ enum sg_right {
     SG_RIGHT_ALL = 15,
 };
 
+/* The upper half of a mask is the number of the token that gave it, so that what it did can be told
+ * by name; 0: none. */
+#define SG_RIGHT_TOKEN_SHIFT 16
+#define SG_RIGHT_TOKEN_MAX 0xffffu
+
 #endif

@@ -66,7 +66,7 @@ void sg_alerts_free(struct sg_alerts *a); /* accepts NULL; before the engine is 
 int sg_alerts_call(void *ctx, sg_api_work *fn, void *arg);
 /* net.h's ack hook. Does not wait: what is not known to fire is refused at once, else the
  * acknowledged notification on the feed is the answer. */
-int sg_alerts_ack(void *ctx, struct sg_str notification, struct sg_str comment,
+int sg_alerts_ack(void *ctx, struct sg_str notification, struct sg_str comment, struct sg_str by,
                   struct sg_error *reterr);
 /* For /api/v2/status (api.h, alert_config). */
 void sg_alerts_print_config(void *ctx, struct sg_buf *out);

@@ -262,8 +262,8 @@ int sg__alerts_restore_feed(struct sg_alerts *a, struct sg_error *reterr)
 
 struct acking {
     struct sg_alerts *a;
-    size_t n_id;
-    char text[]; /* id and comment, each NUL-terminated */
+    size_t n_id, n_comment, n_by;
+    char text[]; /* id, comment, by: each NUL-terminated */
 };
 
 static void run_ack(void *arg, int64_t wall_ms, int64_t mono_ms)
@@ -280,7 +280,8 @@ static void run_ack(void *arg, int64_t wall_ms, int64_t mono_ms)
     sg_free(w);
 }
 
-int sg_alerts_ack(void *ctx, struct sg_str id, struct sg_str comment, struct sg_error *reterr)
+int sg_alerts_ack(void *ctx, struct sg_str id, struct sg_str comment, struct sg_str by,
+                  struct sg_error *reterr)
 {
     struct sg_alerts *a = ctx;
     pthread_mutex_lock(&a->lock);
@@ -289,12 +290,14 @@ int sg_alerts_ack(void *ctx, struct sg_str id, struct sg_str comment, struct sg_
     if (!known)
         return sg_error_set(reterr, SG_ENOTFOUND, "there is no firing notification '%.*s'",
                             id.n < 64 ? (int)id.n : 64, id.p ? id.p : "");
-    struct acking *w = sg_calloc(1, sizeof(*w) + id.n + comment.n + 2);
-    w->a = a;
-    w->n_id = id.n;
+    if (!by.n)
+        by = SG_STR("viewer");
+    struct acking *w = sg_calloc(1, sizeof(*w) + id.n + comment.n + by.n + 3);
+    *w = (struct acking){.a = a, .n_id = id.n, .n_comment = comment.n, .n_by = by.n};
     memcpy(w->text, id.p, id.n);
     if (comment.n)
         memcpy(w->text + id.n + 1, comment.p, comment.n);
+    memcpy(w->text + id.n + comment.n + 2, by.p, by.n);
     if (sg_engine_thread_post(a->thread, run_ack, w) == 0)
         return 0;
     sg_free(w);

@@ -80,11 +80,11 @@ static void on_metrics(void *ctx, struct sg_buf *out)
     sg_alerts_metrics(s->alerts, out);
 }
 
-static int on_ack(void *ctx, struct sg_str notification, struct sg_str comment,
+static int on_ack(void *ctx, struct sg_str notification, struct sg_str comment, struct sg_str by,
                   struct sg_error *reterr)
 {
     struct sg_server *s = ctx;
-    return sg_alerts_ack(s->alerts, notification, comment, reterr);
+    return sg_alerts_ack(s->alerts, notification, comment, by, reterr);
 }
 
 /* POST /-/reload */

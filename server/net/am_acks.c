@@ -111,9 +111,11 @@ static int read_wish(struct wish *w, const json_t *json)
     const char *const ids[] = {"id", "fingerprint", "notification"};
     for (size_t i = 0; i < SG_ARRAY_LEN(ids) && !w->id.n; i++)
         w->id = sg__am_member(json, ids[i]);
-    w->ack.by = sg__am_member(json, "by");
+    struct sg_str by = sg__am_member(json, "by");
+    if (by.p)
+        w->ack.by = by;
     w->ack.comment = sg__am_member(json, "comment");
-    if (!w->ack.by.p)
+    if (!w->ack.by.n)
         w->ack.by = SG_STR("api");
     if (!w->ack.comment.p)
         w->ack.comment = SG_STR("");
@@ -139,7 +141,7 @@ static void answer(struct sg_net_exchange *x, const struct wish *w)
 
 void sg__am_post_acks(void *ctx, struct sg_net_exchange *x)
 {
-    struct wish w = {.id = SG_STR("")};
+    struct wish w = {.id = SG_STR(""), .ack.by = x->who};
     json_error_t e;
     json_t *json = json_loadb(x->body.p ? x->body.p : "", x->body.n, 0, &e);
     if (!json)

@@ -58,6 +58,7 @@ int sg__auth_init(struct sg__auth *a, const struct sg_net_config *cfg, struct sg
     a->tokens = sg_calloc(cfg->token_count + 1, sizeof(*a->tokens));
     for (size_t i = 0; i < cfg->token_count; i++) {
         const struct sg_net_token *t = &cfg->tokens[i];
+        a->tokens[i].name = t->name;
         a->tokens[i].rights = t->rights | (t->rights & SG_RIGHT_ADMIN ? SG_RIGHT_ALERT : 0);
         if (parse_hash(t->hash, a->tokens[i].hash))
             continue;
@@ -91,10 +92,19 @@ bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret
         bool same = CRYPTO_memcmp(h, a->tokens[i].hash, sizeof(h)) == 0;
         found |= same;
         rights |= same ? a->tokens[i].rights : 0;
+        if (same && i < SG_RIGHT_TOKEN_MAX && !(rights >> SG_RIGHT_TOKEN_SHIFT))
+            rights |= (unsigned)(i + 1) << SG_RIGHT_TOKEN_SHIFT;
     }
     if (found)
         *ret_rights = rights;
     return found;
+}
+
+struct sg_str sg__auth_name(const struct sg__auth *a, unsigned rights)
+{
+    size_t number = rights >> SG_RIGHT_TOKEN_SHIFT;
+    return number && number <= a->token_count ? sg_str_from(a->tokens[number - 1].name)
+                                              : SG_STR("");
 }
 
 unsigned sg__auth_default(const struct sg__auth *a, bool from_loopback)

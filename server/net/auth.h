@@ -13,6 +13,7 @@
 #define SG__TOKEN_MAX 512 /* bytes of a presented token; longer ones are wrong */
 
 struct sg__token {
+    const char *name; /* borrowed */
     uint8_t hash[32];
     unsigned rights;
 };
@@ -32,6 +33,8 @@ void sg__auth_deinit(struct sg__auth *a);
 /* Rights of a presented token. False when it is unknown. Compares with every token, in constant
  * time each. */
 bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret_rights);
+/* Name of the token that gave these rights; empty: none did. */
+struct sg_str sg__auth_name(const struct sg__auth *a, unsigned rights);
 /* Rights of someone without a token. */
 unsigned sg__auth_default(const struct sg__auth *a, bool from_loopback);
 

@@ -43,6 +43,7 @@ void sg__exchange_begin(struct sg__conn *c)
     x->accept = keep(q, accept);
     x->if_match = keep(q, if_match);
     x->rights = q->rights;
+    x->who = sg__auth_name(&e->net->auth, q->rights);
     q->coding = sg__coding_choose(&rq->headers);
     x->status = 200;
     x->type = "application/json";

@@ -85,7 +85,8 @@ static int on_ack(void *ctx, struct sg_session *s, struct sg_str notification,
         return sg_error_set(reterr, SG_EDENIED, "this token has not the right 'alert'");
     if (!h->ack)
         return sg_error_set(reterr, SG_ENOTFOUND, "there is nothing to acknowledge");
-    return h->ack(h->ctx, notification, comment, reterr);
+    struct sg_str by = sg__auth_name(&e->net->auth, sg_session_rights(s));
+    return h->ack(h->ctx, notification, comment, by, reterr);
 }
 
 /* --- history on the pool --- */
