@@ -134,6 +134,8 @@ static int add(const struct options *o, char **argv, int n)
     struct sg_error err = {0};
     json_t *answer = NULL;
     int64_t start_ms, end_ms;
+    sg_buf_init(&body, 1u << 20);
+    sg_buf_init(&raw, MAX_ANSWER);
     if (n == 0)
         return usage(stderr, 2);
     if (read_times(o, &start_ms, &end_ms, &err) < 0)
@@ -141,8 +143,6 @@ static int add(const struct options *o, char **argv, int n)
     ssize_t count = read_matchers(argv, n, matchers, &err);
     if (count < 0)
         return sg_cli_complain(&err) + 1;
-    sg_buf_init(&body, 1u << 20);
-    sg_buf_init(&raw, MAX_ANSWER);
     sg_buf_puts(&body, "{\"matchers\":[");
     put_matchers(&body, matchers, (size_t)count);
     put_silence(&body, o, start_ms, end_ms);
