@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include <streamgauge/hash.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/rand.h>
 #include <streamgauge/time.h>
@@ -53,11 +52,6 @@ static void set_str(struct sg_str *to, struct sg_str s)
         return;
     sg_free((char *)to->p);
     *to = sg__str_own(s.p ? s : SG_STR(""));
-}
-
-uint64_t sg__alert_episode(const struct sg__alert *alert)
-{
-    return sg_hash_mix(alert->fp ^ sg_hash_mix((uint64_t)alert->starts_ms));
 }
 
 struct sg__alert *sg__alert_find(const struct sg_alerting *a, uint64_t fp)

@@ -106,11 +106,16 @@ struct sg__alert {
     bool row, row_dirty; /* it has a row; which is out of date */
 };
 
-/* What one integration was told last about a group. An episode is an alert and its start. */
+struct sg__episode { /* of an alert: from one begin to the end that belongs to it */
+    uint64_t fp;
+    int64_t starts_ms;
+};
+
+/* What one integration was told last about a group. */
 struct sg__told {
     struct sg_str target; /* owned */
     int64_t time_ms, mono_ms;
-    uint64_t *firing; /* episodes, sorted */
+    struct sg__episode *firing; /* by fingerprint, each once */
     size_t n_firing, cap_firing;
 };
 
@@ -197,7 +202,6 @@ struct sg__alert *sg__alert_new(struct sg_alerting *a, const struct sg_alert *as
 void sg__alert_internal(struct sg_alerting *a, const struct sg_labels *labels,
                         const struct sg_labels *annotations, bool firing);
 struct sg_str sg__str_own(struct sg_str s);
-uint64_t sg__alert_episode(const struct sg__alert *alert);
 
 /* ---- alerting_row.c ---- */
 void sg__alert_write(struct sg_alerting *a, struct sg__alert *alert);
@@ -209,10 +213,14 @@ void sg__groups_dirty(struct sg__alert *alert);
 void sg__member_free(struct sg_alerting *a, struct sg__member *m);
 void sg__group_free(struct sg_alerting *a, struct sg__group *g); /* with its members */
 void sg__alert_group_flush(struct sg_alerting *a, struct sg__group *g);
+struct sg__line { /* of a row: an alert, and the start of the episode that is told */
+    const struct sg__alert *alert;
+    int64_t starts_ms;
+};
 /* Appends an outbox row. */
 void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
                     const struct sg_integration *to, const char *status,
-                    struct sg__alert *const *alerts, size_t n);
+                    const struct sg__line *lines, size_t n);
 const struct sg__intervals *sg__group_muted(const struct sg_alerting *a, const struct sg__route *r);
 /* Rows of acknowledgement. */
 void sg__group_acked(struct sg_alerting *a, struct sg__alert *alert);
@@ -224,8 +232,11 @@ void sg__log_remove(struct sg_alerting *a, struct sg__log *log); /* and its row 
 void sg__log_free(struct sg__log *log);
 struct sg__told *sg__log_told(const struct sg__log *log, struct sg_str target); /* or NULL */
 struct sg__told *sg__log_told_make(struct sg__log *log, struct sg_str target);
-bool sg__told_has(const struct sg__told *t, uint64_t episode);
-void sg__told_set(struct sg__told *t, const uint64_t *firing, size_t n);
+/* The episode of that alert which it was told is firing; NULL: none. t may be NULL. */
+const struct sg__episode *sg__told_find(const struct sg__told *t, uint64_t fp);
+bool sg__told_has(const struct sg__told *t, const struct sg__alert *alert); /* this episode */
+/* firing is sorted by fingerprint. */
+void sg__told_set(struct sg__told *t, const struct sg__episode *firing, size_t n);
 void sg__log_write(struct sg_alerting *a, struct sg__log *log, int64_t repeat_ms);
 void sg__log_restore(struct sg_alerting *a, struct sg_str key, struct sg_str body);
 /* Forgets those without a group that have expired. */
@@ -237,9 +248,9 @@ void sg__feed(struct sg_alerting *a, struct sg__alert *alert, enum sg__status st
 void sg__notification_print(const struct sg_alerting *a, const struct sg__alert *alert,
                             enum sg__status status, struct sg_buf *out);
 void sg__body_print(const struct sg_alerting *a, const struct sg__group *g, const char *status,
-                    struct sg__alert *const *alerts, size_t n, struct sg_buf *out);
+                    const struct sg__line *lines, size_t n, struct sg_buf *out);
 /* "<fingerprint>-<start>"; dst has 40 bytes. */
-void sg__alert_id(const struct sg__alert *alert, char *dst);
+void sg__alert_id(const struct sg__alert *alert, int64_t starts_ms, char *dst);
 
 /* ---- silence.c, maintenance.c ---- */
 /* States by the clock; call when it may have passed silence_due_ms. */

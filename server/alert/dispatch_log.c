@@ -1,6 +1,8 @@
 /* dispatch_log.c - the notification log: which episodes each integration of a group was told are
  * firing. What is in it and fires needs no telling, what is in it and does not fire any more has to
- * be told as resolved, what is not in it and resolved never mattered. */
+ * be told as resolved, what is not in it and resolved never mattered. An alert that ended and began
+ * again in between is told as firing anew; one that did so and ended, as the end of what was told.
+ */
 #include "alerting_priv.h"
 
 #include <jansson.h>
@@ -75,20 +77,26 @@ struct sg__told *sg__log_told_make(struct sg__log *log, struct sg_str target)
     return t;
 }
 
-bool sg__told_has(const struct sg__told *t, uint64_t episode)
+const struct sg__episode *sg__told_find(const struct sg__told *t, uint64_t fp)
 {
     size_t lo = 0, hi = t ? t->n_firing : 0;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (t->firing[mid] < episode)
+        if (t->firing[mid].fp < fp)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return t && lo < t->n_firing && t->firing[lo] == episode;
+    return t && lo < t->n_firing && t->firing[lo].fp == fp ? &t->firing[lo] : NULL;
 }
 
-void sg__told_set(struct sg__told *t, const uint64_t *firing, size_t n)
+bool sg__told_has(const struct sg__told *t, const struct sg__alert *alert)
+{
+    const struct sg__episode *e = sg__told_find(t, alert->fp);
+    return e && e->starts_ms == alert->starts_ms;
+}
+
+void sg__told_set(struct sg__told *t, const struct sg__episode *firing, size_t n)
 {
     t->firing = sg_grow(t->firing, &t->cap_firing, n, sizeof(*t->firing));
     if (n)
@@ -110,7 +118,8 @@ void sg__log_write(struct sg_alerting *a, struct sg__log *log, int64_t repeat_ms
         sg_buf_put_json_str(b, t->target);
         sg_buf_printf(b, ",\"time\":%lld,\"firing\":\"", (long long)t->time_ms);
         for (size_t k = 0; k < t->n_firing; k++)
-            sg_buf_printf(b, "%016llx", (unsigned long long)t->firing[k]);
+            sg_buf_printf(b, "%016llx%016llx", (unsigned long long)t->firing[k].fp,
+                          (unsigned long long)t->firing[k].starts_ms);
         sg_buf_puts(b, "\"}");
     }
     sg_buf_puts(b, "]}");
@@ -136,9 +145,9 @@ static bool read_hex(const char *p, uint64_t *ret)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
+static int by_fp(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    uint64_t x = ((const struct sg__episode *)a)->fp, y = ((const struct sg__episode *)b)->fp;
     return (x > y) - (x < y);
 }
 
@@ -150,18 +159,22 @@ static void restore_told(struct sg_alerting *a, struct sg__log *log, const json_
         return;
     struct sg__told *t =
         sg__log_told_make(log, sg_str_make(json_string_value(target), json_string_length(target)));
-    size_t n = json_string_length(hex) / 16;
+    size_t n = json_string_length(hex) / 32;
     t->time_ms = json_integer_value(json_object_get(entry, "time"));
     /* A clock that was set back meanwhile must not put off the repetition. */
     int64_t age_ms = a->wall_ms > t->time_ms ? a->wall_ms - t->time_ms : 0;
     t->mono_ms = a->mono_ms - age_ms;
     t->firing = sg_grow(t->firing, &t->cap_firing, n, sizeof(*t->firing));
     t->n_firing = 0;
-    for (size_t i = 0; i < n; i++)
-        if (read_hex(json_string_value(hex) + 16 * i, &t->firing[t->n_firing]))
-            t->n_firing++;
+    for (size_t i = 0; i < n; i++) {
+        const char *at = json_string_value(hex) + 32 * i;
+        uint64_t starts;
+        struct sg__episode *e = &t->firing[t->n_firing];
+        t->n_firing += read_hex(at, &e->fp) && read_hex(at + 16, &starts);
+        e->starts_ms = (int64_t)starts;
+    }
     if (t->n_firing > 1)
-        qsort(t->firing, t->n_firing, sizeof(*t->firing), by_value);
+        qsort(t->firing, t->n_firing, sizeof(*t->firing), by_fp);
     if (!log->flushed || t->mono_ms > log->flushed_mono_ms)
         log->flushed_mono_ms = t->mono_ms;
     log->flushed = true;

@@ -11,10 +11,8 @@
 
 struct flush {
     struct sg__alert **firing, **resolved; /* not suppressed; by labels */
-    size_t n_firing, n_resolved;
-    uint64_t *episodes; /* of firing, sorted */
-    uint64_t *held;     /* of suppressed alerts, sorted */
-    size_t n_held;
+    struct sg__alert **held;               /* suppressed */
+    size_t n_firing, n_resolved, n_held;
     bool all_acked;
 };
 
@@ -29,9 +27,9 @@ const struct sg__intervals *sg__group_muted(const struct sg_alerting *a, const s
     return r->n_active ? r->active[0] : NULL;
 }
 
-static int by_value(const void *a, const void *b)
+static int by_fp(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    uint64_t x = ((const struct sg__episode *)a)->fp, y = ((const struct sg__episode *)b)->fp;
     return (x > y) - (x < y);
 }
 
@@ -53,14 +51,12 @@ static void collect(const struct sg__group *g, struct flush *f)
     *f = (struct flush){.all_acked = true};
     f->firing = sg_calloc(n + 1, sizeof(struct sg__alert *));
     f->resolved = sg_calloc(n + 1, sizeof(struct sg__alert *));
-    f->episodes = sg_calloc(n + 1, sizeof(uint64_t));
-    f->held = sg_calloc(n + 1, sizeof(uint64_t));
+    f->held = sg_calloc(n + 1, sizeof(struct sg__alert *));
     for (size_t i = 0; i < n; i++) {
         struct sg__alert *alert = g->members[i]->alert;
         if (alert->suppressed) {
-            f->held[f->n_held++] = sg__alert_episode(alert);
+            f->held[f->n_held++] = alert;
         } else if (alert->firing) {
-            f->episodes[f->n_firing] = sg__alert_episode(alert);
             f->firing[f->n_firing++] = alert;
             f->all_acked = f->all_acked && alert->ack;
         } else {
@@ -69,15 +65,12 @@ static void collect(const struct sg__group *g, struct flush *f)
     }
     sort(f->firing, f->n_firing, sizeof(struct sg__alert *), by_labels);
     sort(f->resolved, f->n_resolved, sizeof(struct sg__alert *), by_labels);
-    sort(f->episodes, f->n_firing, sizeof(uint64_t), by_value);
-    sort(f->held, f->n_held, sizeof(uint64_t), by_value);
 }
 
 static void free_flush(struct flush *f)
 {
     sg_free(f->firing);
     sg_free(f->resolved);
-    sg_free(f->episodes);
     sg_free(f->held);
 }
 
@@ -91,13 +84,13 @@ static void random_key(const struct sg_alerting *a, char dst[33])
 
 void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
                     const struct sg_integration *to, const char *status,
-                    struct sg__alert *const *alerts, size_t n)
+                    const struct sg__line *lines, size_t n)
 {
     char key[33], target[512];
     random_key(a, key);
     int len = snprintf(target, sizeof(target), "%s%.*s", to->push ? SG_OUTBOX_PUSH_PREFIX : "",
                        SG_STR_ARG(to->target));
-    sg__body_print(a, g, status, alerts, n, &a->scratch);
+    sg__body_print(a, g, status, lines, n, &a->scratch);
     if (a->scratch.failed || len < 0 || (size_t)len >= sizeof(target))
         return;
     sg_journal_add(a->journal, &(struct sg_journal_op){.kind = SG_JOURNAL_SEND,
@@ -111,52 +104,62 @@ void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
 }
 
 /* What of `told` is firing now or suppressed (so its end is still to be told), and, when it was
- * sent, what fires now. Ascending. */
+ * sent, what fires now. */
 static void update_told(struct sg__told *t, const struct flush *f, bool sent)
 {
-    uint64_t *kept = sg_calloc(f->n_firing + f->n_held + 1, sizeof(*kept));
-    struct sg__told firing = {.firing = f->episodes, .n_firing = f->n_firing};
+    struct sg__episode *kept = sg_calloc(f->n_firing + f->n_held + 1, sizeof(*kept));
     size_t n = 0;
-    for (size_t i = 0; i < f->n_held; i++)
-        if (sg__told_has(t, f->held[i]))
-            kept[n++] = f->held[i];
-    for (size_t i = 0; i < f->n_firing; i++)
-        if (sent || sg__told_has(t, firing.firing[i]))
-            kept[n++] = f->episodes[i];
-    sort(kept, n, sizeof(*kept), by_value);
+    for (size_t i = 0; i < f->n_held; i++) {
+        const struct sg__episode *e = sg__told_find(t, f->held[i]->fp);
+        if (e)
+            kept[n++] = *e;
+    }
+    for (size_t i = 0; i < f->n_firing; i++) {
+        const struct sg__alert *alert = f->firing[i];
+        if (sent || sg__told_has(t, alert))
+            kept[n++] = (struct sg__episode){alert->fp, alert->starts_ms};
+    }
+    sort(kept, n, sizeof(*kept), by_fp);
     sg__told_set(t, kept, n);
     sg_free(kept);
 }
 
-static bool all_told(const struct sg__told *t, const struct flush *f)
+/* What one integration is to be told: all that fires, and the ends of what it was told fires. */
+struct telling {
+    struct sg__line *lines;
+    size_t n, n_ends; /* n_ends: whether it wants to hear of them or not */
+    bool news;        /* something fires of which it was not told */
+};
+
+static struct telling compare(const struct sg__told *t, const struct sg_integration *to,
+                              const struct flush *f)
 {
-    for (size_t i = 0; i < f->n_firing; i++)
-        if (!sg__told_has(t, f->episodes[i]))
-            return false;
-    return true;
+    struct telling c = {.lines = sg_calloc(f->n_firing + f->n_resolved + 1, sizeof(*c.lines))};
+    for (size_t i = 0; i < f->n_firing; i++) {
+        c.lines[c.n++] = (struct sg__line){f->firing[i], f->firing[i]->starts_ms};
+        c.news = c.news || !sg__told_has(t, f->firing[i]);
+    }
+    for (size_t i = 0; i < f->n_resolved; i++) {
+        const struct sg__episode *e = sg__told_find(t, f->resolved[i]->fp);
+        if (!e)
+            continue;
+        c.n_ends++;
+        if (to->send_resolved)
+            c.lines[c.n++] = (struct sg__line){f->resolved[i], e->starts_ms};
+    }
+    return c;
 }
 
 /* Tells one integration, if there is something to tell. Returns whether the log changed. */
 static bool tell(struct sg_alerting *a, struct sg__group *g, const struct sg_integration *to,
-                 struct flush *f)
+                 const struct flush *f)
 {
     struct sg__told *t = g->log ? sg__log_told(g->log, to->target) : NULL;
-    size_t gone = 0, n = f->n_firing;
-    /* Behind the firing ones there is room for those that ended. */
-    struct sg__alert **list = sg_calloc(f->n_firing + f->n_resolved + 1, sizeof(*list));
-    for (size_t i = 0; i < f->n_firing; i++)
-        list[i] = f->firing[i];
-    for (size_t i = 0; i < f->n_resolved; i++) {
-        if (!sg__told_has(t, sg__alert_episode(f->resolved[i])))
-            continue;
-        gone++;
-        if (to->send_resolved)
-            list[n++] = f->resolved[i];
-    }
+    struct telling c = compare(t, to, f);
     bool due = t && f->n_firing && !f->all_acked && a->mono_ms - t->mono_ms >= g->route->repeat_ms;
-    bool sent = n && (!all_told(t, f) || (gone && to->send_resolved) || due);
+    bool sent = c.n && (c.news || c.n > f->n_firing || due);
     if (sent) {
-        sg__group_send(a, g, to, f->n_firing ? "firing" : "resolved", list, n);
+        sg__group_send(a, g, to, f->n_firing ? "firing" : "resolved", c.lines, c.n);
         if (!g->log) {
             g->log = sg__log_make(a, g->order_key);
             g->log->n_groups++;
@@ -168,16 +171,15 @@ static bool tell(struct sg_alerting *a, struct sg__group *g, const struct sg_int
     size_t before = t ? t->n_firing : 0;
     if (t)
         update_told(t, f, sent);
-    sg_free(list);
+    sg_free(c.lines);
     return sent || (t && t->n_firing != before);
 }
 
 /* An end that some integration has still to hear of. */
 static bool awaited(const struct sg__group *g, const struct sg__alert *alert)
 {
-    uint64_t episode = sg__alert_episode(alert);
     for (size_t i = 0; g->log && i < g->log->n_told; i++)
-        if (sg__told_has(&g->log->told[i], episode))
+        if (sg__told_find(&g->log->told[i], alert->fp))
             return true;
     return false;
 }
@@ -275,19 +277,18 @@ void sg__alert_group_flush(struct sg_alerting *a, struct sg__group *g)
 
 /* All that fire and were told, when all of them are acknowledged. */
 static size_t acked_firing(const struct sg__group *g, const struct sg__told *t,
-                           struct sg__alert **list)
+                           struct sg__line *lines)
 {
     size_t n = 0;
     for (size_t i = 0; i < g->n_members; i++) {
-        struct sg__alert *alert = g->members[i]->alert;
+        const struct sg__alert *alert = g->members[i]->alert;
         if (!alert->firing || alert->suppressed)
             continue;
         if (!alert->ack)
             return 0;
-        if (sg__told_has(t, sg__alert_episode(alert)))
-            list[n++] = alert;
+        if (sg__told_has(t, alert))
+            lines[n++] = (struct sg__line){alert, alert->starts_ms};
     }
-    sort(list, n, sizeof(struct sg__alert *), by_labels);
     return n;
 }
 
@@ -299,17 +300,18 @@ void sg__group_acked(struct sg_alerting *a, struct sg__alert *alert)
         attach_log(a, g);
         if (!g->log || !r || sg__group_muted(a, g->route))
             continue;
-        struct sg__alert **list = sg_calloc(g->n_members, sizeof(*list));
+        struct sg__line *lines = sg_calloc(g->n_members, sizeof(*lines));
         for (size_t i = 0; i < r->n; i++) {
             const struct sg_integration *to = &r->integrations[i];
             const struct sg__told *t = sg__log_told(g->log, to->target);
-            if (!to->acknowledges || !sg__told_has(t, sg__alert_episode(alert)))
+            if (!to->acknowledges || !sg__told_has(t, alert))
                 continue;
-            size_t n = to->push ? 1 : acked_firing(g, t, list);
-            list[0] = to->push ? alert : list[0];
+            size_t n = to->push ? 1 : acked_firing(g, t, lines);
+            if (to->push)
+                lines[0] = (struct sg__line){alert, alert->starts_ms};
             if (n)
-                sg__group_send(a, g, to, "acknowledged", list, n);
+                sg__group_send(a, g, to, "acknowledged", lines, n);
         }
-        sg_free(list);
+        sg_free(lines);
     }
 }

@@ -12,11 +12,11 @@
 
 static const char *const status_names[] = {"firing", "resolved", "acknowledged"};
 
-void sg__alert_id(const struct sg__alert *alert, char *dst)
+void sg__alert_id(const struct sg__alert *alert, int64_t starts_ms, char *dst)
 {
     char fp[17];
     sg_alert_fingerprint_text(alert->fp, fp);
-    snprintf(dst, 40, "%s-%llx", fp, (unsigned long long)alert->starts_ms);
+    snprintf(dst, 40, "%s-%llx", fp, (unsigned long long)starts_ms);
 }
 
 static void put_key_str(struct sg_buf *out, const char *key, struct sg_str value)
@@ -123,7 +123,7 @@ void sg__notification_print(const struct sg_alerting *a, const struct sg__alert 
     static const char *const messages[] = {"description", "message", NULL};
     char id[40];
     struct sg_str title = first_of(alert->annotations, titles), url = action_url(alert);
-    sg__alert_id(alert, id);
+    sg__alert_id(alert, alert->starts_ms, id);
     sg_buf_reset(out);
     put_key_str(out, "{\"id\":", sg_str_from(id));
     put_key_str(out, ",\"type\":", sg_str_from(sg_alert_severity(alert->labels)));
@@ -162,17 +162,18 @@ static void put_rfc3339(struct sg_buf *out, const char *key, int64_t ms)
     put_key_str(out, key, sg_str_from(text));
 }
 
-static void put_alert(const struct sg__alert *alert, struct sg_buf *out)
+static void put_alert(const struct sg__line *line, struct sg_buf *out)
 {
+    const struct sg__alert *alert = line->alert;
     char fp[17], id[40];
     sg_alert_fingerprint_text(alert->fp, fp);
-    sg__alert_id(alert, id);
+    sg__alert_id(alert, line->starts_ms, id);
     put_key_str(out, "{\"status\":", sg_str_from(alert->firing ? "firing" : "resolved"));
     sg_buf_puts(out, ",\"labels\":");
     sg_labels_print_json(alert->labels, out);
     sg_buf_puts(out, ",\"annotations\":");
     sg_labels_print_json(alert->annotations, out);
-    put_rfc3339(out, ",\"startsAt\":", alert->starts_ms);
+    put_rfc3339(out, ",\"startsAt\":", line->starts_ms);
     if (alert->firing)
         sg_buf_puts(out, ",\"endsAt\":\"0001-01-01T00:00:00Z\"");
     else
@@ -195,17 +196,16 @@ static const struct sg_labels *labels_of(const struct sg__alert *alert, bool ann
 }
 
 /* What all of them have in common: {"name":"value",…}. */
-static void put_common(struct sg_buf *out, struct sg__alert *const *alerts, size_t n,
-                       bool annotations)
+static void put_common(struct sg_buf *out, const struct sg__line *lines, size_t n, bool annotations)
 {
-    const struct sg_labels *first = labels_of(alerts[0], annotations);
+    const struct sg_labels *first = labels_of(lines[0].alert, annotations);
     const char *comma = "";
     sg_buf_putc(out, '{');
     for (uint32_t i = 0; i < first->count; i++) {
         struct sg_label l = sg_labels_at(first, i);
         bool common = true;
         for (size_t k = 1; common && k < n; k++) {
-            struct sg_str other = sg_labels_get(labels_of(alerts[k], annotations), l.name);
+            struct sg_str other = sg_labels_get(labels_of(lines[k].alert, annotations), l.name);
             common = other.p && sg_str_eq(other, l.value);
         }
         if (!common)
@@ -219,7 +219,7 @@ static void put_common(struct sg_buf *out, struct sg__alert *const *alerts, size
 }
 
 void sg__body_print(const struct sg_alerting *a, const struct sg__group *g, const char *status,
-                    struct sg__alert *const *alerts, size_t n, struct sg_buf *out)
+                    const struct sg__line *lines, size_t n, struct sg_buf *out)
 {
     size_t shown = 0;
     sg_buf_reset(out);
@@ -230,16 +230,16 @@ void sg__body_print(const struct sg_alerting *a, const struct sg__group *g, cons
     sg_buf_puts(out, ",\"groupLabels\":");
     sg_labels_print_json(g->labels, out);
     sg_buf_puts(out, ",\"commonLabels\":");
-    put_common(out, alerts, n, false);
+    put_common(out, lines, n, false);
     sg_buf_puts(out, ",\"commonAnnotations\":");
-    put_common(out, alerts, n, true);
+    put_common(out, lines, n, true);
     put_key_str(out, ",\"externalURL\":", a->o.external_url);
     put_ms(out, ",\"notificationTime\":", a->wall_ms);
     sg_buf_puts(out, ",\"alerts\":[");
     for (; shown < n && shown < MAX_ALERTS && out->len < MAX_BODY; shown++) {
         if (shown)
             sg_buf_putc(out, ',');
-        put_alert(alerts[shown], out);
+        put_alert(&lines[shown], out);
     }
     sg_buf_printf(out, "],\"truncatedAlerts\":%zu}", n - shown);
 }
