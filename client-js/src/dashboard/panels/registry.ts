@@ -1,5 +1,5 @@
-/* registry.ts - panel types by the names dashboards use. Each module registers nothing itself: this list is the one place. Lazy
- * ones are loaded when a dashboard has them. */
+/* registry.ts - panel types by the names dashboards use: the one list of them. A module of a panel exports `panel`, its factory,
+ * and is loaded when a dashboard has one; so the first load holds only what the page shows. */
 import type { PanelFactory } from './base.ts';
 
 export interface PanelType {
@@ -7,6 +7,8 @@ export interface PanelType {
     load(): Promise<PanelFactory>;
     /** Needs no query. */
     readonly withoutQuery?: boolean;
+    /** Paints a second, at most: digits that change faster cannot be read. */
+    readonly maxHz?: number;
 }
 
 const types = new Map<string, PanelType>();
@@ -22,3 +24,14 @@ export function panelType(id: string): PanelType | undefined {
 export function panelTypes(): readonly string[] {
     return [...types.keys()].sort();
 }
+
+const chart = (title: string, load: () => Promise<{ panel: PanelFactory }>, more: Partial<PanelType> = {}): PanelType =>
+    ({ title, load: async () => (await load()).panel, ...more });
+
+const text = chart('Text', () => import('./text.ts'), { withoutQuery: true });
+definePanel('timeseries', chart('Time series', () => import('./timeseries.ts')));
+definePanel('stat', chart('Stat', () => import('./stat.ts'), { maxHz: 4 }));
+definePanel('gauge', chart('Gauge', () => import('./gauge.ts'), { maxHz: 4 }));
+definePanel('bargauge', chart('Bar gauge', () => import('./bargauge.ts'), { maxHz: 4 }));
+definePanel('table', chart('Table', () => import('./table.ts'), { maxHz: 4 }));
+definePanel('text', text);
