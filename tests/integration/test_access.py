@@ -9,12 +9,12 @@ import pytest
 
 import kit
 
-TOKENS = {"none": None, "wrong": "w" * 48, "read": "r" * 48, "ingest": "i" * 48, "admin": "a" * 48, "both": "b" * 48}
+TOKENS = {"none": None, "wrong": "w" * 48, "read": "r" * 48, "ingest": "i" * 48, "admin": "a" * 48, "alert": "l" * 48, "both": "b" * 48}
 
 
 def config(**more):
-    hashes = {name: kit.token_hash(TOKENS[name]) for name in ("read", "ingest", "admin", "both")}
-    rights = {"read": "[read]", "ingest": "[ingest]", "admin": "[admin]", "both": "[read, ingest]"}
+    hashes = {name: kit.token_hash(TOKENS[name]) for name in ("read", "ingest", "admin", "alert", "both")}
+    rights = {"read": "[read]", "ingest": "[ingest]", "admin": "[admin]", "alert": "[alert]", "both": "[read, ingest]"}
     lines = "".join(f'    - {{name: {n}, hash: "{h}", rights: {rights[n]}}}\n' for n, h in hashes.items())
     return "auth:\n" + "".join(f"  {k}: {v}\n" for k, v in more.items()) + "  tokens:\n" + lines
 
@@ -39,7 +39,7 @@ def route_table():
         with open(file, encoding="utf-8") as f:
             rows = re.findall(r'\{"(/[^"]*)",\s*([^"}]*?),\s*SG_RIGHT_(\w+)', f.read())
         for path, methods, right in rows:
-            method = "POST" if re.search(r"\bPOST\b", methods) and "GET" not in methods else "GET"
+            method = next((m for m in ("GET", "POST", "DELETE") if m in methods), "GET")
             found.append((method, path.replace("*", "x"), right.lower()))
     return found
 
@@ -69,7 +69,7 @@ def test_endpoint_asks_for_its_right(guarded, method, path, right, who):
         assert answer.status in (200, 204), answer
     elif who in ("none", "wrong"):
         assert answer.status == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer"), answer
-    elif who == right or (who == "both" and right in ("read", "ingest")):
+    elif who == right or (who == "both" and right in ("read", "ingest")) or (who == "admin" and right == "alert"):
         assert answer.status not in (401, 403) and answer.status < 500, answer
     else:
         assert answer.status == 403 and right in answer.text, answer
