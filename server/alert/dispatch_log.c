@@ -168,7 +168,7 @@ static void restore_told(struct sg_alerting *a, struct sg__log *log, const json_
     t->n_firing = 0;
     for (size_t i = 0; i < n; i++) {
         const char *at = json_string_value(hex) + 32 * i;
-        uint64_t starts;
+        uint64_t starts = 0;
         struct sg__episode *e = &t->firing[t->n_firing];
         t->n_firing += read_hex(at, &e->fp) && read_hex(at + 16, &starts);
         e->starts_ms = (int64_t)starts;
