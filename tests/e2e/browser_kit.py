@@ -51,6 +51,11 @@ class Server:
         wait_until(f"the server to be ready, see {self.log}", self.ready)
         return self
 
+    @property
+    def simple(self):
+        """Address of the simple page: the only one of a binary built without npm, else it stands aside."""
+        return self.url + ("/simple/" if self.get("/simple/")[0] == 200 else "/")
+
     def ready(self):
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log.read_text()}"
         try:

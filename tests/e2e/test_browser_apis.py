@@ -4,7 +4,7 @@ import json
 
 def blank(server, browse):
     """A page of the server's origin that runs nothing of its own."""
-    return browse(server.url + "/icon.svg")
+    return browse(server.simple + "icon.svg")
 
 
 def test_websocket_simple_form(server, browse):

@@ -85,7 +85,7 @@ test('a cut connection comes back where it was: nothing lost, nothing doubled', 
     await server.post([{ metric: 'resumed', value: 0 }]);
     const sub = client.subscribe('resumed', keep(got), { interval: '100ms', history: '1s' });
     sub.on('recovered', () => recovered.push(1));
-    await sub.ready;
+    await until(() => got.at(-1)?.value === 0, 'the first value');
     for (let i = 1; i <= 12; i++) {
         if (i % 4 === 0)
             proxy.sockets.forEach((s) => s.destroy());

@@ -92,6 +92,7 @@ export class Proxy {
         this.target = target;
     }
     async start() {
+        running.add(this);
         this.server = createServer((client) => this.accept(client)).listen(0, '127.0.0.1');
         await once(this.server, 'listening');
         this.url = `http://127.0.0.1:${this.server.address().port}`;
@@ -128,6 +129,7 @@ export class Proxy {
         });
     }
     stop() {
+        running.delete(this);
         this.sockets.forEach((s) => s.destroy());
         this.server.close();
     }
