@@ -257,6 +257,8 @@ const struct sg_labels *sg__route_group_labels(const struct sg__route *route,
 {
     if (route->group_by_all)
         return sg_labels_ref(labels);
+    if (route->group_by.n == 0)
+        return sg_labels_ref(sg_labels_empty());
     return sg_labels_project(labels, route->group_by.list, route->group_by.n, true);
 }
 
