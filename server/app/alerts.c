@@ -161,6 +161,8 @@ static int restore(struct sg_alerts *a, struct sg_error *reterr)
         r.table = tables[i];
         rc = sg_persist_each_of(a->persist, r.table, SG_STR(""), restore_row, &r, reterr);
     }
+    if (rc == 0)
+        rc = sg__alerts_restore_dead(a, reterr);
     return rc == 0 && a->resumed ? sg__alerts_restore_feed(a, reterr) : rc;
 }
 

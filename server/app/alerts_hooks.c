@@ -16,6 +16,9 @@
 
 #define ALIVE_MS 10000 /* the engine counts as alive so long after a tick */
 #define FEED_KEPT 256  /* what the live feed takes back */
+#define DEAD_LETTER "StreamgaugeDeadLetter"
+#define DEAD_KEY "dead:" /* and the target: in SG_TABLE_META */
+#define DEAD_AGAIN_MS (10 * SG_MS_PER_MIN)
 
 /* ---- of the ruler: the graph of the live streams, the store ---- */
 
@@ -310,6 +313,7 @@ struct telling {
     struct sg_alerts *a;
     const char *name;
     char *target, *text; /* text NULL: well again */
+    int64_t lasts_ms;    /* ends by itself after that; 0: when it is told */
 };
 
 static void set_c(struct sg_labels_builder *b, const char *name, const char *value)
@@ -351,7 +355,7 @@ static void run_tell(void *arg, int64_t wall_ms, int64_t mono_ms)
     struct sg_alert alert = {.labels = own_labels(w),
                              .annotations = own_annotations(w),
                              .starts_ms = wall_ms,
-                             .ends_ms = w->text ? 0 : wall_ms,
+                             .ends_ms = w->text && !w->lasts_ms ? 0 : wall_ms + w->lasts_ms,
                              .value = (double)NAN,
                              .generator_url = sg_str_from(w->a->external_url),
                              .rule = SG_STR("streamgauge")};
@@ -367,16 +371,37 @@ static void run_tell(void *arg, int64_t wall_ms, int64_t mono_ms)
     sg_free(w);
 }
 
-void sg__alerts_tell(struct sg_alerts *a, const char *name, struct sg_str target, const char *text)
+static void tell(const struct telling *what, struct sg_str target, const char *text)
 {
-    struct telling *w = sg_calloc(1, sizeof(*w));
-    *w = (struct telling){
-        .a = a, .name = name, .target = sg_str_dup(target), .text = text ? sg_strdup(text) : NULL};
-    if (sg_engine_thread_post(a->thread, run_tell, w) == 0)
+    struct telling *w = sg_memdup(what, sizeof(*what));
+    w->target = sg_str_dup(target);
+    w->text = text ? sg_strdup(text) : NULL;
+    if (sg_engine_thread_post(w->a->thread, run_tell, w) == 0)
         return;
     sg_free(w->target);
     sg_free(w->text);
     sg_free(w);
+}
+
+void sg__alerts_tell(struct sg_alerts *a, const char *name, struct sg_str target, const char *text)
+{
+    tell(&(struct telling){.a = a, .name = name}, target, text);
+}
+
+static void restore_dead(void *ctx, struct sg_str key, struct sg_str body, int64_t expires_ms)
+{
+    struct telling *w = ctx;
+    SG_AUTO(sg_free_ptr) char *text = sg_str_dup(body);
+    (void)expires_ms;
+    tell(w, sg_str_make(key.p + sizeof(DEAD_KEY) - 1, key.n - (sizeof(DEAD_KEY) - 1)), text);
+}
+
+/* Nobody knows whether they are well by now: if no more is given up, they are. */
+int sg__alerts_restore_dead(struct sg_alerts *a, struct sg_error *reterr)
+{
+    struct telling w = {.a = a, .name = DEAD_LETTER, .lasts_ms = DEAD_AGAIN_MS};
+    return sg_persist_each_of(a->persist, SG_TABLE_META, SG_STR(DEAD_KEY), restore_dead, &w,
+                              reterr);
 }
 
 /* ---- of persist and notify ---- */
@@ -403,9 +428,23 @@ static int on_marked(void *ctx, struct sg_journal *j)
     return sg_persist_submit_take(a->persist, j);
 }
 
+/* Kept, so that the alert is there again after a restart. */
 static void on_dead(void *ctx, struct sg_str target, const char *text)
 {
-    sg__alerts_tell(ctx, "StreamgaugeDeadLetter", target, text);
+    struct sg_alerts *a = ctx;
+    SG_AUTO(sg_buf_deinit) struct sg_buf key;
+    struct sg_journal *j = sg_journal_new();
+    sg_buf_init(&key, 4096);
+    sg_buf_puts(&key, DEAD_KEY);
+    sg_buf_put_str(&key, target);
+    if (text)
+        sg_journal_put(j, SG_TABLE_META, sg_buf_str(&key), sg_str_from(text),
+                       sg_wall_now_ms() + SG_MS_PER_DAY);
+    else
+        sg_journal_delete(j, SG_TABLE_META, sg_buf_str(&key));
+    if (sg_persist_submit_take(a->persist, j) < 0)
+        sg_journal_free(j);
+    sg__alerts_tell(a, DEAD_LETTER, target, text);
 }
 
 static bool on_alive(void *ctx)

@@ -68,6 +68,8 @@ struct sg_notify_hooks sg__notify_hooks(struct sg_alerts *a);
 void sg__alerts_tell(struct sg_alerts *a, const char *name, struct sg_str target, const char *text);
 /* Puts the feed's past back. */
 int sg__alerts_restore_feed(struct sg_alerts *a, struct sg_error *reterr);
+/* Tells again who was given up on before the last stop. */
+int sg__alerts_restore_dead(struct sg_alerts *a, struct sg_error *reterr);
 void sg__firing_set(struct sg__firing *f, uint64_t fingerprint, bool firing);
 bool sg__firing_has(const struct sg__firing *f, uint64_t fingerprint);
 
