@@ -22,7 +22,7 @@ if (tsc.status)
 const folder = join('test', kind);
 const tests = files.length ? files : readdirSync(folder).filter((n) => n.endsWith('.test.mjs')).sort().map((n) => join(folder, n));
 const counts = mkdtempSync(join(tmpdir(), 'coverage-'));
-const run = spawnSync(process.execPath, ['--test', ...tests], {
+const run = spawnSync(process.execPath, ['--test', ...(kind === 'unit' ? [] : ['--test-concurrency=1']), ...tests], {
     stdio: 'inherit', env: { ...process.env, ...(kind === 'unit' ? { NODE_V8_COVERAGE: counts } : {}) },
 });
 let bad = run.status ? 1 : 0;

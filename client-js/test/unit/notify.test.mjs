@@ -1,6 +1,6 @@
 /* The notification centre: who is told how, storms, history, badge, sound, Web Push, links. */
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { test } from 'node:test';
 import { hideDesktop, safeLink, showDesktop } from '../../dist/.js/notify/actions.js';
 import { favicon, setBadge } from '../../dist/.js/notify/badge.js';
 import { NotificationCenter } from '../../dist/.js/notify/center.js';
@@ -9,7 +9,7 @@ import { CRITICAL_MUTE_MS, DEFAULTS, isMuted, route } from '../../dist/.js/notif
 import { startNotifications } from '../../dist/.js/notify/service.js';
 import { Sound } from '../../dist/.js/notify/sound.js';
 import { openStore } from '../../dist/.js/notify/store.js';
-import { settle } from '../lib/fake.mjs';
+import { Clock, settle } from '../lib/fake.mjs';
 
 const note = (id, type = 'critical', more = {}) => ({ id, type, title: `t${id}`, ...more });
 function make(options = {}) {
@@ -147,6 +147,14 @@ test('badge: title, favicon in shape, the app\'s badge', () => {
     assert.equal(new Set(shapes).size, 4, 'told apart without colour');
 });
 
+/* Global timers that stand still. */
+function stopTime() {
+    const clock = new Clock(), { setTimeout, clearTimeout } = globalThis;
+    globalThis.setTimeout = (fn, ms) => (clock.timers.set(++clock.last, { fn, at: clock.ms + ms }), clock.last);
+    globalThis.clearTimeout = (timer) => clock.timers.delete(timer);
+    return { tick: (ms) => clock.advance(ms), restore: () => Object.assign(globalThis, { setTimeout, clearTimeout }) };
+}
+
 class FakeAudio {
     currentTime = 1;
     destination = {};
@@ -158,7 +166,7 @@ class FakeAudio {
 }
 
 test('sound: two tones every ten seconds, once a minute after five; one for a warning', async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+    const { tick, restore } = stopTime();
     const audio = new FakeAudio('running');
     const sound = new Sound({ context: () => audio });
     sound.critical();
@@ -166,40 +174,35 @@ test('sound: two tones every ten seconds, once a minute after five; one for a wa
     await settle();
     assert.deepEqual(audio.tones, [880, 587]);
     for (let s = 0; s < 300; s += 10) {
-        mock.timers.tick(10_000);
-        await settle();
+        await tick(10_000);
     }
     assert.equal(audio.tones.length, 62);
-    mock.timers.tick(59_000);
-    await settle();
+    await tick(59_000);
     assert.equal(audio.tones.length, 62);
-    mock.timers.tick(1000);
-    await settle();
+    await tick(1000);
     assert.equal(audio.tones.length, 64);
     sound.stop();
-    mock.timers.tick(600_000);
-    await settle();
+    await tick(600_000);
     assert.equal(audio.tones.length, 64);
     await sound.warning();
     assert.deepEqual(audio.tones.at(-1), 660);
-    mock.timers.reset();
+    restore();
 });
 
 test('sound: blocked by the browser is said, unblocked by a click', async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+    const { tick, restore } = stopTime();
     const blocked = [];
     const audio = new FakeAudio('suspended', false);
     const sound = new Sound({ context: () => audio, onBlocked: (b) => blocked.push(b) });
     sound.critical();
     await settle();
-    mock.timers.tick(100);
-    await settle();
+    await tick(100);
     assert.deepEqual([blocked, audio.tones], [[true], []]);
     audio.allowed = true;
     assert.equal(await sound.unlock(), true);
     assert.deepEqual(blocked, [true, false]);
     sound.stop();
-    mock.timers.reset();
+    restore();
     assert.ok(new Sound());
 });
 
