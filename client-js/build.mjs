@@ -76,6 +76,7 @@ async function buildPackage() {
         ['push', 'push'], ['compat', 'compat'], ['react', 'react'], ['svelte', 'svelte']])
         sizes.push({ name: gate, bytes: gzip(withoutMap(readFileSync(`dist/${file}.js`, 'utf8'))).length });
     tsc('-p', 'tsconfig.types.json');
+    tsc('-p', 'test/types');
 }
 
 /* ---- the site ---- */
