@@ -77,6 +77,12 @@ SG_API SG_NODISCARD int sg_persist_submit_take(struct sg_persist *p, struct sg_j
 SG_API SG_NODISCARD int sg_persist_submit_wait(struct sg_persist *p, struct sg_journal *j,
                                                int64_t timeout_ms, struct sg_error *reterr);
 
+/* To wait for a journal that another thread submits: made before that, by setting its `done`. Wait
+ * once; 0, or the code of `done`, or SG_ETIMEOUT. It frees the waiter. */
+struct sg_persist_waiter;
+SG_API struct sg_persist_waiter *sg_persist_waiter_new(struct sg_journal *j);
+SG_API int sg_persist_waiter_wait_free(struct sg_persist_waiter *w, int64_t timeout_ms);
+
 /* Reading; any thread but engine and edges, one at a time inside. Arguments are borrowed; callbacks
  * must not come back here. */
 typedef void sg_persist_each(void *ctx, struct sg_str key, struct sg_str body, int64_t expires_ms);

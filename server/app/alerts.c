@@ -19,7 +19,7 @@
 #define OFFSET_NOTE_MS SG_MS_PER_HOUR
 /* Waiting for a queue that is full, at most that much. */
 #define JOURNAL_MAX ((size_t)32 << 20)
-#define WRITE_MS 5000
+#define CALL_WRITE_MS 1000
 
 /* ---- what is kept about the process itself ---- */
 
@@ -283,7 +283,12 @@ static void submit(struct sg_alerts *a)
     SG_FAULT("evaluated");
     if (sg_persist_submit_take(a->persist, a->journal) == 0) {
         a->journal = sg_journal_new();
-    } else if (a->journal->bytes > JOURNAL_MAX) {
+        return;
+    }
+    if (a->journal->done)
+        a->journal->done(a->journal->done_ctx, SG_EBUSY);
+    a->journal->done = NULL;
+    if (a->journal->bytes > JOURNAL_MAX) {
         SG_LOG(ERROR, "alerts", "cannot be written for too long, changes are lost", "ops=%zu",
                a->journal->n);
         atomic_fetch_add_explicit(&a->lost, a->journal->n, memory_order_relaxed);
@@ -312,21 +317,33 @@ struct call {
     struct sg_alerts *a;
     sg_api_work *fn;
     void *arg;
+    struct sg_persist_waiter *written; /* what fn changed; NULL: nothing */
 };
 
+/* What it changed is told and handed to be written at once, so that it can be waited for. */
 static void run_call(void *arg, int64_t wall_ms, int64_t mono_ms)
 {
-    const struct call *c = arg;
-    c->a->wall_ms = wall_ms;
-    c->a->mono_ms = mono_ms;
-    c->fn(c->arg, c->a->alerting, c->a->ruler, wall_ms, mono_ms);
+    struct call *c = arg;
+    struct sg_alerts *a = c->a;
+    a->wall_ms = wall_ms;
+    a->mono_ms = mono_ms;
+    c->fn(c->arg, a->alerting, a->ruler, wall_ms, mono_ms);
+    sg_alerting_tick(a->alerting, wall_ms, mono_ms, a->journal);
+    if (sg_journal_empty(a->journal))
+        return;
+    c->written = sg_persist_waiter_new(a->journal);
+    submit(a);
 }
 
+/* Who is answered can rely on it: a disk that refuses is not waited for longer than a moment. */
 int sg_alerts_call(void *ctx, sg_api_work *fn, void *arg)
 {
     struct sg_alerts *a = ctx;
-    struct call c = {a, fn, arg};
-    return sg_engine_thread_call(a->thread, run_call, &c);
+    struct call c = {.a = a, .fn = fn, .arg = arg};
+    int rc = sg_engine_thread_call(a->thread, run_call, &c);
+    if (c.written)
+        (void)sg_persist_waiter_wait_free(c.written, CALL_WRITE_MS);
+    return rc;
 }
 
 /* ---- reload ---- */

@@ -388,14 +388,16 @@ int sg_persist_submit_take(struct sg_persist *p, struct sg_journal *j)
     return 0;
 }
 
-struct waiter {
+/* Shared by the journal and who waits for it. */
+struct sg_persist_waiter {
     pthread_mutex_t lock;
     pthread_cond_t done;
     int refs, rc;
     bool is_done;
 };
 
-static void waiter_unref(struct waiter *w)
+/* Gives the lock back too. */
+static void waiter_unref(struct sg_persist_waiter *w)
 {
     bool last = --w->refs == 0;
     pthread_mutex_unlock(&w->lock);
@@ -408,7 +410,7 @@ static void waiter_unref(struct waiter *w)
 
 static void on_done(void *ctx, int rc)
 {
-    struct waiter *w = ctx;
+    struct sg_persist_waiter *w = ctx;
     pthread_mutex_lock(&w->lock);
     w->rc = rc;
     w->is_done = true;
@@ -416,38 +418,50 @@ static void on_done(void *ctx, int rc)
     waiter_unref(w);
 }
 
-int sg_persist_submit_wait(struct sg_persist *p, struct sg_journal *j, int64_t timeout_ms,
-                           struct sg_error *reterr)
+struct sg_persist_waiter *sg_persist_waiter_new(struct sg_journal *j)
 {
-    struct waiter *w = sg_calloc(1, sizeof(*w));
-    int64_t until = sg_mono_now_us() + timeout_ms * 1000;
-    struct timespec t = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+    struct sg_persist_waiter *w = sg_calloc(1, sizeof(*w));
     pthread_condattr_t monotonic;
-    int rc = 0;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->done, &monotonic);
     pthread_condattr_destroy(&monotonic);
     w->refs = 2;
+    SG_ASSERT(!j->done);
     j->done = on_done;
     j->done_ctx = w;
-    if (sg_persist_submit_take(p, j) < 0) {
-        j->done = NULL;
-        sg_journal_free(j);
-        on_done(w, SG_EBUSY);
-    }
+    return w;
+}
+
+int sg_persist_waiter_wait_free(struct sg_persist_waiter *w, int64_t timeout_ms)
+{
+    int64_t until = sg_mono_now_us() + timeout_ms * 1000;
+    struct timespec t = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+    int rc = 0;
     pthread_mutex_lock(&w->lock);
     while (!w->is_done && rc == 0)
         rc = pthread_cond_timedwait(&w->done, &w->lock, &t);
     rc = w->is_done ? w->rc : SG_ETIMEOUT;
     waiter_unref(w);
+    return rc;
+}
+
+int sg_persist_submit_wait(struct sg_persist *p, struct sg_journal *j, int64_t timeout_ms,
+                           struct sg_error *reterr)
+{
+    struct sg_persist_waiter *w = sg_persist_waiter_new(j);
+    if (sg_persist_submit_take(p, j) < 0) {
+        sg_journal_free(j);
+        on_done(w, SG_EBUSY);
+    }
+    int rc = sg_persist_waiter_wait_free(w, timeout_ms);
     return rc == 0          ? 0
            : rc == SG_EBUSY ? sg_error_set(reterr, SG_EBUSY, "too much waits to be written")
-           : rc == SG_EIO
-               ? sg_error_set(reterr, SG_EIO, "it could not be written")
-               : sg_error_set(reterr, (enum sg_errc)rc,
-                              "it is not written yet, and will be when the disk takes it");
+           : rc == SG_EIO   ? sg_error_set(reterr, SG_EIO, "it could not be written")
+                            : sg_error_set(reterr, (enum sg_errc)rc,
+                                           "it is not written yet, and will be when the disk takes "
+                                             "it");
 }
 
 const struct sg_persist_stats *sg_persist_get_stats(const struct sg_persist *p)
