@@ -227,7 +227,7 @@ static int parse_term(struct parser *p, struct sg__term *ret)
         rc = advance(p);
     if (rc == 0)
         rc = parse_chain(p, ret);
-    p->t->varies = p->t->varies || varies(ret);
+    p->t->varies = p->t->varies || (rc == 0 && varies(ret));
     return rc;
 }
 
