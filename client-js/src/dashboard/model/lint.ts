@@ -1,0 +1,105 @@
+/* lint.ts - what of a dashboard is not used here, by name and place. Nothing of it is lost: a document is saved as it came. */
+import { knowsUnit } from '../lib/format.ts';
+import { panelType } from '../panels/registry.ts';
+import { KNOWN_MATCHERS, KNOWN_PROPERTIES } from './field.ts';
+import { at, isObject, object, objects, string } from './json.ts';
+import { KNOWN_TRANSFORMATIONS } from './transform.ts';
+import type { Dashboard, JsonObject, LintNote, PanelModel } from './types.ts';
+
+const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
+
+/* Used, or without meaning for what is shown. */
+const DASHBOARD = words('uid title description tags time refresh templating links panels rows version x-push id schemaVersion style timezone editable gnetId '
+    + 'iteration graphTooltip hideControls sharedCrosshair __inputs __requires __elements timepicker fiscalYearStartMonth weekStart liveNow originalTitle revision preload');
+const PANEL = words('id type title description gridPos targets fieldConfig options transformations links timeFrom timeShift hideTimeOverride repeat repeatDirection '
+    + 'maxPerRow transparent collapsed panels pluginVersion datasource interval maxDataPoints cacheTimeout x-push libraryPanel scopedVars repeatIteration '
+    + 'repeatPanelId repeatedByRow editable error span height queryCachingTTL');
+const TARGET = words('refId expr legendFormat instant range format hide interval datasource intervalFactor step editorMode exemplar metric requestId key '
+    + 'useBackend disableTextWrap fullMetaSearch includeNullMetadata expression queryType qryType application target type stack url query');
+const DEFAULTS = words('unit decimals min max noValue displayName displayNameFromDS mappings thresholds color links custom unitScale nullValueMode fieldMinMax description');
+const CUSTOM = words('drawStyle lineInterpolation lineWidth lineStyle fillOpacity gradientMode showPoints pointSize spanNulls insertNulls stacking axisPlacement axisLabel '
+    + 'axisSoftMin axisSoftMax axisWidth axisColorMode axisBorderShow axisCenteredZero axisGridShow scaleDistribution thresholdsStyle hideFrom barAlignment barMaxWidth '
+    + 'barWidthFactor align cellOptions displayMode filterable inspect width minWidth hidden transform showValues footer wrapText wrapHeaderText');
+const VARIABLES = words('query custom constant interval textbox datasource');
+
+export function lintDashboard(d: Dashboard): LintNote[] {
+    const notes: LintNote[] = [];
+    unknown(d.source, DASHBOARD, '', notes, new Set(['annotations']));
+    for (const [i, a] of objects(at(d.source, 'annotations.list')).entries())
+        if (!Number(a['builtIn'] ?? 0))
+            note(notes, `annotations.list[${i}]`, `annotations are not drawn ("${string(a['name'])}")`);
+    d.variables.forEach((v, i) => {
+        if (!VARIABLES.has(v.type))
+            note(notes, `templating.list[${i}]`, `variables of type "${v.type}" are not filled in ($${v.name})`);
+    });
+    const seen = new Set<string>();
+    d.panels.forEach((p, i) => lintPanel(p, `panels[${i}]`, notes, seen));
+    return notes;
+}
+
+function note(notes: LintNote[], place: string, text: string, level: LintNote['level'] = 'ignored'): void {
+    notes.push({ level, place, text });
+}
+
+function unknown(o: JsonObject, known: ReadonlySet<string>, place: string, notes: LintNote[], also: ReadonlySet<string> = new Set()): void {
+    for (const key of Object.keys(o))
+        if (!known.has(key) && !also.has(key))
+            note(notes, place ? `${place}.${key}` : key, 'not used here');
+}
+
+function lintPanel(p: PanelModel, place: string, notes: LintNote[], seen: Set<string>): void {
+    if (p.type === 'row') {
+        p.panels.forEach((q, i) => lintPanel(q, `${place}.panels[${i}]`, notes, seen));
+        return;
+    }
+    if (!panelType(p.type))
+        note(notes, `${place}.type`, `there is no panel "${p.type}" here: its place shows its name`, 'error');
+    const old = p.source['type'] !== p.type;
+    if (!old) {
+        unknown(p.source, PANEL, place, notes);
+        unknown(object(at(p.source, 'fieldConfig.defaults')), DEFAULTS, `${place}.fieldConfig.defaults`, notes);
+        if (p.type === 'timeseries' || p.type === 'table')
+            unknown(p.defaults.custom, CUSTOM, `${place}.fieldConfig.defaults.custom`, notes);
+    }
+    lintQueries(p, place, notes, seen, old);
+    lintFields(p, place, notes);
+    p.transformations.forEach((t, i) => {
+        if (!KNOWN_TRANSFORMATIONS.has(t.id))
+            note(notes, `${place}.transformations[${i}]`, `"${t.id}" is not applied`);
+    });
+}
+
+function lintQueries(p: PanelModel, place: string, notes: LintNote[], seen: Set<string>, old: boolean): void {
+    const refIds = new Set<string>();
+    p.targets.forEach((t, i) => {
+        const here = `${place}.targets[${i}]`;
+        if (t.foreign)
+            note(notes, here, `asks ${t.foreign}: only PromQL is answered here`, p.type === 'logs' ? 'changed' : 'error');
+        if (refIds.has(t.refId))
+            note(notes, `${here}.refId`, `"${t.refId}" is there twice`, 'error');
+        refIds.add(t.refId);
+        if (!old && isObject(objects(p.source['targets'])[i]))
+            unknown(objects(p.source['targets'])[i]!, TARGET, here, notes);
+    });
+    const datasource = string(at(p.source, 'datasource.uid')) || (typeof p.source['datasource'] === 'string' ? p.source['datasource'] : '');
+    if (datasource && !/^(\$|-- |grafana$|prometheus|streamgauge)/i.test(datasource) && !seen.has(datasource)) {
+        seen.add(datasource);
+        note(notes, `${place}.datasource`, `data source "${datasource}" is this server here`, 'changed');
+    }
+}
+
+function lintFields(p: PanelModel, place: string, notes: LintNote[]): void {
+    if (!knowsUnit(p.defaults.unit))
+        note(notes, `${place}.fieldConfig.defaults.unit`, `unknown unit "${p.defaults.unit}": shown behind the number as it is`, 'changed');
+    p.overrides.forEach((o, i) => {
+        const here = `${place}.fieldConfig.overrides[${i}]`;
+        if (!KNOWN_MATCHERS.has(o.matcher.id))
+            note(notes, `${here}.matcher`, `"${o.matcher.id}" matches nothing here`);
+        for (const { id, value } of o.properties) {
+            if (id.startsWith('custom.') ? !CUSTOM.has(id.split('.')[1]!) : !KNOWN_PROPERTIES.has(id))
+                note(notes, `${here}.properties`, `"${id}" is not used here`);
+            else if (id === 'unit' && !knowsUnit(string(value)))
+                note(notes, `${here}.properties`, `unknown unit "${string(value)}"`, 'changed');
+        }
+    });
+}
