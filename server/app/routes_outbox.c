@@ -168,7 +168,7 @@ static void put_target(void *ctx, const struct sg_target_info *t)
     sg_buf_put_json_str(b, t->target);
     sg_buf_printf(
         b,
-        ",\"kind\":\"%s\",\"healthy\":%s,\"waiting\":%llu,\"inFlight\":%llu,"
+        ",\"kind\":\"%s\",\"healthy\":%s,\"waiting\":%llu,\"sending\":%llu,"
         "\"sent\":%llu,\"failed\":%llu,\"dead\":%llu,\"oldest\":%lld,\"lastSuccess\":%lld,"
         "\"lastFailure\":%lld,\"nextAttempt\":%lld,\"lastError\":",
         t->kind, t->healthy ? "true" : "false", (unsigned long long)t->waiting,
