@@ -113,8 +113,8 @@ static void test_rule_file__mistakes_of_groups(void **state)
     check("groups:\n- {}\n", "r.yml:2:3: group name must not be empty\n");
     check("groups:\n- name: a\n- name: a\n",
           "r.yml:3:3: groupname 'a' is repeated in the same file\n");
-    check("groups:\n- name: a\n  intervall: 5s\n",
-          "r.yml:3:3: group 'a': group: unknown key 'intervall'; did you mean 'interval'?\n");
+    check("groups:\n- name: a\n  intervals: 5s\n",
+          "r.yml:3:3: group 'a': group: unknown key 'intervals'; did you mean 'interval'?\n");
     check("groups:\n- name: a\n  interval: 5 s\n  limit: -1\n",
           "r.yml:3:13: group 'a': interval: expected a duration as 30s or 5m, got '5 s'\n"
           "r.yml:4:10: group 'a': limit: expected a whole number, got '-1'\n");
