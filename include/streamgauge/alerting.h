@@ -99,7 +99,8 @@ SG_API void sg_alerting_load_take(struct sg_alerting *a, struct sg_routing *rout
 SG_API void sg_alerting_restore(struct sg_alerting *a, enum sg_table table, struct sg_str key,
                                 struct sg_str body, int64_t wall_ms, int64_t mono_ms);
 /* An alert of the ruler or of the API. Resolved when its ends_ms is set and not after wall_ms.
- * Copies. SG_ELIMIT; SG_EINVALID: it has no labels, or its fingerprint belongs to another one. */
+ * Copies. SG_ELIMIT; SG_EINVALID: it has no labels, its fingerprint belongs to another one, or
+ * labels and annotations take more than 128 KiB. */
 SG_API int sg_alerting_alert(struct sg_alerting *a, const struct sg_alert *alert, int64_t wall_ms,
                              int64_t mono_ms, struct sg_error *reterr);
 /* Ends what has timed out, sends the groups that are due, publishes what changed. */

@@ -9,6 +9,8 @@
 
 #define MAX_SCRATCH (8u << 20)
 #define SWEEP_MS SG_MS_PER_HOUR
+#define MAX_LABELS (128u << 10) /* bytes of labels and annotations of one alert */
+#define MAX_URL 8192            /* longer ones are left out */
 #define COUNT_FIRING 1
 #define COUNT_SUPPRESSED 2
 #define COUNT_FLAPPING 4
@@ -48,6 +50,8 @@ struct sg_str sg__str_own(struct sg_str s)
 
 static void set_str(struct sg_str *to, struct sg_str s)
 {
+    if (s.n > MAX_URL)
+        s = SG_STR("");
     if (to->p && sg_str_eq(*to, s))
         return;
     sg_free((char *)to->p);
@@ -224,7 +228,6 @@ void sg__alert_told(struct sg_alerting *a, struct sg__alert *alert, bool firing,
     alert->raw_firing = firing;
     alert->updated_ms = a->wall_ms;
     alert->timeout_ms = firing ? ends_ms - a->wall_ms : 0;
-    alert->restored = false;
     if (firing)
         sg__deadman_seen(a, alert->watches);
     if (changed) {
@@ -336,13 +339,27 @@ static void set_time(struct sg_alerting *a, int64_t wall_ms, int64_t mono_ms)
     sg__deadman_arm(a);
 }
 
+/* So that every text made of an alert has a bound. */
+static int check_size(const struct sg_alert *as, struct sg_error *reterr)
+{
+    size_t bytes = as->labels->bytes + (as->annotations ? as->annotations->bytes : 0);
+    if (as->labels->count == 0)
+        return sg_error_set(reterr, SG_EINVALID, "an alert needs at least one label");
+    if (bytes > MAX_LABELS)
+        return sg_error_set(reterr, SG_EINVALID,
+                            "labels and annotations of an alert take more than %u bytes",
+                            MAX_LABELS);
+    return 0;
+}
+
 static int tell(struct sg_alerting *a, const struct sg_alert *as, bool firing, bool unlimited,
                 struct sg_error *reterr)
 {
     uint64_t fp = sg_alert_fingerprint(as->labels);
     struct sg__alert *alert = sg__alert_find(a, fp);
-    if (as->labels->count == 0)
-        return sg_error_set(reterr, SG_EINVALID, "an alert needs at least one label");
+    int rc = check_size(as, reterr);
+    if (rc < 0)
+        return rc;
     if (alert && !sg_labels_eq(alert->labels, as->labels))
         return sg_error_set(reterr, SG_EINVALID, "another alert has the same fingerprint");
     if (!alert) {

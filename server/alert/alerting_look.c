@@ -50,8 +50,8 @@ static void copy_why(struct copy *c, const struct sg_alerting *a, const struct s
                      struct sg_alert_info *to)
 {
     uint64_t fps[MAX_INHIBITED];
-    struct sg_str receivers[MAX_RECEIVERS];
-    struct sg_str muted[MAX_MUTED];
+    struct sg_str receivers[MAX_RECEIVERS] = {{NULL, 0}};
+    struct sg_str muted[MAX_MUTED] = {{NULL, 0}};
     to->n_inhibited_by = sg__inhibited_by(alert, fps, MAX_INHIBITED);
     to->inhibited_by = alloc(c, to->n_inhibited_by, sizeof(*to->inhibited_by));
     for (size_t i = 0; i < to->n_inhibited_by; i++)
@@ -150,6 +150,15 @@ static void copy_group(struct copy *c, const struct sg__group *g, struct sg_aler
         to->alerts[to->n_alerts++] = place_of(&c->info, g->members[i]->alert->fp);
 }
 
+static void copy_receivers(struct copy *c, const struct sg_routing *r)
+{
+    if (!r)
+        return;
+    c->info.receivers = alloc(c, r->n_receivers, sizeof(struct sg_str));
+    for (size_t i = 0; i < r->n_receivers; i++)
+        c->info.receivers[c->info.n_receivers++] = copy_str(c, r->receivers[i].name);
+}
+
 struct sg_alerting_info *sg_alerting_look(struct sg_alerting *a, int64_t wall_ms)
 {
     struct copy *c = sg_calloc(1, sizeof(*c));
@@ -173,10 +182,7 @@ struct sg_alerting_info *sg_alerting_look(struct sg_alerting *a, int64_t wall_ms
     info->groups = alloc(c, a->n_groups, sizeof(*info->groups));
     for (size_t i = 0; i < a->n_groups; i++)
         copy_group(c, a->groups[i], &info->groups[i]);
-    info->n_receivers = a->routing ? a->routing->n_receivers : 0;
-    info->receivers = alloc(c, info->n_receivers, sizeof(struct sg_str));
-    for (size_t i = 0; i < info->n_receivers; i++)
-        info->receivers[i] = copy_str(c, a->routing->receivers[i].name);
+    copy_receivers(c, a->routing);
     info->priv = c;
     return info;
 }

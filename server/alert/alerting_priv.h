@@ -98,7 +98,7 @@ struct sg__alert {
     struct sg__ack *ack;
     struct sg__flap *flap;
     uint64_t watches; /* dead man's switches that it holds */
-    bool external, firing, raw_firing, flapping, restored;
+    bool external, firing, raw_firing, flapping;
     bool suppressed;     /* when it was settled last */
     bool fed;            /* the feed was told that it fires */
     bool partial;        /* not in all of its groups: there were too many */

@@ -98,7 +98,6 @@ static void make_firing(struct sg_alerting *a, struct sg__alert *alert, const js
     alert->raw_firing = true;
     sg__alert_begin(a, alert, alert->raw_starts_ms);
     alert->fed = json_is_true(json_object_get(row, "fed"));
-    alert->restored = true;
     alert->timeout_ms = timeout_ms;
     if (!alert->external || timeout_ms < a->o.resolve_timeout_ms)
         timeout_ms = alert->external ? a->o.resolve_timeout_ms : SG__ALERT_GRACE_MS;

@@ -34,13 +34,12 @@ static struct sg__group *find(const struct sg_alerting *a, const struct sg__rout
     return NULL;
 }
 
-/* When a group is flushed first: after group_wait, at once when its alert fires for longer than
- * that already, and not before group_interval after the last flush of a group that was before the
- * restart or reload and has something told. */
+/* When a group is flushed first: after group_wait, and at once when its alert fires for longer than
+ * that already. (The flush itself looks whether it had an interval before a restart or reload.) */
 static int64_t first_flush(const struct sg_alerting *a, const struct sg__group *g,
                            const struct sg__alert *alert)
 {
-    if (!alert->restored && alert->starts_ms + g->route->group_wait_ms < a->wall_ms)
+    if (alert->starts_ms + g->route->group_wait_ms < a->wall_ms)
         return a->mono_ms;
     return a->mono_ms + g->route->group_wait_ms;
 }

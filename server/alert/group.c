@@ -257,14 +257,15 @@ void sg__alert_group_flush(struct sg_alerting *a, struct sg__group *g)
     sg__timers_set(&a->group_timers, &g->timer, a->mono_ms + interval_ms);
     g->muted = sg__group_muted(a, g->route);
     if (g->muted) {
-        g->dirty = true;
+        forget_resolved(a, g);
+        g->dirty = true; /* to be told when that is over */
     } else if (g->dirty || a->mono_ms >= g->repeat_mono_ms) {
         g->dirty = false;
         tell_all(a, g);
+        forget_resolved(a, g);
     } else if (g->log && a->wall_ms - g->log->put_ms > REFRESH_MS) {
         sg__log_write(a, g->log, g->route->repeat_ms);
     }
-    forget_resolved(a, g);
     if (g->log) {
         g->log->flushed = true;
         g->log->flushed_mono_ms = a->mono_ms;

@@ -90,6 +90,22 @@ static void test_alerting__without_labels_is_refused(void **state)
     assert_int_equal(rig_fire(&r, ""), SG_EINVALID);
 }
 
+static void test_alerting__beyond_its_size_is_refused(void **state)
+{
+    (void)state;
+    char *labels = malloc(200000);
+    assert_non_null(labels);
+    memset(labels, 'x', 199999);
+    memcpy(labels, "alertname=", 10);
+    labels[199999] = 0;
+    assert_int_equal(rig_fire(&r, labels), SG_EINVALID);
+    labels[100000] = 0;
+    assert_int_equal(rig_fire(&r, labels), 0);
+    free(labels);
+    rig_tick(&r);
+    assert_int_equal(r.n_sends, 1);
+}
+
 static void test_alerting__a_restart_tells_nothing_again(void **state)
 {
     (void)state;
@@ -342,6 +358,7 @@ int main(void)
         T(test_alerting__keeps_the_start_of_one_that_is_told_again),
         T(test_alerting__begin_and_end_in_one_tick_are_both_told),
         T(test_alerting__without_labels_is_refused),
+        T(test_alerting__beyond_its_size_is_refused),
         T(test_alerting__a_restart_tells_nothing_again),
         T(test_alerting__what_ended_while_down_is_told_after),
         T(test_alerting__what_nobody_tells_again_after_a_restart_ends),
