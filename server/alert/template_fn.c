@@ -620,16 +620,18 @@ bool sg__fn_is_or(const struct sg__fn *fn)
     return fn->call == fn_or;
 }
 
+static const char *pairs[2 * SG_ARRAY_LEN(table) + 1];
+
+/* Before main, so that no thread finds it half done. */
+__attribute__((constructor)) static void fill_pairs(void)
+{
+    for (size_t i = 0; i < SG_ARRAY_LEN(table); i++) {
+        pairs[2 * i] = table[i].name;
+        pairs[2 * i + 1] = table[i].help;
+    }
+}
+
 const char *const *sg_template_functions(void)
 {
-    static const char *pairs[2 * SG_ARRAY_LEN(table) + 1];
-    static _Atomic int made; /* filling it twice at once writes the same */
-    if (!made) {
-        for (size_t i = 0; i < SG_ARRAY_LEN(table); i++) {
-            pairs[2 * i] = table[i].name;
-            pairs[2 * i + 1] = table[i].help;
-        }
-        made = 1;
-    }
     return pairs;
 }
