@@ -93,11 +93,14 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
     static const char name[] = "retry-after:";
     struct sg__call *c = arg;
     size_t bytes = size * n, len = sizeof(name) - 1;
+    size_t end = bytes;
     c->header_bytes += bytes;
     if (c->header_bytes > MAX_HEADERS)
         return 0;
-    if (bytes > len && strncasecmp(data, name, len) == 0)
-        snprintf(c->retry_after, sizeof(c->retry_after), "%.*s", (int)(bytes - len), data + len);
+    while (end > 0 && (data[end - 1] == '\r' || data[end - 1] == '\n'))
+        end--;
+    if (end > len && strncasecmp(data, name, len) == 0)
+        snprintf(c->retry_after, sizeof(c->retry_after), "%.*s", (int)(end - len), data + len);
     return bytes;
 }
 
@@ -106,14 +109,27 @@ static size_t on_read(char *dst, size_t size, size_t n, void *arg)
     struct sg__call *c = arg;
     size_t room = size * n, left = c->request.body.len - c->sent_bytes;
     size_t bytes = left < room ? left : room;
-    if (bytes == 0) {
-        SG_FAULT("request-sent");
+    if (bytes == 0)
         return 0;
-    }
     memcpy(dst, c->request.body.data + c->sent_bytes, bytes);
     c->sent_bytes += bytes;
     return bytes;
 }
+
+#ifdef SG_FAULTS
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+                       curl_off_t up)
+{
+    struct sg__call *c = arg;
+    (void)down_all;
+    (void)down;
+    (void)up_all;
+    if (c->request.body.len > 0 && up >= (curl_off_t)c->request.body.len && !c->out)
+        SG_FAULT("request-sent");
+    c->out = up >= (curl_off_t)c->request.body.len;
+    return 0;
+}
+#endif
 
 /* libcurl wants to begin again (a kept connection had gone). */
 static int on_seek(void *arg, curl_off_t offset, int origin)
@@ -196,6 +212,11 @@ static int set_callbacks(CURL *easy, struct sg__call *c, struct sg_error *reterr
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
+#ifdef SG_FAULTS
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_XFERINFODATA, c);
+#endif
     return 0;
 }
 

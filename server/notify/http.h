@@ -16,6 +16,7 @@ struct sg__call {
     char retry_after[128];
     bool refused_address, secure_only, listed;
     bool cut;         /* more than SG__MAX_REPLY came */
+    bool out;         /* the request's body is; builds with faults only */
     char address[64]; /* the refused one */
     char error[CURL_ERROR_SIZE];
     const struct sg__guard *guard;

@@ -140,13 +140,12 @@ static void *run(void *arg)
             break;
         }
         (void)curl_multi_perform(n->multi, &running);
-        sg__collect(n);
+        bool collected = sg__collect(n);
         if (!submit_marks(n))
             wait = sooner(wait, BUSY_WAIT_MS);
-        /* What was collected may let others start at once. */
-        if (going && (size_t)running < n->n_transfers)
+        if (collected) /* others may start at once */
             wait = 0;
-        if (!going)
+        else if (!going)
             wait = sooner(wait, 20);
         (void)curl_multi_poll(n->multi, NULL, 0, (int)wait, NULL);
     }

@@ -80,8 +80,8 @@ bool sg__start_row(struct sg_notify *n, struct sg__queue *q, struct sg__item *it
 bool sg__start(struct sg_notify *n, struct sg__transfer *x, struct sg_error *reterr);
 struct sg__transfer *sg__transfer_new(struct sg_notify *n, const struct sg__target *t);
 void sg__transfer_free(struct sg_notify *n, struct sg__transfer *x);
-/* Handles what libcurl has finished. */
-void sg__collect(struct sg_notify *n);
+/* Handles what libcurl has finished; false: nothing. */
+bool sg__collect(struct sg_notify *n);
 /* Gives up every waiting row of q. */
 void sg__give_up_all(struct sg_notify *n, struct sg__queue *q, const char *why);
 

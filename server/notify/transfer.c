@@ -260,9 +260,10 @@ static void finish(struct sg_notify *n, struct sg__transfer *x, CURLcode code)
     sg__transfer_free(n, x);
 }
 
-void sg__collect(struct sg_notify *n)
+bool sg__collect(struct sg_notify *n)
 {
     CURLMsg *m;
+    bool any = false;
     int left;
     while ((m = curl_multi_info_read(n->multi, &left))) {
         struct sg__call *c = NULL;
@@ -271,5 +272,7 @@ void sg__collect(struct sg_notify *n)
         CURLcode code = m->data.result; /* m dies with the handle */
         (void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
         finish(n, SG_CONTAINER_OF(c, struct sg__transfer, call), code);
+        any = true;
     }
+    return any;
 }

@@ -27,6 +27,8 @@ class Request:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 65536
 
     def handle_one(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
