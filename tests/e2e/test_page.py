@@ -222,8 +222,8 @@ def test_live_over_tls(binary, start, browse, tmp_path):
                     "-subj", "/CN=localhost", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
                    check=True, capture_output=True)
     port = free_port()
-    start("--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem", "--tls-listen", f"127.0.0.1:{port}")
-    page = browse(f"https://127.0.0.1:{port}", ignoreHTTPSErrors=True)
+    server = start("--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem", "--tls-listen", f"127.0.0.1:{port}")
+    page = browse(f"https://127.0.0.1:{port}" + server.simple.removeprefix(server.url), ignoreHTTPSErrors=True)
     page.wait(LIVE)
     assert page.ask("sockets")[0]["url"] == f"wss://127.0.0.1:{port}/stream"
     assert page.eval("window.violations") == []
