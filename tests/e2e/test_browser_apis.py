@@ -74,7 +74,7 @@ def test_eventsource_named_events(server, browse):
 
 
 def test_eventsource_resumes_by_itself(server, relay, browse):
-    page = browse(relay.url + "/icon.svg")
+    page = browse(relay.url + server.simple.removeprefix(server.url) + "icon.svg")
     server.send("orders", 1)
     page.eval("""(() => {
         window.got = []; window.opened = 0;
