@@ -78,3 +78,13 @@ export function contrast(a: string, b: string): number {
 export function inkOn(background: string): string {
     return contrast(background, '#000000') >= contrast(background, '#FFFFFF') ? '#000000' : '#FFFFFF';
 }
+
+/** A colour #rrggbb or rgb(…) that lets through what is below; 0 to 1. */
+export function alpha(color: string, a: number): string {
+    if (color.startsWith('rgb'))
+        return color.replace(/^rgba?\(([^)]*)\)$/, (_, inner: string) => `rgba(${inner.split(',').slice(0, 3).join(',')},${a})`);
+    if (!color.startsWith('#'))
+        return color;
+    const [r, g, b] = channels(color.slice(0, 7)).map((c) => Math.round(c * 255));
+    return `rgba(${r},${g},${b},${a})`;
+}

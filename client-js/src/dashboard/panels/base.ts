@@ -78,6 +78,8 @@ export interface Services {
     acknowledge(id: string, comment?: string): Promise<void>;
     /** Goes to a link of a panel, alert or series; only same-origin or http(s). */
     open(href: string, newTab?: boolean): void;
+    /** Shows this range on the whole dashboard, ms since the epoch; absent where there is no choice (a wall). */
+    zoom?(from: number, to: number): void;
     /** For screen readers; rate-limited by the shell. */
     announce(text: string, urgent?: boolean): void;
 }

@@ -1,0 +1,305 @@
+/* data.ts - what panels ask for, asked once: sources are shared by expression, interval and history. A live source is a
+ * subscription of the library with its points in a ring; a historic one is the answer to one range query. */
+import type { Frame, Labels, PushClient, Subscription, Value } from '../client/index.ts';
+import type { Fetcher } from './api.ts';
+import { Ring } from './lib/ring.ts';
+import { promDuration } from './model/time.ts';
+
+export const MAX_SERIES = 1000;
+const MAX_ROWS = 11_000;
+const SPARE_COLUMNS = 64;
+
+export interface SourceSpec {
+    readonly expr: string;
+    readonly intervalMs: number;
+    /** Points before now; 0: only what is. */
+    readonly historyMs: number;
+    /** Of the past: asked once. Then historyMs is to − from. */
+    readonly to: number | null;
+}
+
+export interface SourceSeries {
+    readonly labels: Labels;
+    readonly key: string;
+    readonly column: number;
+    last: number | null;
+    lastTime: number;
+    /** The server has no value any more; `last` is the one it had. */
+    stale: boolean;
+    /** Left the result. */
+    gone: boolean;
+}
+
+type Listener = () => void;
+
+export class Source {
+    ring: Ring;
+    /** By column. */
+    series: SourceSeries[] = [];
+    /** Changes with the set of series. */
+    shape = 0;
+    error = '';
+    loaded = false;
+    /** Of the newest state. */
+    time = 0;
+    /** Series beyond MAX_SERIES. */
+    refused = 0;
+    /** The connection is gone, and what was missed is not known yet. */
+    detached = false;
+    readonly listeners = new Set<Listener>();
+    private readonly byKey = new Map<string, SourceSeries>();
+    private values: Value[] = [];
+    private slots: (SourceSeries | null)[] = [];
+
+    constructor(readonly spec: SourceSpec) {
+        const rows = spec.historyMs ? Math.ceil(spec.historyMs / spec.intervalMs) + 4 : 2;
+        this.ring = new Ring(Math.min(MAX_ROWS, rows));
+    }
+
+    changed(): void {
+        for (const listener of this.listeners)
+            listener();
+    }
+
+    fail(message: string): void {
+        this.error = message;
+        this.changed();
+    }
+
+    take(frame: Frame): void {
+        if (frame.reset) {
+            this.ring.clear();
+            this.series.forEach((s) => (s.last = null));
+        }
+        const sets = frame.kind === 'full' || frame.series.length !== this.slots.length || frame.series.some((s, i) => s?.key !== this.slots[i]?.key);
+        if (sets)
+            this.place(frame.series);
+        if (frame.kind === 'update')
+            this.hold(frame.time - this.spec.intervalMs);
+        for (const [time, values] of frame.points)
+            this.row(time, values);
+        this.values = [...frame.values];
+        this.time = frame.time;
+        this.newest(frame.time);
+        this.loaded = true;
+        this.detached = false;
+        this.error = '';
+        this.changed();
+    }
+
+    /** No news until then means that nothing changed: the line goes on. Not across a lost connection: there nobody knows. */
+    advance(time: number): void {
+        if (!this.loaded || this.error || this.detached || time <= this.time)
+            return;
+        this.hold(time);
+        for (const s of this.slots)
+            if (s && !s.stale && s.last !== null && s.lastTime < time)
+                s.lastTime = time;
+    }
+
+    private hold(until: number): void {
+        const { intervalMs, historyMs } = this.spec;
+        if (!historyMs || !this.values.length)
+            return;
+        const last = this.ring.length ? this.ring.timesView()[this.ring.length - 1]! : 0;
+        /* Rows lie on the interval, so that stacked and joined series meet. */
+        const from = Math.max(last + intervalMs, until - historyMs);
+        for (let t = Math.ceil(from / intervalMs) * intervalMs; t <= until; t += intervalMs)
+            this.row(t, this.values);
+    }
+
+    private row(time: number, values: readonly Value[]): void {
+        const { ring } = this;
+        if (ring.length && time < ring.timesView()[ring.length - 1]!)
+            return;
+        ring.push(time);
+        for (let i = 0; i < values.length; i++) {
+            const v = values[i], s = this.slots[i];
+            if (s && v !== null && v !== undefined)
+                this.ring.set(s.column, v);
+        }
+    }
+
+    /** Who has which slot now. */
+    private place(series: Frame['series']): void {
+        for (const s of this.series)
+            s.gone = true;
+        if (this.series.length > SPARE_COLUMNS + 2 * series.length)
+            this.compact(new Set(series.map((s) => s?.key ?? '')));
+        this.refused = 0;
+        this.slots = series.map((s) => (s ? this.columnOf(s.key, s.labels) : null));
+        this.shape++;
+    }
+
+    private columnOf(key: string, labels: Labels): SourceSeries | null {
+        let known = this.byKey.get(key);
+        if (!known) {
+            if (this.byKey.size >= MAX_SERIES) {
+                this.refused++;
+                return null;
+            }
+            known = { labels, key, column: this.ring.addColumn(), last: null, lastTime: 0, stale: false, gone: false };
+            this.series[known.column] = known;
+            this.byKey.set(key, known);
+        }
+        known.gone = false;
+        return known;
+    }
+
+    /** Columns of series that come and go must not pile up: those without a point left are given up. */
+    private compact(needed: ReadonlySet<string>): void {
+        const old = this.ring;
+        const kept = this.series.filter((s) => needed.has(s.key) || old.columnView(s.column).some((v) => !Number.isNaN(v))).slice(-MAX_SERIES);
+        const times = old.timesView();
+        this.ring = new Ring(old.capacity);
+        this.byKey.clear();
+        const columns = kept.map((s) => old.columnView(s.column));
+        this.series = kept.map((s) => ({ ...s, column: this.ring.addColumn() }));
+        this.series.forEach((s) => this.byKey.set(s.key, s));
+        for (let i = 0; i < times.length; i++) {
+            this.ring.push(times[i]!);
+            columns.forEach((c, k) => this.ring.set(k, c[i]!));
+        }
+    }
+
+    private newest(time: number): void {
+        this.slots.forEach((s, i) => {
+            const v = this.values[i] ?? null;
+            if (!s)
+                return;
+            s.stale = v === null && s.last !== null;
+            if (v !== null) {
+                s.last = v;
+                s.lastTime = time;
+            }
+        });
+        for (const s of this.series)
+            if (s.gone)
+                s.last = null;
+    }
+
+    /** The answer of a range query. */
+    fill(result: readonly RangeSeries[]): void {
+        const { intervalMs, historyMs, to } = this.spec;
+        this.place(result.map((r, slot) => ({ labels: r.metric, key: JSON.stringify(r.metric), slot })));
+        const byTime = new Map<number, [number, number][]>();
+        for (const [slot, r] of result.entries())
+            for (const [t, v] of r.values ?? (r.value ? [r.value] : [])) {
+                const time = Math.round(t * 1000);
+                byTime.set(time, [...(byTime.get(time) ?? []), [slot, parseValue(v)]]);
+            }
+        /* Every step is a row, also one without points: a gap is a gap. */
+        const first = byTime.size ? Math.min(...byTime.keys()) : 0;
+        for (let t = first - Math.floor((first - (to! - historyMs)) / intervalMs) * intervalMs; byTime.size && historyMs && t <= to!; t += intervalMs)
+            if (!byTime.has(t))
+                byTime.set(t, []);
+        for (const time of [...byTime.keys()].sort((a, b) => a - b)) {
+            this.ring.push(time);
+            for (const [slot, v] of byTime.get(time)!) {
+                const s = this.slots[slot];
+                if (!s)
+                    continue;
+                this.ring.set(s.column, v);
+                s.last = v;
+                s.lastTime = time;
+            }
+        }
+        this.time = to!;
+        this.loaded = true;
+        this.error = '';
+        this.changed();
+    }
+}
+
+interface RangeSeries {
+    readonly metric: Labels;
+    readonly values?: readonly [number, string][];
+    readonly value?: [number, string];
+}
+
+function parseValue(text: string): number {
+    return text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text);
+}
+
+export interface Hold {
+    readonly source: Source;
+    release(): void;
+}
+
+interface Kept {
+    readonly source: Source;
+    users: number;
+    end(): void;
+}
+
+export class DataHub {
+    private readonly kept = new Map<string, Kept>();
+
+    constructor(private readonly client: PushClient, private readonly fetcher: Fetcher) {
+        client.on('time', (time) => {
+            for (const { source } of this.kept.values())
+                if (source.spec.to === null)
+                    source.advance(time);
+        });
+        client.on('state', ({ state }) => {
+            if (state !== 'open')
+                for (const { source } of this.kept.values())
+                    source.detached = true;
+        });
+    }
+
+    get size(): number {
+        return this.kept.size;
+    }
+
+    /** `listener`: there is news. Release what you no longer need. */
+    acquire(spec: SourceSpec, listener: Listener): Hold {
+        const key = JSON.stringify(spec);
+        let kept = this.kept.get(key);
+        if (!kept) {
+            const source = new Source(spec);
+            kept = { source, users: 0, end: spec.to === null ? this.subscribe(source) : this.query(source) };
+            this.kept.set(key, kept);
+        }
+        const mine = kept;
+        mine.users++;
+        mine.source.listeners.add(listener);
+        let held = true;
+        return {
+            source: mine.source,
+            release: () => {
+                if (!held)
+                    return;
+                held = false;
+                mine.source.listeners.delete(listener);
+                if (--mine.users)
+                    return;
+                this.kept.delete(key);
+                mine.end();
+            },
+        };
+    }
+
+    private subscribe(source: Source): () => void {
+        const { expr, intervalMs, historyMs } = source.spec;
+        const subscription: Subscription = this.client.subscribe(expr, (frame) => source.take(frame), {
+            interval: promDuration(intervalMs), ...(historyMs ? { history: promDuration(Math.ceil(historyMs / 1000) * 1000) } : {}),
+        });
+        subscription.on('error', (error) => source.fail(error.message));
+        subscription.on('recovered', () => (source.detached = false));
+        return () => subscription.unsubscribe();
+    }
+
+    private query(source: Source): () => void {
+        const controller = new AbortController();
+        const { expr, intervalMs, historyMs, to } = source.spec;
+        const search = historyMs
+            ? new URLSearchParams({ query: expr, start: String((to! - historyMs) / 1000), end: String(to! / 1000), step: String(intervalMs / 1000) })
+            : new URLSearchParams({ query: expr, time: String(to! / 1000) });
+        this.fetcher.json(`/api/v1/query${historyMs ? '_range' : ''}?${search}`, controller.signal).then(
+            (answer) => source.fill((((answer as { data?: { result?: unknown } }).data?.result ?? []) as RangeSeries[])),
+            (error: Error) => controller.signal.aborted || source.fail(error.message),
+        );
+        return () => controller.abort();
+    }
+}

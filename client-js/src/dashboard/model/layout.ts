@@ -1,0 +1,63 @@
+/* layout.ts - panels on 24 columns: rows that fold, panels that repeat for each value of a variable. */
+import { number, string } from './json.ts';
+import type { PanelModel } from './types.ts';
+import { valuesOf, type Variables } from './vars.ts';
+
+export interface Placed {
+    readonly model: PanelModel;
+    /** Stays the same while the value it repeats for is there. */
+    readonly key: string;
+    /** Variables with a value of their own in this panel. */
+    readonly scoped: Readonly<Record<string, string>>;
+}
+
+/** Panels below one row's title, up to the next. `row` null: before the first. */
+export interface Section {
+    readonly row: PanelModel | null;
+    readonly panels: readonly Placed[];
+}
+
+const COLUMNS = 24;
+
+const moved = (p: PanelModel, x: number, y: number, w: number): PanelModel => ({ ...p, gridPos: { ...p.gridPos, x, y, w } });
+
+/** One panel for each value: side by side, or one below the other. What is below moves down. */
+function repeat(panels: readonly PanelModel[], variables: Variables): Placed[] {
+    const out: Placed[] = [];
+    let shift = 0;
+    for (const p of [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x)) {
+        const state = p.repeat ? variables.get(p.repeat) : undefined;
+        const values = state ? valuesOf(state) : [];
+        const { x, y, w, h } = p.gridPos;
+        if (!state || values.length === 0) {
+            out.push({ model: moved(p, x, y + shift, w), key: String(p.id), scoped: {} });
+            continue;
+        }
+        const down = string(p.source['repeatDirection']) === 'v';
+        const across = down ? 1 : Math.max(1, Math.min(values.length, number(p.source['maxPerRow']) ?? 4));
+        const width = down ? w : Math.floor(COLUMNS / across);
+        values.forEach((value, i) => out.push({
+            model: moved(p, down ? x : (i % across) * width, y + shift + Math.floor(i / across) * h, width),
+            key: `${p.id}:${value}`, scoped: { [p.repeat]: value },
+        }));
+        shift += (Math.ceil(values.length / across) - 1) * h;
+    }
+    return out;
+}
+
+export function layout(panels: readonly PanelModel[], variables: Variables): Section[] {
+    const sorted = panels.map((p, i) => ({ p, i })).sort((a, b) => a.p.gridPos.y - b.p.gridPos.y || a.i - b.i).map(({ p }) => p);
+    const parts: { row: PanelModel | null; panels: PanelModel[] }[] = [{ row: null, panels: [] }];
+    for (const p of sorted) {
+        if (p.type === 'row')
+            parts.push({ row: p, panels: [...p.panels] });
+        else
+            parts.at(-1)!.panels.push(p);
+    }
+    return parts.filter((s) => s.row || s.panels.length).map((s) => ({ row: s.row, panels: repeat(s.panels, variables) }));
+}
+
+/** The grid's first line of a section: panels keep their distances. */
+export function topOf(section: Section): number {
+    return section.panels.reduce((y, { model }) => Math.min(y, model.gridPos.y), Infinity);
+}
