@@ -210,6 +210,11 @@ SG_API uint16_t sg_net_port(const struct sg_net *net, size_t i);
  * they are not acceptable. */
 SG_API SG_NODISCARD int sg_net_reload_tls(struct sg_net *net, struct sg_error *reterr);
 
+/* Replaces the tokens for requests to come; sessions keep the rights they have. They are copied.
+ * SG_EINVALID: a hash; nothing changes then. */
+SG_API SG_NODISCARD int sg_net_reload_tokens(struct sg_net *net, const struct sg_net_token *tokens,
+                                             size_t n, struct sg_error *reterr);
+
 /* Hands a tick's frames to an edge and wakes it. Returns 0, or SG_EBUSY when the edge's queue is
  * full: the frames are dropped and counted, and once sg_net_edge_has_room says so the edge needs
  * sg_live_resync. Takes the batch either way. Engine thread. */

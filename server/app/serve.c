@@ -162,7 +162,7 @@ static void reload(struct sg_server *s)
         SG_LOG(ERROR, "app", "reload refused, going on as before", "reason=\"%s\"",
                sg_error_format(&err, text, sizeof(text)));
     else
-        SG_LOG(INFO, "app", "reloaded", "what=%s", "rules,routes,receivers,certificates");
+        SG_LOG(INFO, "app", "reloaded", "what=%s", "rules,routes,receivers,tokens,certificates");
     sd_notify(0, "READY=1");
 }
 

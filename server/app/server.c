@@ -496,6 +496,17 @@ uint16_t sg_server_statsd_port(const struct sg_server *s)
     return s->udp ? sg_udp_port(s->udp) : 0;
 }
 
+static int reload_tokens(struct sg_server *s, const struct sg_config *c, struct sg_error *reterr)
+{
+    struct sg_net_token *tokens = sg_calloc(c->n_tokens + 1, sizeof(*tokens));
+    for (size_t i = 0; i < c->n_tokens; i++)
+        tokens[i] =
+            (struct sg_net_token){c->tokens[i].name, c->tokens[i].hash, c->tokens[i].rights};
+    int rc = sg_net_reload_tokens(s->net, tokens, c->n_tokens, reterr);
+    sg_free(tokens);
+    return rc;
+}
+
 /* The new configuration has been checked as a whole before the first part of it is used. */
 int sg_server_reload(struct sg_server *s, struct sg_error *reterr)
 {
@@ -506,6 +517,8 @@ int sg_server_reload(struct sg_server *s, struct sg_error *reterr)
         rc = sg_net_reload_tls(s->net, reterr);
     if (rc == 0 && s->source)
         rc = sg_alerts_reload(s->alerts, &c, reterr);
+    if (rc == 0 && s->source)
+        rc = reload_tokens(s, &c, reterr);
     if (s->source)
         sg_config_deinit(&c);
     pthread_mutex_unlock(&s->reloading);

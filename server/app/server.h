@@ -33,9 +33,9 @@ uint16_t sg_server_port(const struct sg_server *s, size_t i);
 size_t sg_server_listeners(const struct sg_server *s);
 /* UDP port, 0 when StatsD is off. */
 uint16_t sg_server_statsd_port(const struct sg_server *s);
-/* Reads the configuration, rule files and certificates again; rules, routes, receivers and
- * certificates are replaced, what else changed needs a restart. On errors nothing changes. Any
- * thread but the engine's and the edges'. */
+/* Reads the configuration, rule files and certificates again; rules, routes, receivers,
+ * tokens and certificates are replaced, what else changed needs a restart. On errors nothing
+ * changes. Any thread but the engine's and the edges'. */
 SG_NODISCARD int sg_server_reload(struct sg_server *s, struct sg_error *reterr);
 /* Feeds the server's own metrics into its own series. */
 void sg_server_second(struct sg_server *s, int64_t now_ms);

@@ -57,7 +57,7 @@ static void options(struct sg__conn *c, unsigned allow)
 static bool host_ok(struct sg__conn *c)
 {
     const struct sg__auth *a = &c->edge->net->auth;
-    return a->token_count || a->anonymous || sg__host_trusted(a, c->edge->rq.authority);
+    return sg__auth_guarded(a) || a->anonymous || sg__host_trusted(a, c->edge->rq.authority);
 }
 
 /* A page of an origin that nothing but "*" allows. */

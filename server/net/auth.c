@@ -48,52 +48,106 @@ static bool parse_hash(const char *text, uint8_t ret[32])
     return true;
 }
 
+static struct sg__tokens *tokens_of(const struct sg__auth *a)
+{
+    return atomic_load_explicit(&((struct sg__auth *)(uintptr_t)a)->tokens, memory_order_acquire);
+}
+
+static void free_tokens(struct sg__tokens *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        sg_free(t->token[i].name);
+    OPENSSL_cleanse(t->token, t->n * sizeof(*t->token));
+    sg_free(t);
+}
+
+/* The number it has had before, or a new one. */
+static unsigned number_of(const struct sg__tokens *older, const struct sg__token *t, unsigned *last)
+{
+    for (; older; older = older->older)
+        for (size_t i = 0; i < older->n; i++)
+            if (strcmp(older->token[i].name, t->name) == 0 &&
+                CRYPTO_memcmp(older->token[i].hash, t->hash, sizeof(t->hash)) == 0)
+                return older->token[i].number;
+    return *last < SG_RIGHT_TOKEN_MAX ? ++*last : 0;
+}
+
+static bool same_tokens(const struct sg__tokens *a, const struct sg__tokens *b)
+{
+    bool same = a && a->n == b->n;
+    for (size_t i = 0; same && i < b->n; i++)
+        same = a->token[i].number == b->token[i].number && b->token[i].number &&
+               a->token[i].rights == b->token[i].rights;
+    return same;
+}
+
+int sg__auth_set_tokens(struct sg__auth *a, const struct sg_net_token *tokens, size_t n,
+                        struct sg_error *reterr)
+{
+    struct sg__tokens *old = tokens_of(a);
+    struct sg__tokens *t = sg_calloc(1, sizeof(*t) + n * sizeof(*t->token));
+    t->older = old;
+    t->last_number = old ? old->last_number : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct sg__token *to = &t->token[t->n++];
+        to->name = sg_strdup(tokens[i].name);
+        to->rights = tokens[i].rights | (tokens[i].rights & SG_RIGHT_ADMIN ? SG_RIGHT_ALERT : 0);
+        if (!parse_hash(tokens[i].hash, to->hash)) {
+            free_tokens(t);
+            return sg_error_set(reterr, SG_EINVALID,
+                                "hash of token '%s' must be 'sha256:' and 64 hex digits",
+                                tokens[i].name);
+        }
+        to->number = number_of(old, to, &t->last_number);
+    }
+    if (same_tokens(old, t))
+        free_tokens(t);
+    else
+        atomic_store_explicit(&a->tokens, t, memory_order_release);
+    return 0;
+}
+
 int sg__auth_init(struct sg__auth *a, const struct sg_net_config *cfg, struct sg_error *reterr)
 {
-    *a = (struct sg__auth){.token_count = cfg->token_count,
-                           .anonymous = cfg->anonymous,
+    *a = (struct sg__auth){.anonymous = cfg->anonymous,
                            .origins = cfg->origins,
                            .origin_count = cfg->origin_count,
                            .require_origin = cfg->require_origin};
-    a->tokens = sg_calloc(cfg->token_count + 1, sizeof(*a->tokens));
-    for (size_t i = 0; i < cfg->token_count; i++) {
-        const struct sg_net_token *t = &cfg->tokens[i];
-        a->tokens[i].name = t->name;
-        a->tokens[i].rights = t->rights | (t->rights & SG_RIGHT_ADMIN ? SG_RIGHT_ALERT : 0);
-        if (parse_hash(t->hash, a->tokens[i].hash))
-            continue;
-        sg__auth_deinit(a);
-        return sg_error_set(reterr, SG_EINVALID,
-                            "hash of token '%s' must be 'sha256:' and 64 hex digits", t->name);
-    }
     for (size_t i = 0; i < cfg->origin_count; i++)
         a->any_origin |= strcmp(cfg->origins[i], "*") == 0;
-    return 0;
+    return sg__auth_set_tokens(a, cfg->tokens, cfg->token_count, reterr);
 }
 
 void sg__auth_deinit(struct sg__auth *a)
 {
-    if (a->tokens)
-        OPENSSL_cleanse(a->tokens, a->token_count * sizeof(*a->tokens));
-    sg_free(a->tokens);
-    a->tokens = NULL;
-    a->token_count = 0;
+    for (struct sg__tokens *t = tokens_of(a), *older; t; t = older) {
+        older = t->older;
+        free_tokens(t);
+    }
+    atomic_store(&a->tokens, NULL);
+}
+
+bool sg__auth_guarded(const struct sg__auth *a)
+{
+    const struct sg__tokens *t = tokens_of(a);
+    return t && t->n > 0;
 }
 
 bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret_rights)
 {
     if (token.n == 0 || token.n > SG__TOKEN_MAX)
         return false;
+    const struct sg__tokens *t = tokens_of(a);
     uint8_t h[32];
     sha256(token, h);
     bool found = false;
     unsigned rights = 0;
-    for (size_t i = 0; i < a->token_count; i++) {
-        bool same = CRYPTO_memcmp(h, a->tokens[i].hash, sizeof(h)) == 0;
+    for (size_t i = 0; t && i < t->n; i++) {
+        bool same = CRYPTO_memcmp(h, t->token[i].hash, sizeof(h)) == 0;
         found |= same;
-        rights |= same ? a->tokens[i].rights : 0;
-        if (same && i < SG_RIGHT_TOKEN_MAX && !(rights >> SG_RIGHT_TOKEN_SHIFT))
-            rights |= (unsigned)(i + 1) << SG_RIGHT_TOKEN_SHIFT;
+        rights |= same ? t->token[i].rights : 0;
+        if (same && !(rights >> SG_RIGHT_TOKEN_SHIFT))
+            rights |= t->token[i].number << SG_RIGHT_TOKEN_SHIFT;
     }
     if (found)
         *ret_rights = rights;
@@ -102,14 +156,17 @@ bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret
 
 struct sg_str sg__auth_name(const struct sg__auth *a, unsigned rights)
 {
-    size_t number = rights >> SG_RIGHT_TOKEN_SHIFT;
-    return number && number <= a->token_count ? sg_str_from(a->tokens[number - 1].name)
-                                              : SG_STR("");
+    unsigned number = rights >> SG_RIGHT_TOKEN_SHIFT;
+    for (const struct sg__tokens *t = tokens_of(a); t && number; t = t->older)
+        for (size_t i = 0; i < t->n; i++)
+            if (t->token[i].number == number)
+                return sg_str_from(t->token[i].name);
+    return SG_STR("");
 }
 
 unsigned sg__auth_default(const struct sg__auth *a, bool from_loopback)
 {
-    if (a->token_count == 0 && from_loopback)
+    if (!sg__auth_guarded(a) && from_loopback)
         return SG_RIGHT_ALL;
     return a->anonymous ? SG_RIGHT_READ | SG_RIGHT_INGEST : SG_RIGHT_NONE;
 }
@@ -131,10 +188,10 @@ enum sg__credential sg__auth_request(const struct sg__auth *a, const struct sg_h
     } else {
         token = sg_http1_cookie(h, SG_STR("streamgauge_token"));
     }
-    if (!token.p || (a->token_count == 0 && value.p == NULL))
+    if (!token.p)
         return SG__CRED_NONE;
-    if (a->token_count ==
-        0) /* nothing to check against: a client's left-over setting does no harm */
+    if (!sg__auth_guarded(a)) /* nothing to check against: a client's left-over setting does no
+                                 harm */
         return SG__CRED_NONE;
     return sg__auth_token(a, token, ret_rights) ? SG__CRED_OK : SG__CRED_BAD;
 }

@@ -1,8 +1,9 @@
 /* auth.h - who may do what: static bearer tokens, the loopback default, origins and hosts.
- * Immutable after init; any thread. */
+ * Any thread; only tokens change after init, as a whole. */
 #ifndef SG_NET_AUTH_H
 #define SG_NET_AUTH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,14 +14,21 @@
 #define SG__TOKEN_MAX 512 /* bytes of a presented token; longer ones are wrong */
 
 struct sg__token {
-    const char *name; /* borrowed */
+    char *name;
     uint8_t hash[32];
-    unsigned rights;
+    unsigned rights, number; /* number: the same after a reload that keeps name and hash */
+};
+
+/* Replaced ones stay until the end: somebody may be reading, and sessions are known by numbers. */
+struct sg__tokens {
+    struct sg__tokens *older;
+    unsigned last_number;
+    size_t n;
+    struct sg__token token[];
 };
 
 struct sg__auth {
-    struct sg__token *tokens;
-    size_t token_count;
+    _Atomic(struct sg__tokens *) tokens;
     bool anonymous;
     const char *const *origins; /* borrowed */
     size_t origin_count;
@@ -29,6 +37,11 @@ struct sg__auth {
 
 int sg__auth_init(struct sg__auth *a, const struct sg_net_config *cfg, struct sg_error *reterr);
 void sg__auth_deinit(struct sg__auth *a);
+/* Replaces all tokens, or none. One thread at a time. */
+int sg__auth_set_tokens(struct sg__auth *a, const struct sg_net_token *tokens, size_t n,
+                        struct sg_error *reterr);
+/* Whether there are tokens at all. */
+bool sg__auth_guarded(const struct sg__auth *a);
 
 /* Rights of a presented token. False when it is unknown. Compares with every token, in constant
  * time each. */

@@ -43,7 +43,7 @@ static int on_auth(void *ctx, struct sg_session *s, struct sg_str token, uint32_
 {
     struct sg__edge *e = ctx;
     unsigned rights = 0;
-    if (e->net->auth.token_count == 0) {
+    if (!sg__auth_guarded(&e->net->auth)) {
         *ret_rights = sg_session_rights(s); /* there is nothing to check it against */
         return 0;
     }

@@ -253,6 +253,15 @@ int sg_net_reload_tls(struct sg_net *net, struct sg_error *reterr)
     return 0;
 }
 
+int sg_net_reload_tokens(struct sg_net *net, const struct sg_net_token *tokens, size_t n,
+                         struct sg_error *reterr)
+{
+    pthread_mutex_lock(&net->lock);
+    int rc = sg__auth_set_tokens(&net->auth, tokens, n, reterr);
+    pthread_mutex_unlock(&net->lock);
+    return rc;
+}
+
 void sg_net_drain(struct sg_net *net, int64_t timeout_ms)
 {
     struct timespec until;

@@ -327,6 +327,22 @@ def test_a_bad_reload_changes_nothing_and_says_where(start, receiver, tmp_path, 
     receiver.wait(FIRING)
 
 
+def test_a_reload_replaces_tokens(start, receiver, tmp_path):
+    def text(name):
+        token = f'{{name: {name}, hash: "{kit.token_hash("secret-" + name)}", rights: [read, admin]}}'
+        return config(tmp_path, receiver, more=f"auth: {{tokens: [{token}]}}")
+
+    def status(name):
+        return s.request("GET", "/api/v1/receivers", headers={"Authorization": f"Bearer secret-{name}"}).status
+
+    s = start(config=text("old"))
+    assert (status("old"), status("new")) == (200, 401)
+    with open(s.config, "w", encoding="utf-8") as f:
+        f.write(text("new"))
+    assert s.request("POST", "/-/reload", headers={"Authorization": "Bearer secret-old"}).status == 200
+    assert (status("old"), status("new")) == (401, 200)
+
+
 # --- the disk ---
 
 

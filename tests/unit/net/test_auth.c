@@ -68,7 +68,7 @@ static void test_auth__admins_may_also_acknowledge(void **state)
     f->tokens[1].rights = SG_RIGHT_ADMIN;
     assert_int_equal(sg__auth_init(&f->auth, &f->cfg, NULL), 0);
     assert_true(sg__auth_token(&f->auth, SG_STR("agent-secret"), &rights));
-    assert_int_equal(rights, SG_RIGHT_ADMIN | SG_RIGHT_ALERT);
+    assert_int_equal(rights & SG_RIGHT_ALL, SG_RIGHT_ADMIN | SG_RIGHT_ALERT);
 }
 
 static void test_auth__token_gives_its_rights(void **state)
@@ -76,10 +76,49 @@ static void test_auth__token_gives_its_rights(void **state)
     struct fixture *f = *state;
     unsigned rights = 0;
     assert_true(sg__auth_token(&f->auth, SG_STR("wall-secret"), &rights));
-    assert_int_equal(rights, SG_RIGHT_READ);
+    assert_int_equal(rights & SG_RIGHT_ALL, SG_RIGHT_READ);
     assert_false(sg__auth_token(&f->auth, SG_STR("wall-secreT"), &rights));
     assert_false(sg__auth_token(&f->auth, SG_STR(""), &rights));
     assert_false(sg__auth_token(&f->auth, SG_STR("wall-secret "), &rights));
+}
+
+static void test_auth__rights_tell_whose_they_are(void **state)
+{
+    struct fixture *f = *state;
+    unsigned rights = 0;
+    assert_true(sg__auth_token(&f->auth, SG_STR("agent-secret"), &rights));
+    assert_true(sg_str_eq_c(sg__auth_name(&f->auth, rights), "agent"));
+    assert_true(sg_str_eq_c(sg__auth_name(&f->auth, SG_RIGHT_ALL), ""));
+}
+
+/* Another token in the first place, the second one as it was. */
+static void test_auth__new_tokens_replace_the_old_ones(void **state)
+{
+    struct fixture *f = *state;
+    unsigned wall = 0, agent = 0, again = 0, desk = 0;
+    char hash[72];
+    assert_true(sg__auth_token(&f->auth, SG_STR("wall-secret"), &wall));
+    assert_true(sg__auth_token(&f->auth, SG_STR("agent-secret"), &agent));
+    sg_net_token_hash(SG_STR("desk-secret"), hash);
+    f->tokens[0] = (struct sg_net_token){"desk", hash, SG_RIGHT_READ};
+    assert_int_equal(sg__auth_set_tokens(&f->auth, f->tokens, 2, NULL), 0);
+    assert_false(sg__auth_token(&f->auth, SG_STR("wall-secret"), &again));
+    assert_true(sg__auth_token(&f->auth, SG_STR("agent-secret"), &again));
+    assert_int_equal(again, agent);
+    assert_true(sg__auth_token(&f->auth, SG_STR("desk-secret"), &desk));
+    assert_true(sg_str_eq_c(sg__auth_name(&f->auth, desk), "desk"));
+    assert_true(sg_str_eq_c(sg__auth_name(&f->auth, wall), "wall")); /* of a session that lives */
+}
+
+static void test_auth__bad_new_tokens_change_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_error err = {0};
+    unsigned rights;
+    f->tokens[1].hash = "sha256:short";
+    assert_int_equal(sg__auth_set_tokens(&f->auth, f->tokens, 2, &err), SG_EINVALID);
+    assert_non_null(strstr(err.text, "agent"));
+    assert_true(sg__auth_token(&f->auth, SG_STR("agent-secret"), &rights));
 }
 
 static void test_auth__overlong_token_is_wrong(void **state)
@@ -96,9 +135,9 @@ static void test_auth__header_and_cookie_are_read(void **state)
     struct fixture *f = *state;
     unsigned rights;
     assert_int_equal(judge(f, "Authorization: Bearer wall-secret\r\n", &rights), SG__CRED_OK);
-    assert_int_equal(rights, SG_RIGHT_READ);
+    assert_int_equal(rights & SG_RIGHT_ALL, SG_RIGHT_READ);
     assert_int_equal(judge(f, "Authorization: bearer agent-secret\r\n", &rights), SG__CRED_OK);
-    assert_int_equal(rights, SG_RIGHT_INGEST);
+    assert_int_equal(rights & SG_RIGHT_ALL, SG_RIGHT_INGEST);
     assert_int_equal(judge(f, "Authorization: Token agent-secret\r\n", &rights), SG__CRED_OK);
     assert_int_equal(judge(f, "Cookie: a=b; streamgauge_token=wall-secret\r\n", &rights),
                      SG__CRED_OK);
@@ -201,6 +240,11 @@ int main(void)
         cmocka_unit_test(test_auth__hash_is_sha256_in_hex),
         cmocka_unit_test_setup_teardown(test_auth__token_gives_its_rights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__admins_may_also_acknowledge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_auth__rights_tell_whose_they_are, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_auth__new_tokens_replace_the_old_ones, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_auth__bad_new_tokens_change_nothing, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_auth__overlong_token_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__header_and_cookie_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__wrong_credentials_are_not_none, set_up,
