@@ -1,4 +1,5 @@
 /* template_exec.c - walking the tree: output, variables, pipelines; everything is bounded. */
+#define SG__EXEC_IMPLEMENTATION
 #include "template_priv.h"
 
 #include <jansson.h>

@@ -70,7 +70,7 @@ static void put_plain(const char *digits, size_t n, int point, struct sg_buf *ou
 /* Go's %v and %g: the shortest digits, with an exponent below -4 and from 6 on. */
 void sg__format_float(double v, struct sg_buf *out)
 {
-    char digits[32];
+    char digits[32] = {0};
     int point;
     if (isnan(v)) {
         sg_buf_puts(out, "NaN");

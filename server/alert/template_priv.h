@@ -182,6 +182,10 @@ struct sg__exec {
 };
 /* Sets the error at the current position; returns SG_EEXECUTION. */
 int sg__exec_fail(struct sg__exec *x, const char *fmt, ...) SG_PRINTF(2, 3);
+/* As in error.h: the analyzer does not see that it returns its code. */
+#if defined(__clang_analyzer__) && !defined(SG__EXEC_IMPLEMENTATION)
+#define sg__exec_fail(x, ...) ((void)sg__exec_fail(x, __VA_ARGS__), (int)SG_EEXECUTION)
+#endif
 /* Memory of this expansion; NULL and an error when there is too much. */
 void *sg__exec_alloc(struct sg__exec *x, size_t n);
 /* A copy of a buffer's content as a text; deinitialises the buffer. */

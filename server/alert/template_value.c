@@ -406,7 +406,8 @@ int sg__value_index(struct sg__exec *x, const struct sg__value *v, const struct 
     if (by_number && key->kind != SG__V_INT)
         return sg__exec_fail(x, "cannot index a %s with a %s, expected an int", sg__value_type(v),
                              sg__value_type(key));
-    size_t n = v->kind == SG__V_LIST && v->list ? v->list->n : v->text.n;
+    size_t listed = v->kind == SG__V_LIST && v->list ? v->list->n : 0;
+    size_t n = v->kind == SG__V_LIST ? listed : v->text.n;
     if (by_number && (key->i < 0 || (uint64_t)key->i >= n))
         return sg__exec_fail(x, "index out of range: %lld", (long long)key->i);
     if (v->kind == SG__V_LIST)
