@@ -20,7 +20,7 @@ const HIDDEN_LABELS = new Set(['alertname', 'severity', '__name__']);
 interface Line {
     readonly element: HTMLLIElement;
     readonly status: HTMLElement;
-    readonly title: HTMLElement;
+    readonly title: HTMLButtonElement;
     readonly detail: HTMLElement;
     readonly age: HTMLElement;
     readonly button: HTMLButtonElement;

@@ -1,11 +1,12 @@
 /* heatmap.ts - buckets over time: of `le` series (format heatmap), of values counted here (calculate), or a row for each series.
  * Shades get lighter or darker in one direction only, so they can be told apart without colour. */
-import { luminance, type Theme } from '../lib/color.ts';
+import type { Theme } from '../lib/color.ts';
 import { dateTime } from '../lib/format.ts';
 import type { FieldConfig } from '../model/types.ts';
 import type { DataBlock, DataTable, PanelData, PanelFactory } from './base.ts';
 import { bucketRows } from './buckets.ts';
 import { bucketSize } from './histogram.ts';
+import { shades } from './ramp.ts';
 import { CanvasPanel, clamp, fit, floorIndex, numberOf, objectOf, plural, reasonOf, seriesOf, textOf, type Tip } from './kit.ts';
 import { NO_FIELD, say } from './show.ts';
 
@@ -74,24 +75,6 @@ export function calculated(block: DataBlock, size: number, count: number): Grid 
                 rows[clamp(Math.floor(v / step) - first, 0, n - 1)]!.values[i]!++;
         });
     return { times: block.times, rows, field, bounds: true };
-}
-
-/** Dark to light (or back, in the light theme): evenly in lightness, blue over green to yellow. */
-const RAMP = ['#12233F', '#1B3F6E', '#1F6487', '#2A8A86', '#5FB070', '#B3D15A', '#FFF27A'] as const;
-
-function mix(a: string, b: string, t: number): string {
-    const part = (i: number) => Math.round(parseInt(a.slice(i, i + 2), 16) * (1 - t) + parseInt(b.slice(i, i + 2), 16) * t).toString(16).padStart(2, '0');
-    return `#${part(1)}${part(3)}${part(5)}`;
-}
-
-/** 64 shades; the first ones are near the ground. `hue`: of one colour instead. */
-export function shades(theme: Theme, hue = ''): readonly string[] {
-    const dark = luminance(theme.panel) < 0.2;
-    const stops = hue ? [mix(theme.panel, hue, 0.12), hue] : dark ? [...RAMP] : [...RAMP].reverse();
-    return Array.from({ length: 64 }, (_, i) => {
-        const at = (i / 63) * (stops.length - 1), k = Math.min(stops.length - 2, Math.floor(at));
-        return mix(stops[k]!, stops[k + 1]!, at - k);
-    });
 }
 
 class Heatmap extends CanvasPanel {
