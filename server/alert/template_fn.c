@@ -288,7 +288,7 @@ static SG__FN(fn_string_slice)
 
 static SG__FN(fn_join)
 {
-    struct sg_str separator;
+    struct sg_str separator = SG_STR("");
     struct sg_buf b;
     (void)n;
     if (sg__arg_text(x, &args[0], &separator) < 0 || arg_list(x, &args[1]) < 0)

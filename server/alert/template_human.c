@@ -245,7 +245,7 @@ static int to_ms(struct sg__exec *x, double v, int64_t *ret)
 SG__FN(sg__fn_humanize_timestamp)
 {
     double v;
-    int64_t ms;
+    int64_t ms = 0;
     struct sg_buf b;
     (void)n;
     if (sg__arg_number(x, &args[0], &v) < 0)
