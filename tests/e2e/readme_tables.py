@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The README's tables of flags and limits, made from `streamgauge serve --help` and the option table.
+"""The README's tables of flags, limits and template functions, made from `streamgauge serve --help` and the source's tables.
 
 usage: STREAMGAUGE=build/streamgauge tests/e2e/readme_tables.py      rewrites README.md
 """
@@ -25,8 +25,16 @@ def limits():
         yield f"`{key}`", default, what
 
 
+def functions():
+    source = (ROOT / "server/alert/template_fn.c").read_text()
+    rows = re.findall(r'\{"(\w+)", \d+, -?\d+, \w+, \w+,\s*"((?:[^"\\]|\\.)*)"\}', source)
+    assert len(rows) > 40, "the table of functions is not where it was"
+    for name, what in rows:
+        yield f"`{name}`", what.replace("|", "\\|")
+
+
 def with_tables(readme):
-    for name, rows in (("flags", flags()), ("limits", limits())):
+    for name, rows in (("flags", flags()), ("limits", limits()), ("functions", functions())):
         lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
         readme = re.sub(rf"(<!-- {name}: .*?-->\n.*?\n.*?\n).*?(?=<!-- end -->)", lambda m, t=lines: m[1] + t, readme, count=1, flags=re.S)
     return readme

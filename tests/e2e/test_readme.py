@@ -4,6 +4,7 @@ Blocks marked `sh tour` run in order in one folder, against a server on other po
 come out, line by line, `…` standing for anything. `forever` blocks are ended once all of it has come. Blocks of `tour=public`
 talk to a second server that runs the configuration which an earlier block wrote.
 """
+import contextlib
 import os
 import re
 import shutil
@@ -52,6 +53,8 @@ class Tour:
             "build/streamgauge": str(BINARY),
             "8443": str(free_port()),
             "8421": str(free_port()),
+            "8422": str(free_port()),
+            "8423": str(free_port()),
         }
 
         for command in commands_with_url():
@@ -60,7 +63,8 @@ class Tour:
     def adapt(self, text):
         # In one pass: what was put in is not looked at again. Longer ones come first.
         longest_first = sorted(self.replace, key=len, reverse=True)
-        text = re.sub("|".join(map(re.escape, longest_first)), lambda m: self.replace[m[0]], text)
+        # "check" is not the beginning of "check-rules".
+        text = re.sub("|".join(re.escape(k) + r"(?![\w-])" for k in longest_first), lambda m: self.replace[m[0]], text)
         assert "8420" not in text and "8125" not in text, f"this would reach a server that is not the test's:\n{text}"
         return text
 
@@ -86,6 +90,16 @@ class Tour:
         assert line is None, f"{line!r} did not come out of:\n{script}\n{out.read_text()}"
 
 
+@pytest.fixture
+def pid_files(tmp_path):
+    """What the tour leaves running in the background is ended by the ids it wrote down."""
+    yield
+    for path in tmp_path.glob("*.pid"):
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            os.kill(int(path.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("pid_files")
 def test_the_tour(start, tmp_path):
     server = start()
     tour = Tour(tmp_path, server)
