@@ -9,6 +9,7 @@
 #include <streamgauge/value.h>
 
 #define TABLE_MIN 16
+#define MAX_KEPT_ANNOTATIONS 16384 /* bytes in a row; longer ones are expanded anew */
 
 /* ---- tables ---- */
 
@@ -100,6 +101,10 @@ void sg__instance_write(const struct sg__instance *i, struct sg_str rule, struct
                   sg_alert_state_name(i->state), (long long)i->active_wall_ms,
                   (long long)i->fired_wall_ms, (long long)i->resolved_wall_ms);
     sg_buf_put_json_double(out, i->value);
+    if (i->annotations && i->annotations->bytes <= MAX_KEPT_ANNOTATIONS) {
+        sg_buf_puts(out, ",\"annotations\":");
+        sg_labels_print_json(i->annotations, out);
+    }
     sg_buf_putc(out, '}');
 }
 
@@ -155,6 +160,8 @@ struct sg__instance *sg__instance_read(struct sg_str body)
     if (json_is_string(value) && strcmp(json_string_value(value), "-Inf") == 0)
         i->value = -(double)INFINITY;
     i->restored = true;
+    if (json_is_object(json_object_get(root, "annotations")))
+        i->annotations = read_labels(json_object_get(root, "annotations"));
     json_decref(root);
     return i;
 }

@@ -49,7 +49,7 @@ struct sg__instance {
 };
 
 void sg__instance_free(struct sg__instance *i);
-/* The body of its row: labels, state and times by the wall clock. */
+/* The body of its row: labels, annotations, state and times by the wall clock. */
 void sg__instance_write(const struct sg__instance *i, struct sg_str rule, struct sg_buf *out);
 /* What a row says; a new instance, or NULL when it says nothing that can be used. */
 struct sg__instance *sg__instance_read(struct sg_str body);

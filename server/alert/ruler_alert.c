@@ -56,7 +56,8 @@ void sg__alert_annotate(struct sg_ruler *r, const struct sg__rule *u, struct sg_
 {
     const struct sg_labels *labels = i->source ? i->source : i->labels;
     uint64_t bits = sg_double_bits(i->value);
-    if (i->annotations && !(u->annotations_vary && bits != i->expanded_bits))
+    /* Until a restored one is seen again there may be no data to expand them with. */
+    if (i->annotations && (i->restored || !(u->annotations_vary && bits != i->expanded_bits)))
         return;
     SG_AUTO(sg_labels_builder_deinit) struct sg_labels_builder b;
     sg_labels_builder_init(&b);
@@ -265,6 +266,8 @@ static void changed(struct sg_ruler *r, struct sg__rule *u, struct sg__instance 
     }
     if (i->state == SG_ALERT_RESOLVED)
         i->resolved_wall_ms = at_ms;
+    if (i->state == SG_ALERT_FIRING || i->state == SG_ALERT_RESOLVED)
+        sg__alert_annotate(r, u, i);
     keep(r, u, i);
     if (i->state == SG_ALERT_RESOLVED)
         sg__alert_tell(r, u, i, SG_ALERT_RESOLVED);
@@ -274,6 +277,14 @@ static void changed(struct sg_ruler *r, struct sg__rule *u, struct sg__instance 
     }
 }
 
+/* The rule may have other annotations now than in the earlier process. */
+static void seen_again(struct sg__instance *i)
+{
+    i->restored = false;
+    sg_labels_unref(i->annotations);
+    i->annotations = NULL;
+}
+
 static void step(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *i,
                  enum sg_alert_event e, int64_t at_ms)
 {
@@ -281,8 +292,8 @@ static void step(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *i,
     bool kept = i->t.kept;
     if (e == SG_ALERT_FALSE && i->restored && r->mono_ms < r->grace_until_ms)
         e = SG_ALERT_UNKNOWN;
-    if (e == SG_ALERT_TRUE)
-        i->restored = false;
+    if (e == SG_ALERT_TRUE && i->restored)
+        seen_again(i);
     i->state = sg_alert_next(from, e, &i->t, r->mono_ms);
     if (i->t.kept && !kept)
         i->kept_wall_ms = at_ms;

@@ -59,7 +59,7 @@ static void end_orphan(struct sg_ruler *r, struct sg__orphan *o)
     struct sg__instance *i = o->instance;
     if (i && i->state == SG_ALERT_FIRING) {
         struct sg_alert a = {.labels = i->labels,
-                             .annotations = sg_labels_empty(),
+                             .annotations = i->annotations ? i->annotations : sg_labels_empty(),
                              .starts_ms = i->fired_wall_ms,
                              .ends_ms = r->wall_ms,
                              .value = i->value,

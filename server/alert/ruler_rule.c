@@ -165,6 +165,8 @@ void sg__rule_adopt(struct sg__rule *u, struct sg__rule *old)
         one->t.for_ms = u->rule->for_ms;
         one->t.keep_ms = u->rule->keep_ms;
         one->next_tell_ms = INT64_MIN; /* with the annotations as they are now */
+        if (one->restored)
+            continue; /* nothing to expand them with yet */
         sg_labels_unref(one->annotations);
         one->annotations = NULL;
     }

@@ -155,6 +155,27 @@ static void test_restart__firing_is_the_same_alert(void **state)
     rig_expect_journal(rig, "put resolved\n");
 }
 
+static void test_restart__annotations_are_those_of_before(void **state)
+{
+    struct rig *rig = *state;
+    static const char rules[] =
+        HEAD "  - alert: A\n    expr: m > 5\n    labels: {i: x}\n"
+             "    annotations: {a: '{{ $labels.i }} {{ query \"n\" | first | value }}'}\n";
+    rig_load(rig, rules);
+    rig_put(rig, "m{i=\"1\"}", 7);
+    rig_put(rig, "n", 3);
+    rig_tick(rig, 0);
+    rig_expect(rig, "firing{alertname=\"A\", i=\"x\"} since 0 a=1 3\n");
+    restart(rig, rules, 1000);
+    rig_tick(rig, 0);
+    rig_expect(rig, "firing{alertname=\"A\", i=\"x\"} since 0 a=1 3\n");
+    rig_put(rig, "m{i=\"2\"}", 7);
+    rig_put(rig, "n", 4);
+    for (int i = 0; i < 60; i++)
+        rig_tick(rig, 1000);
+    rig_expect(rig, "firing{alertname=\"A\", i=\"x\"} since 0 a=2 4\n");
+}
+
 static void test_restart__grace_ends(void **state)
 {
     struct rig *rig = *state;
@@ -275,6 +296,7 @@ int main(void)
         TEST(test_restart__pending_goes_on),
         TEST(test_restart__pending_begins_anew_after_a_long_stop),
         TEST(test_restart__firing_is_the_same_alert),
+        TEST(test_restart__annotations_are_those_of_before),
         TEST(test_restart__grace_ends),
         TEST(test_restart__resolved_is_told_again),
         TEST(test_restart__rules_that_went_are_resolved),
