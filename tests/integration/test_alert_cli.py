@@ -82,7 +82,7 @@ BAD_RULES = {
     "group twice": ("groups: [{name: a}, {name: a}]", "a"),
     "group without name": ("groups: [{rules: []}]", "name"),
     "bad duration": ("groups: [{name: a, rules: [{alert: x, expr: up, for: soon}]}]", "soon"),
-    "bad template": ("groups: [{name: a, rules: [{alert: x, expr: up, annotations: {s: '{{ $lables.x }}'}}]}]", "lables"),
+    "bad template": ("groups: [{name: a, rules: [{alert: x, expr: up, annotations: {s: '{{ $labelz.x }}'}}]}]", "labelz"),
     "record with for": ("groups: [{name: a, rules: [{record: x, expr: up, for: 1m}]}]", "for"),
     "label name": ("groups: [{name: a, rules: [{alert: x, expr: up, labels: {__name__: b}}]}]", "__name__"),
     "no yaml": ("groups: [", "yaml.yml:2:"),
