@@ -164,6 +164,7 @@ class BarChart extends CanvasPanel {
         }));
         this.paintBars(ctx, theme, true);
         ctx.textAlign = 'center';
+        this.paintUnbounded(ctx, theme, (g, c) => [left + c * slot + start + (this.stacking === 'none' ? (g + 0.5) * step : step / 2), yOf(Math.max(0, min)) - px * 0.8]);
         ctx.fillStyle = theme.dim;
         const every = Math.ceil((px * 4) / slot);
         categories.forEach((name, i) => {
@@ -190,6 +191,7 @@ class BarChart extends CanvasPanel {
             return [{ category, group, x: x1, y: category * slot + start + (this.stacking === 'none' ? group * step : 0), w: Math.max(1, x2 - x1), h: size }];
         }));
         this.paintBars(ctx, theme, false);
+        this.paintUnbounded(ctx, theme, (g, c) => [xOf(Math.max(0, min)) + px * 0.4, c * slot + start + (this.stacking === 'none' ? (g + 0.5) * step : step / 2)]);
         ctx.textAlign = 'right';
         ctx.fillStyle = theme.dim;
         categories.slice(0, shown).forEach((name, i) => {
@@ -225,6 +227,15 @@ class BarChart extends CanvasPanel {
             }
         }
         ctx.textAlign = 'left';
+    }
+
+    /** What has no length is said where its bar would begin. */
+    private paintUnbounded(ctx: CanvasRenderingContext2D, theme: Theme, at: (group: number, category: number) => readonly [number, number]): void {
+        ctx.fillStyle = theme.dim;
+        for (const [g, { values, field }] of this.chart.groups.entries())
+            for (const [c, v] of values.entries())
+                if (v !== null && !Number.isFinite(v) && this.chart.categories.length <= 100)
+                    ctx.fillText(say(v, field), ...at(g, c));
     }
 
     protected override tipAt(x: number, y: number): Tip | null {

@@ -166,7 +166,7 @@ class Heatmap extends CanvasPanel {
     private cells(ctx: CanvasRenderingContext2D, grid: Grid, colors: readonly string[], [min, max]: readonly [number, number]): void {
         const { top, height, row } = this.box, { times, rows, bounds } = grid;
         const gap = row > 6 ? numberOf(this.options['cellGap'], 1) : 0;
-        const power = clamp(numberOf(this.colorOptions['exponent'], 0.5), 0.05, 4);
+        const { power } = this;
         const reverse = objectOf(this.options['yAxis'])['reverse'] === true;
         const edges = Array.from(times, (t) => Math.round(this.xAt(t)));
         edges.push(Math.round(this.xAt(times.at(-1)! + this.span.step)));
@@ -177,13 +177,18 @@ class Heatmap extends CanvasPanel {
                 const v = values[c]!;
                 if (Number.isNaN(v) || (bounds && v === 0))
                     continue;
-                const t = clamp((v - min) / (max - min), 0, 1) ** (bounds ? power : 1);
+                const t = clamp((v - min) / (max - min), 0, 1) ** power;
                 ctx.fillStyle = colors[Math.round(t * 63)]!;
                 /* A column lasts until the next one, but not across a gap. */
                 const end = Math.min(edges[c + 1]!, edges[c]! + Math.ceil((this.span.step * 1.6 * this.box.width) / (this.span.to - this.span.from)));
                 ctx.fillRect(edges[c]!, y, Math.max(1, end - edges[c]! - (end - edges[c]! > 5 ? gap : 0)), high);
             }
         }
+    }
+
+    /** Small counts are told apart better than large ones. */
+    private get power(): number {
+        return this.shown!.bounds ? clamp(numberOf(this.colorOptions['exponent'], 0.5), 0.05, 4) : 1;
     }
 
     private rowLabels(ctx: CanvasRenderingContext2D, names: readonly string[], theme: Theme): void {
@@ -206,8 +211,9 @@ class Heatmap extends CanvasPanel {
         ctx.fillStyle = theme.dim;
         ctx.fillText(words[0], left, y);
         ctx.fillText(words[1], from + width + this.px * 0.5, y);
-        colors.forEach((color, i) => {
-            ctx.fillStyle = color;
+        const power = this.power;
+        colors.forEach((_, i) => {
+            ctx.fillStyle = colors[Math.round((i / 63) ** power * 63)]!;
             ctx.fillRect(from + (i / 64) * width, y - this.px * 0.4, width / 64 + 0.6, this.px * 0.8);
         });
         ctx.strokeStyle = theme.dim;

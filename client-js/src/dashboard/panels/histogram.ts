@@ -168,7 +168,7 @@ class HistogramPanel extends CanvasPanel {
             const x1 = this.xOfEdge(edges[i]!), x2 = this.xOfEdge(edges[i + 1]!);
             const bar = Math.max(1, counts[i]! / max * height);
             const w = Math.max(1, x2 - x1 - (x2 - x1 > 4 ? 1 : 0));
-            ctx.globalAlpha = several ? Math.min(opacity, 0.65) : opacity;
+            ctx.globalAlpha = several ? Math.min(opacity, 0.55) : opacity;
             ctx.fillStyle = fillOf(ctx, color, several ? series.index : 0, this.scale);
             ctx.fillRect(x1, top + height - bar, w, bar);
             ctx.globalAlpha = 1;

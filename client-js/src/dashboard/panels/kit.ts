@@ -385,7 +385,9 @@ export abstract class CanvasPanel implements Panel {
         let at = x, row = 0;
         ctx.textAlign = 'left';
         for (const [i, entry] of entries.entries()) {
-            const label = fit(ctx, entry.value ? `${entry.name}  ${entry.value}` : entry.name, Math.max(px * 3, Math.min(width - px * 1.5, vertical ? width : 260)));
+            /* The name is cut, not the number. */
+            const room = Math.max(px * 3, Math.min(width - px * 1.5, vertical ? width : 260)), tail = entry.value ? `  ${entry.value}` : '';
+            const label = fit(ctx, entry.name, Math.max(px * 3, room - ctx.measureText(tail).width)) + tail;
             const w = px * 1.5 + ctx.measureText(label).width + px;
             if (i > 0 && (vertical || at + w > x + width)) {
                 row++;

@@ -2,7 +2,7 @@
  * their names where there is room. */
 import type { Theme } from '../lib/color.ts';
 import type { DataTable, PanelData, PanelFactory } from './base.ts';
-import { CanvasPanel, clamp, fillOf, fit, listOf, objectOf, plural, reasonOf, textOf, total, type Tip } from './kit.ts';
+import { CanvasPanel, clamp, fillOf, listOf, objectOf, plural, reasonOf, textOf, total, type Tip } from './kit.ts';
 import { NO_FIELD, points, say, type Point } from './show.ts';
 
 const MAX_SLICES = 12;
@@ -55,7 +55,7 @@ class Pie extends CanvasPanel {
     protected problem(): string {
         if (this.slices.length)
             return '';
-        return this.unusable ? 'No value above zero, so there is nothing to share' : reasonOf(this.data);
+        return this.unusable && this.data?.state === 'live' ? 'No value above zero, so there is nothing to share' : reasonOf(this.data);
     }
 
     private fill(slice: Slice, theme: Theme): string | CanvasPattern {
@@ -125,8 +125,9 @@ class Pie extends CanvasPanel {
         if (this.donut && inner > this.px * 2) {
             const sum = say(total(this.slices.map((s) => s.value)), this.slices[0]!.point.field);
             this.font(1.5, 600);
+            this.font(1.5 * Math.min(1, (inner * 1.7) / ctx.measureText(sum).width), 600);
             ctx.fillStyle = theme.text;
-            ctx.fillText(fit(ctx, sum, inner * 1.7), x, y);
+            ctx.fillText(sum, x, y);
         }
         this.font(1, 600);
         for (const slice of this.labels.length ? this.slices : []) {

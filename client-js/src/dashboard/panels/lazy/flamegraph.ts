@@ -93,7 +93,7 @@ class FlameGraph implements Panel {
     }
 
     private show(tree: Tree): void {
-        this.failure = tree.frames.length > 1 ? '' : 'No stack in it: a line is "main;run;read 12"';
+        this.failure = tree.frames.length > 1 || !this.given ? '' : 'No stack in it: a line is "main;run;read 12"';
         this.tree = tree;
         /* New data of the same program keeps the zoom. */
         let at = 0;
@@ -138,7 +138,7 @@ class FlameGraph implements Panel {
         if (this.failure)
             return this.failure;
         if (this.tree)
-            return this.tree.frames[0]!.total > 0 ? '' : 'No stack has a value above zero';
+            return this.tree.frames[0]!.total > 0 ? '' : this.data && this.data.state !== 'live' && !this.given ? reasonOf(this.data) : 'No stack has a value above zero';
         return this.context.model.targets.length ? reasonOf(this.data) : 'Paste folded stacks, or give a URL of them (options.url)';
     }
 

@@ -2,7 +2,7 @@
  * part of the program: nothing is asked from elsewhere. */
 import { geoNaturalEarth1, geoPath, type GeoPermissibleObjects, type GeoProjection } from 'd3-geo';
 import { feature, mesh } from 'topojson-client';
-import type { Theme } from '../../lib/color.ts';
+import { seriesStyle, type Theme } from '../../lib/color.ts';
 import { drawGlyph } from '../../lib/glyph.ts';
 import { h } from '../../lib/h.ts';
 import { display } from '../../model/display.ts';
@@ -29,6 +29,12 @@ interface Spot {
     readonly points: readonly Point[];
     readonly value: number;
 }
+
+/** Not the first shades, which are like the land; small values are told apart better than large ones. */
+const shadeAt = (part: number): number => Math.round(12 + clamp(part, 0, 1) ** 0.6 * 51);
+
+/* Nobody's servers are in Antarctica, nor at the pole. */
+const SHOWN: GeoPermissibleObjects = { type: 'MultiPoint', coordinates: [[-172, 20], [180, 20], [-172, -30], [180, -30], [-30, 83.5], [0, -56]] };
 
 let atlas: Promise<Atlas> | null = null;
 
@@ -114,19 +120,19 @@ class GeoMap extends CanvasPanel {
     }
 
     protected problem(): string {
-        if (this.spots.length)
+        if (this.spots.some((s) => !Number.isNaN(s.value)))
             return '';
-        return this.lost ? `No series has a place: labels lat and lon, country_code or region are looked for (${plural(this.lost, 'series', 'series')} without)` : reasonOf(this.data);
+        return this.lost && !this.spots.length ? `No series has a place: labels lat and lon, country_code or region are looked for (${plural(this.lost, 'series', 'series')} without)` : reasonOf(this.data);
     }
 
     private project(width: number, height: number): void {
-        this.projection = geoNaturalEarth1().fitExtent([[4, 4], [width - 4, height - 4]], { type: 'Sphere' });
+        this.projection = geoNaturalEarth1().fitExtent([[2, 2], [width - 2, height - 2]], SHOWN).clipExtent([[0, 0], [width, height]]);
         if (this.zoom === 1)
             return;
         this.projection.rotate([-this.center[0], 0]).scale(this.projection.scale() * this.zoom);
         const [, y] = this.projection(this.center as [number, number]) ?? [0, height / 2];
         const [tx, ty] = this.projection.translate();
-        this.projection.translate([tx, ty + height / 2 - y]).clipExtent([[0, 0], [width, height]]);
+        this.projection.translate([tx, ty + height / 2 - y]);
     }
 
     /** The map without data, drawn once for a size, theme and view. */
@@ -160,10 +166,14 @@ class GeoMap extends CanvasPanel {
     protected paint(ctx: CanvasRenderingContext2D, width: number, height: number, theme: Theme): void {
         const foot = height > this.px * 14 ? this.px * 1.8 : 0;
         ctx.drawImage(this.ground(width, height - foot, theme), 0, 0, width, height);
+        ctx.save();
+        ctx.beginPath();
+        ctx.rect(0, 0, width, height - foot);
+        ctx.clip();
         const finite = this.spots.map((s) => s.value).filter(Number.isFinite);
         const min = Math.min(0, ...finite), max = Math.max(...finite, min + Number.EPSILON);
         const colors = shades(theme);
-        const shade = (v: number) => colors[Math.round(12 + clamp((v - min) / (max - min), 0, 1) ** 0.6 * 51)]!;
+        const shade = (v: number) => colors[shadeAt((v - min) / (max - min))]!;
         const path = geoPath(this.projection, ctx);
         ctx.lineWidth = 1;
         const rest: Spot[] = [];
@@ -183,8 +193,9 @@ class GeoMap extends CanvasPanel {
                 rest.push(spot);
         }
         this.paintSpots(ctx, rest, max, theme);
+        ctx.restore();
         if (foot)
-            this.scaleKey(ctx, theme, min, max, height, colors.slice(12));
+            this.scaleKey(ctx, theme, min, max, height, colors);
     }
 
     /** By thresholds, if the dashboard has them. */
@@ -195,7 +206,8 @@ class GeoMap extends CanvasPanel {
 
     private radius(value: number, max: number): number {
         const size = objectOf(this.layer.style['size']);
-        const low = numberOf(size['min'], 4), high = numberOf(size['max'], 15) * (this.px / 12);
+        const crowd = this.spots.length > 100 ? 0.5 : 1;
+        const low = numberOf(size['min'], 4) * crowd, high = numberOf(size['max'], 15) * crowd * (this.px / 12);
         return Number.isFinite(value) && max > 0 ? low + Math.sqrt(clamp(value / max, 0, 1)) * (high - low) : low;
     }
 
@@ -212,7 +224,7 @@ class GeoMap extends CanvasPanel {
             ctx.beginPath();
             ctx.arc(at[0], at[1], r, 0, 2 * Math.PI);
             ctx.globalAlpha = 0.7;
-            ctx.fillStyle = Number.isFinite(spot.value) ? color || spot.points[0]!.color(theme) : theme.stale;
+            ctx.fillStyle = Number.isFinite(spot.value) ? color || seriesStyle(0).color : theme.stale;
             ctx.fill();
             ctx.globalAlpha = 1;
             ctx.strokeStyle = theme.text;
@@ -230,8 +242,8 @@ class GeoMap extends CanvasPanel {
         if (this.spots.some((s) => this.filled(s) && !this.judged(s, theme).color)) {
             ctx.fillText(low, x, y);
             x += ctx.measureText(low).width + px * 0.5;
-            for (const [i, color] of colors.entries()) {
-                ctx.fillStyle = color;
+            for (let i = 0; i < colors.length; i++) {
+                ctx.fillStyle = colors[shadeAt(i / (colors.length - 1))]!;
                 ctx.fillRect(x + i * px * 0.2, y - px * 0.4, px * 0.22, px * 0.8);
             }
             x += colors.length * px * 0.2 + px * 0.5;
