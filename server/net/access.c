@@ -197,6 +197,9 @@ static void dispatch(struct sg__conn *c, const struct sg__route *route, const st
     case SG__ROUTE_EVENTS:
         sg__events_open(c, w->rights);
         break;
+    case SG__ROUTE_LOGIN:
+        sg__login(c);
+        break;
     case SG__ROUTE_EVENTS_POST:
     case SG__ROUTE_USER:
         sg__exchange_begin(c);

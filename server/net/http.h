@@ -89,6 +89,9 @@ void sg__ingest_done(struct sg__conn *c);
 /* static.c */
 void sg__static_serve(struct sg__conn *c, const struct sg_net_asset *a);
 
+/* login.c */
+void sg__login(struct sg__conn *c);
+
 /* exchange.c */
 void sg__exchange_begin(struct sg__conn *c);
 void sg__exchange_run(struct sg__conn *c);

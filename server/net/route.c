@@ -8,6 +8,7 @@
 #define GET (SG_NET_METHOD(GET) | SG_NET_METHOD(HEAD))
 #define POST SG_NET_METHOD(POST)
 #define PUT SG_NET_METHOD(PUT)
+#define DELETE SG_NET_METHOD(DELETE)
 
 static const struct {
     const char *path;
@@ -31,6 +32,8 @@ static const struct {
     {"/notifications", SG_NET_METHOD(GET), SG_RIGHT_READ, SG__ROUTE_NOTIFICATIONS, 0},
     {"/events", GET, SG_RIGHT_READ, SG__ROUTE_EVENTS, 0},
     {"/events/*", POST, SG_RIGHT_READ, SG__ROUTE_EVENTS_POST, 0},
+    {"/api/v1/login", POST, SG_RIGHT_READ, SG__ROUTE_LOGIN, 0},
+    {"/api/v1/login", DELETE, SG_RIGHT_NONE, SG__ROUTE_LOGIN, 0},
 };
 
 static struct sg__route make(const char *path, unsigned methods, unsigned right,

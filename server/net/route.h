@@ -20,6 +20,7 @@ enum sg__route_kind {
     SG__ROUTE_NOTIFICATIONS,
     SG__ROUTE_EVENTS,
     SG__ROUTE_EVENTS_POST,
+    SG__ROUTE_LOGIN,
 };
 
 struct sg__route {

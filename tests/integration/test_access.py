@@ -133,6 +133,21 @@ def test_websocket_cookie(guarded):
         ws.type("full")
 
 
+def test_login_keeps_the_token_in_a_cookie(guarded):
+    answer = guarded.request("POST", "/api/v1/login", None, bearer("read"))
+    assert answer.status == 204
+    cookie = answer.headers["Set-Cookie"]
+    value, *attributes = cookie.split("; ")
+    assert value == f"streamgauge_token={TOKENS['read']}"
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(attributes) and "Secure" not in attributes  # not over TLS here
+    assert guarded.request("GET", "/metrics", None, {"Cookie": value}).status == 200
+    assert guarded.request("POST", "/api/v1/login", None, {"Cookie": value}).status == 204  # in already: nothing to set
+    wrong = guarded.request("POST", "/api/v1/login", None, bearer("wrong"))
+    assert wrong.status == 401 and "Set-Cookie" not in wrong.headers
+    left = guarded.request("DELETE", "/api/v1/login")
+    assert left.status == 204 and "streamgauge_token=;" in left.headers["Set-Cookie"] and "Max-Age=0" in left.headers["Set-Cookie"]
+
+
 def test_guest_who_never_shows_a_token_is_sent_away(guarded):
     with guarded.ws(v1=True) as ws, guarded.ws(v1=True) as second:
         second.send({"action": "auth", "token": TOKENS["ingest"]})  # a right, but not to read
