@@ -68,7 +68,7 @@ export class PanelQueries {
     macros(target?: Target): Macros {
         const { from, to } = this.range();
         const least = parseDuration(interpolate((target?.interval ?? '').replace(/^[<>]=?/, ''), this.around.variables(), { intervalMs: 1000, scrapeMs: 1000, from, to }));
-        return { intervalMs: stepFor(to - from, 2 * this.width, Math.max(1000, least ?? 0)), scrapeMs: least ?? (this.around.scrapeMs || SCRAPE_MS), from, to };
+        return { intervalMs: stepFor(to - from, this.width, Math.max(1000, least ?? 0)), scrapeMs: least ?? (this.around.scrapeMs || SCRAPE_MS), from, to };
     }
 
     text(template: string, purpose: Purpose = 'text', extra: Readonly<Record<string, string>> = {}): string {

@@ -76,9 +76,11 @@ function autoGrid(spec: JsonObject, elements: JsonObject, y0: number, notes: Lin
     const across = Math.max(1, Math.min(12, numberOr(spec['maxColumnCount'], 3)));
     const w = Math.floor(24 / across), h = 8;
     const items = objects(spec['items']);
-    const panels = items.flatMap((item, i) => {
-        const pos = { x: (i % across) * w, y: y0 + Math.floor(i / across) * h, w, h };
-        return element(string(at(item, 'spec.element.name')), elements, pos, notes) ?? [];
+    const panels: JsonObject[] = [];
+    items.forEach((item, i) => {
+        const p = element(string(at(item, 'spec.element.name')), elements, { x: (i % across) * w, y: y0 + Math.floor(i / across) * h, w, h }, notes);
+        if (p)
+            panels.push(p);
     });
     return { panels, height: Math.ceil(items.length / across) * h };
 }

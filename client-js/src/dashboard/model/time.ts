@@ -77,9 +77,9 @@ export function resolveRange(range: TimeRange, now: number): Resolved {
 /* Steps people can name; the points of a step lie on its multiples. */
 const STEPS = [100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 12e5, 18e5, 36e5, 72e5, 108e5, 216e5, 432e5, 864e5];
 
-/** Distance of points for a range on so many pixels: one point on two of them, at most; never finer than `least`. */
-export function stepFor(rangeMs: number, pixels: number, least = 1000): number {
-    const want = Math.max(least, rangeMs / Math.max(50, pixels / 2));
+/** Distance of points for a range when so many are wanted; never finer than `least`. */
+export function stepFor(rangeMs: number, points: number, least = 1000): number {
+    const want = Math.max(least, rangeMs / Math.max(50, points));
     return STEPS.find((s) => s >= want) ?? Math.ceil(want / 864e5) * 864e5;
 }
 

@@ -1,0 +1,181 @@
+/* stat.ts - big numbers, each with its state, its unit and the way it took. */
+import { alpha, inkOn, type Theme } from '../lib/color.ts';
+import { age } from '../lib/format.ts';
+import { glyph, WORD } from '../lib/glyph.ts';
+import { h, text } from '../lib/h.ts';
+import { chosenCalc, reduceValues } from '../model/calcs.ts';
+import { string } from '../model/json.ts';
+import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { describeSeries, seriesTable } from './describe.ts';
+import { fitText, orientationOf, shownValues, tiles, type Shown } from './values.ts';
+
+class Tile {
+    readonly root = h('div', { class: 'stat-tile' });
+    private readonly canvas = h('canvas', { class: 'spark', 'aria-hidden': 'true' });
+    private readonly name = h('div', { class: 'stat-name' });
+    private readonly value = h('div', { class: 'stat-value' });
+    private readonly prefix = h('span', { class: 'unit' });
+    private readonly number = h('span', { class: 'number' });
+    private readonly unit = h('span', { class: 'unit' });
+    private readonly change = h('span', { class: 'stat-change' });
+    private readonly state = h('span', { class: 'stat-state' });
+    private shownStatus = '';
+
+    constructor() {
+        this.value.append(this.state, this.prefix, this.number, this.unit, this.change);
+        this.root.append(this.canvas, this.name, this.value);
+    }
+
+    draw(s: Shown, o: Options, width: number, height: number, theme: Theme, now: number): void {
+        const { display: d } = s;
+        const status = s.stale ? 'stale' : d.status;
+        const key = `${status} ${theme.name}`;
+        if (key !== this.shownStatus) {
+            this.shownStatus = key;
+            this.state.replaceChildren(...(status ? [glyph(status, WORD[status])] : []));
+        }
+        this.root.dataset['status'] = status ?? '';
+        text(this.name, o.names ? (s.stale ? `${s.name} · ${age(now - s.lastTime)} old` : s.name) : '');
+        text(this.prefix, o.values ? d.prefix : '');
+        text(this.number, o.values ? d.text : s.name);
+        text(this.unit, o.values ? d.suffix : '');
+        text(this.change, o.change && s.series ? changeOf(s.series) : '');
+        const nameHeight = o.names ? Math.min(22, height * 0.25) : 0;
+        const letters = (o.values ? d.prefix.length + d.text.length + 0.6 * d.suffix.length : s.name.length) + (status ? 1.4 : 0.4);
+        const size = o.fixedSize || fitText(letters, width - 20, (height - nameHeight) * (o.graph && height > 90 ? 0.52 : 0.62));
+        this.value.style.fontSize = `${size}px`;
+        const color = s.stale || !d.color ? theme.text : d.color;
+        const filled = o.color.startsWith('background') && !!d.color && !s.stale && d.color.startsWith('#');
+        this.root.style.backgroundColor = filled ? d.color : '';
+        const ink = filled ? inkOn(d.color) : '';
+        this.root.style.color = ink;
+        this.number.style.color = this.unit.style.color = filled ? ink : s.stale ? theme.stale : o.color === 'value' ? color : theme.text;
+        this.root.style.setProperty('--mark', filled ? ink : color);
+        this.canvas.hidden = !o.graph || !s.series || height < 48;
+        if (!this.canvas.hidden)
+            spark(this.canvas, s.series!, filled ? ink : s.stale ? theme.stale : o.color === 'none' ? theme.dim : color, width, Math.round(height * (o.names ? 0.36 : 0.4)));
+    }
+}
+
+function changeOf(s: DataSeries): string {
+    const part = reduceValues(s.values, 'diffperc');
+    return part === null || !Number.isFinite(part) ? '' : `${part >= 0 ? '▲' : '▼'} ${Math.abs(100 * part).toFixed(Math.abs(part) < 0.1 ? 1 : 0)}%`;
+}
+
+/** The way of a value, without axes: gaps stay gaps. */
+export function spark(canvas: HTMLCanvasElement, s: DataSeries, color: string, width: number, height: number): void {
+    const ratio = globalThis.devicePixelRatio || 1;
+    const w = Math.max(1, Math.round(width * ratio)), hgt = Math.max(1, Math.round(height * ratio));
+    if (canvas.width !== w || canvas.height !== hgt) {
+        canvas.width = w;
+        canvas.height = hgt;
+        canvas.style.width = `${width}px`;
+        canvas.style.height = `${height}px`;
+    }
+    const c = canvas.getContext('2d')!;
+    c.clearRect(0, 0, w, hgt);
+    const { values } = s;
+    let low = Infinity, high = -Infinity;
+    for (const v of values)
+        if (Number.isFinite(v)) {
+            low = Math.min(low, v);
+            high = Math.max(high, v);
+        }
+    if (!(low <= high) || values.length < 2)
+        return;
+    const pad = 2 * ratio;
+    const x = (i: number) => (i / (values.length - 1)) * w;
+    const y = (v: number) => (high === low ? hgt / 2 : hgt - pad - ((v - low) / (high - low)) * (hgt - 2 * pad));
+    c.strokeStyle = color;
+    c.fillStyle = alpha(color, 0.16);
+    c.lineWidth = 1.5 * ratio;
+    c.lineJoin = 'round';
+    for (let i = 0; i < values.length; i++) {
+        if (!Number.isFinite(values[i]!))
+            continue;
+        const start = i;
+        const line = new Path2D();
+        line.moveTo(x(i), y(values[i]!));
+        while (i + 1 < values.length && Number.isFinite(values[i + 1]!))
+            line.lineTo(x(++i), y(values[i]!));
+        const area = new Path2D(line);
+        area.lineTo(x(i), hgt);
+        area.lineTo(x(start), hgt);
+        c.fill(area);
+        c.stroke(line);
+    }
+}
+
+interface Options {
+    readonly graph: boolean;
+    readonly color: string;
+    names: boolean;
+    readonly values: boolean;
+    readonly change: boolean;
+    readonly fixedSize: number;
+}
+
+class Stat implements Panel {
+    private readonly tiles: Tile[] = [];
+    private data: PanelData | null = null;
+    private width = 0;
+    private height = 0;
+
+    constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
+        host.classList.add('stat');
+        context.theme.on(() => context.invalidate(), { signal: context.signal });
+    }
+
+    update(data: PanelData): void {
+        this.data = data;
+    }
+
+    resize(width: number, height: number): void {
+        this.width = width;
+        this.height = height;
+    }
+
+    private options(n: number): Options {
+        const { options } = this.context.model;
+        const mode = string(options['textMode'], 'auto');
+        return {
+            graph: string(options['graphMode'], 'area') === 'area', color: string(options['colorMode'], 'value'),
+            names: mode === 'name' ? false : mode === 'value_and_name' || (mode === 'auto' && n > 1), values: mode !== 'name' && mode !== 'none',
+            change: options['showPercentChange'] === true, fixedSize: Number((options['text'] as { valueSize?: number } | undefined)?.valueSize) || 0,
+        };
+    }
+
+    draw(): void {
+        if (!this.data)
+            return;
+        const theme = this.context.theme.get(), now = this.data.live ? Date.now() : this.data.to;
+        const all = shownValues(this.data, this.context.model, theme, now);
+        const { columns, rows } = tiles(Math.max(1, all.length), this.width, this.height, orientationOf(this.context.model));
+        this.host.style.setProperty('--columns', String(columns));
+        while (this.tiles.length < all.length) {
+            this.tiles.push(new Tile());
+            this.host.append(this.tiles.at(-1)!.root);
+        }
+        this.tiles.splice(all.length).forEach((t) => t.root.remove());
+        const options = this.options(all.length);
+        const gap = 4;
+        all.forEach((s, i) => this.tiles[i]!.draw(s, options, (this.width - gap * (columns - 1)) / columns, (this.height - gap * (rows - 1)) / rows, theme, now));
+    }
+
+    describe(): string {
+        return describeSeries(this.context, this.data);
+    }
+
+    table(): DataTable | null {
+        return seriesTable(this.data);
+    }
+
+    destroy(): void {
+        this.host.replaceChildren();
+    }
+}
+
+export const panel: PanelFactory = (host, context) => {
+    chosenCalc(context.model.options);
+    return new Stat(host, context);
+};

@@ -1,0 +1,514 @@
+/* timeseries.ts - lines, bars and points over time, on uPlot. */
+import uPlot from 'uplot';
+import { alpha, resolveColor, seriesStyle, type Theme } from '../lib/color.ts';
+import { digits, formatValue, timeOfDay } from '../lib/format.ts';
+import { drawGlyph, statusOfColor } from '../lib/glyph.ts';
+import { h } from '../lib/h.ts';
+import { absoluteSteps } from '../model/field.ts';
+import { at, bool, isObject, list, number, numberOr, string } from '../model/json.ts';
+import { align, stack, type Aligned, type Column, type StackRule } from './align.ts';
+import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { describeSeries, seriesTable } from './describe.ts';
+import { LegendView, type LegendMode } from './legend-view.ts';
+import { TooltipView } from './tooltip-view.ts';
+
+const MAX_DRAWN = 200;
+const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
+const END_LABELS = 5; /* as many series have their names at their ends instead of a legend */
+const END_WIDTH = 110;
+
+interface Style {
+    readonly color: string;
+    readonly draw: 'line' | 'bars' | 'points';
+    readonly scale: string;
+    readonly right: boolean;
+    readonly hidden: boolean;
+    readonly rule: StackRule | null;
+    readonly custom: DataSeries['field']['custom'];
+}
+
+function styleOf(s: DataSeries, theme: Theme): Style {
+    const { custom, color, unit } = s.field;
+    const stacking = string(at(custom, 'stacking.mode'), 'none');
+    const draw = string(custom['drawStyle']);
+    const right = custom['axisPlacement'] === 'right';
+    const log = number(at(custom, 'scaleDistribution.log')) ?? 10;
+    const distribution = at(custom, 'scaleDistribution.type') === 'log' ? `log${log === 2 ? 2 : 10}` : '';
+    const percent = stacking === 'percent';
+    const own = seriesStyle(s.index).color;
+    return {
+        color: color.mode === 'fixed' ? resolveColor(color.fixed, theme, own) : own,
+        draw: draw === 'bars' || draw === 'points' ? draw : 'line',
+        scale: `${right ? 'r' : 'l'}:${percent ? 'percentunit' : unit}:${distribution}`, right,
+        hidden: bool(at(custom, 'hideFrom.viz')),
+        rule: stacking === 'normal' || percent ? { group: `${string(at(custom, 'stacking.group'), 'A')}${right}`, percent, negative: custom['transform'] === 'negative-Y' }
+            : custom['transform'] === 'negative-Y' ? { group: '', percent: false, negative: true } : null,
+        custom,
+    };
+}
+
+function pathsOf({ draw, custom }: Style): uPlot.Series.PathBuilder | undefined {
+    const { linear, spline, stepped, bars } = uPlot.paths;
+    if (draw === 'bars')
+        return bars!({ size: [Math.max(0.05, numberOr(custom['barWidthFactor'], 0.7)), 80], align: (number(custom['barAlignment']) as -1 | 0 | 1 | null) ?? 0 });
+    if (draw === 'points')
+        return () => null;
+    switch (custom['lineInterpolation']) {
+    case 'smooth': return spline!();
+    case 'stepBefore': return stepped!({ align: -1 });
+    case 'stepAfter': return stepped!({ align: 1 });
+    default: return linear!();
+    }
+}
+
+/** Fades downwards. Made anew when the plot has another height. */
+function gradient(color: string, opacity: number): uPlot.Series.Fill {
+    let kept: CanvasGradient | null = null, key = '';
+    return (u) => {
+        const { top, height } = u.bbox;
+        if (key !== `${top} ${height}` && Number.isFinite(top) && height > 0) {
+            key = `${top} ${height}`;
+            kept = u.ctx.createLinearGradient(0, top, 0, top + height);
+            kept.addColorStop(0, alpha(color, opacity));
+            kept.addColorStop(1, alpha(color, 0));
+        }
+        return kept ?? alpha(color, opacity);
+    };
+}
+
+function dashOf(style: Style, s: DataSeries, many: boolean): number[] {
+    const own = list(at(style.custom, 'lineStyle.dash')).map(Number).filter((n) => n > 0);
+    if (own.length)
+        return own;
+    if (at(style.custom, 'lineStyle.fill') === 'dot')
+        return [2, 4];
+    const filled = numberOr(style.custom['fillOpacity'], 0) >= 20 || (style.rule !== null && style.rule.group !== '');
+    return many && !filled ? [...seriesStyle(s.index).dash] : [];
+}
+
+class TimeSeries implements Panel {
+    private readonly plot = h('div', { class: 'plot' });
+    private readonly legend: LegendView;
+    private readonly tip: TooltipView;
+    private u: uPlot | null = null;
+    private data: PanelData | null = null;
+    private builtFor = '';
+    private width = 0;
+    private height = 0;
+    private aligned: Aligned = { times: [], raw: [], series: [] };
+    private styles: Style[] = [];
+    private readonly hidden = new Set<string>();
+    private following = false;
+
+    constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
+        const { options } = context.model;
+        const placement = string(at(options, 'legend.placement'), 'bottom');
+        host.classList.add('timeseries', placement === 'right' ? 'legend-right' : 'legend-bottom');
+        this.legend = new LegendView(this.legendMode(), list(at(options, 'legend.calcs')).map((c) => string(c)), (key, only) => this.toggle(key, only));
+        this.tip = new TooltipView(host);
+        host.append(this.plot, this.legend.root);
+        context.theme.on(() => {
+            this.builtFor = '';
+            context.invalidate();
+        }, { signal: context.signal });
+        context.crosshair.on((c) => this.follow(c && c.source !== this ? c.time : null, c?.source === this), { signal: context.signal });
+    }
+
+    private legendMode(): LegendMode {
+        const { options } = this.context.model;
+        const mode = string(at(options, 'legend.displayMode'), 'list');
+        return at(options, 'legend.showLegend') === false || mode === 'hidden' ? 'hidden' : mode === 'table' ? 'table' : 'list';
+    }
+
+    update(data: PanelData): void {
+        this.data = data;
+    }
+
+    resize(width: number, height: number): void {
+        this.width = width;
+        this.height = height;
+    }
+
+    draw(): void {
+        const { data } = this;
+        if (!data || this.width < 20 || this.height < 20)
+            return;
+        this.aligned = align(data.blocks);
+        if (this.aligned.series.length > MAX_DRAWN)
+            this.aligned = { times: this.aligned.times, raw: this.aligned.raw.slice(0, MAX_DRAWN), series: this.aligned.series.slice(0, MAX_DRAWN) };
+        const { series } = this.aligned;
+        const shape = `${data.shape} ${series.map((s) => s.key).join()} ${[...this.hidden].join()}`;
+        if (shape !== this.builtFor || !this.u)
+            this.build(shape);
+        const { drawn } = stack(this.aligned.raw, this.styles.map((s, i) => (this.isHidden(i) ? null : s.rule)));
+        const endLabels = this.endLabels();
+        this.legend.update(endLabels ? [] : series, this.styles.map((s) => s.color), this.hidden, this.aligned.raw);
+        this.fit();
+        const u = this.u!;
+        u.batch(() => {
+            u.setData([this.aligned.times, ...drawn] as uPlot.AlignedData, false);
+            u.setScale('x', { min: data.from, max: data.to });
+        });
+        if (this.following)
+            this.context.invalidate();
+    }
+
+    private fit(): void {
+        const right = this.host.classList.contains('legend-right');
+        const width = Math.max(20, this.width - (right ? this.legend.root.offsetWidth : 0));
+        const height = Math.max(20, this.height - (right ? 0 : this.legend.root.offsetHeight));
+        if (this.u && (this.u.width !== width || this.u.height !== height))
+            this.u.setSize({ width, height });
+    }
+
+    private isHidden(i: number): boolean {
+        return this.styles[i]!.hidden || this.hidden.has(this.aligned.series[i]!.key);
+    }
+
+    private toggle(key: string, only: boolean): void {
+        const keys = this.aligned.series.map((s) => s.key);
+        if (only) {
+            const alone = keys.every((k) => (k === key) !== this.hidden.has(k));
+            this.hidden.clear();
+            if (!alone)
+                keys.filter((k) => k !== key).forEach((k) => this.hidden.add(k));
+        } else if (!this.hidden.delete(key)) {
+            this.hidden.add(key);
+        }
+        this.context.invalidate();
+    }
+
+    /* ---- building ---- */
+
+    private endLabels(): boolean {
+        const { series } = this.aligned;
+        const stacked = this.styles.some((s) => s.rule?.group);
+        return this.legendMode() === 'list' && !this.legend.calcs.length && !stacked && series.length > 1 && series.length <= END_LABELS
+            && this.width >= 420 && series.every((s) => s.name.length <= 16) && this.styles.every((s) => !s.right);
+    }
+
+    private build(shape: string): void {
+        this.builtFor = shape;
+        this.u?.destroy();
+        const theme = this.context.theme.get();
+        const { series } = this.aligned;
+        this.styles = series.map((s) => styleOf(s, theme));
+        const { drawn, below } = stack(this.aligned.raw, this.styles.map((s, i) => (this.isHidden(i) ? null : s.rule)));
+        const scales = [...new Set(this.styles.map((s) => s.scale))];
+        const options: uPlot.Options = {
+            width: Math.max(20, this.width), height: Math.max(20, this.height), ms: 1, legend: { show: false }, pxAlign: 1,
+            padding: [8, this.endLabels() ? END_WIDTH : 12, 0, 4],
+            focus: { alpha: 0.3 },
+            cursor: this.cursor(),
+            scales: { x: { time: true, auto: false }, ...Object.fromEntries(scales.map((key) => [key, this.scale(key)])) },
+            axes: [this.xAxis(theme), ...scales.map((key, i) => this.yAxis(key, i, theme))],
+            series: [{}, ...series.map((s, i) => this.series(s, i))],
+            bands: below.flatMap((lower, i) => (lower >= 0 && this.styles[i]!.draw === 'line' ? [{ series: [i + 1, lower + 1] as [number, number] }] : [])),
+            hooks: { drawClear: [(u) => this.drawAreas(u)], draw: [(u) => this.drawOver(u)], setCursor: [(u) => this.hover(u)], setSelect: [(u) => this.zoom(u)] },
+        };
+        this.u = new uPlot(options, [this.aligned.times, ...drawn] as uPlot.AlignedData, this.plot);
+        this.u.over.addEventListener('mouseleave', () => this.leave());
+    }
+
+    private cursor(): uPlot.Cursor {
+        return {
+            show: !this.context.kiosk, y: false, drag: { x: !!this.context.services.zoom, y: false, setScale: false, dist: 8 },
+            points: { size: 6 }, focus: { prox: at(this.context.model.options, 'tooltip.mode') === 'single' ? 30 : -1 },
+        };
+    }
+
+    private series(s: DataSeries, i: number): uPlot.Series {
+        const style = this.styles[i]!;
+        const { custom, color, draw } = style;
+        const opacity = Math.min(1, Math.max(0, numberOr(custom['fillOpacity'], draw === 'bars' ? 60 : 0) / 100));
+        const mode = custom['gradientMode'];
+        const fill = opacity === 0 ? undefined : mode === 'opacity' || mode === 'hue' || mode === 'scheme' ? gradient(color, opacity) : alpha(color, opacity);
+        const showPoints = draw === 'points' || custom['showPoints'] === 'always';
+        const lone = custom['showPoints'] !== 'never'; /* a point between two gaps would be nothing else */
+        return {
+            label: s.name, scale: style.scale, show: !this.isHidden(i), stroke: color, fill, width: draw === 'points' ? 0 : numberOr(custom['lineWidth'], 1.5),
+            dash: dashOf(style, s, this.aligned.series.length > 1), paths: pathsOf(style), spanGaps: custom['spanNulls'] === true,
+            points: { show: showPoints || (lone ? (u, si, i0, i1) => i1 - i0 < 2 || lonely(u.data[si] as Column, i0, i1) : false), size: numberOr(custom['pointSize'], 5), fill: color, stroke: color, ...(showPoints ? {} : { filter: lonelyPoints }) },
+        };
+    }
+
+    private scale(key: string): uPlot.Scale {
+        const [, unit, distribution] = key.split(':') as [string, string, string];
+        const mine = () => this.aligned.series.filter((_, i) => this.styles[i]!.scale === key);
+        const limits = () => {
+            const fields = mine().map((s) => s.field);
+            const pick = (name: 'min' | 'max') => fields.map((f) => f[name]).find((v) => v !== null) ?? null;
+            const soft = (name: string) => fields.map((f) => number(f.custom[name])).find((v) => v !== null) ?? null;
+            return { min: pick('min'), max: pick('max'), softMin: soft('axisSoftMin'), softMax: soft('axisSoftMax') };
+        };
+        if (distribution)
+            return { distr: 3, log: distribution === 'log2' ? 2 : 10, range: (_, lo, hi) => (lo > 0 && hi > 0 ? uPlot.rangeLog(lo, hi === lo ? lo * 10 : hi, distribution === 'log2' ? 2 : 10, true) : [0.1, 10]) };
+        const percent = unit === 'percentunit' && this.styles.some((s) => s.scale === key && s.rule?.percent);
+        return {
+            range: (_, lo, hi) => {
+                const l = limits();
+                let min = lo ?? 0, max = hi ?? (percent ? 1 : 1);
+                /* Filled areas and bars stand on the axis. */
+                if (this.styles.some((s, i) => s.scale === key && !this.isHidden(i) && (s.draw === 'bars' || s.rule?.group || numberOr(s.custom['fillOpacity'], 0) > 0)))
+                    [min, max] = [Math.min(0, min), Math.max(0, max)];
+                min = Math.min(min, l.softMin ?? min);
+                max = Math.max(max, l.softMax ?? max);
+                if (min === max)
+                    [min, max] = min === 0 ? [0, 1] : min > 0 ? [0, 2 * max] : [2 * min, 0];
+                const [a, b] = uPlot.rangeNum(min, max, { min: { pad: 0.05, soft: 0, mode: 1 }, max: { pad: 0.08, soft: 0, mode: 2 } });
+                return [l.min ?? a, percent ? Math.max(1, l.max ?? 1) : (l.max ?? b)] as uPlot.Range.MinMax;
+            },
+        };
+    }
+
+    private xAxis(theme: Theme): uPlot.Axis {
+        return { ...axis(theme), space: 70, size: 26, values: (_, splits, __, space) => timeLabels(splits, this.width / Math.max(1, space)) };
+    }
+
+    private yAxis(key: string, i: number, theme: Theme): uPlot.Axis {
+        const owner = () => this.aligned.series[this.styles.findIndex((s) => s.scale === key)];
+        const style = this.styles.find((s) => s.scale === key)!;
+        const unit = key.split(':')[1]!;
+        const label = string(style.custom['axisLabel']);
+        return {
+            ...axis(theme), scale: key, side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme).grid, show: i === 0 }, space: 34,
+            ...(label ? { label, labelSize: 18, labelFont: FONT, labelGap: 0 } : {}),
+            size: (u, values) => {
+                u.ctx.save();
+                u.ctx.font = FONT.replace('12px', `${12 * devicePixelRatio}px`);
+                const width = Math.max(0, ...(values ?? []).map((v) => u.ctx.measureText(v ?? '').width));
+                u.ctx.restore();
+                return Math.ceil(Math.max(34, width / devicePixelRatio + 14));
+            },
+            values: (_, splits) => axisLabels(splits, unit, owner()?.field.decimals ?? null),
+        };
+    }
+
+    /* ---- over and under the lines ---- */
+
+    private thresholdStyle(): { lines: boolean; areas: boolean; dashed: boolean } {
+        const mode = string(at(this.context.model.defaults.custom, 'thresholdsStyle.mode'), 'off');
+        return { lines: /line|dashed/.test(mode), areas: /area/.test(mode), dashed: true };
+    }
+
+    private steps(u: uPlot): { from: number; to: number; color: string; name: string }[] {
+        const first = this.styles[0];
+        const s = this.aligned.series[0];
+        const scale = first && u.scales[first.scale];
+        if (!s || !scale || scale.min === undefined || scale.max === undefined)
+            return [];
+        const theme = this.context.theme.get();
+        const steps = absoluteSteps(s.field, s.field.min ?? scale.min!, s.field.max ?? scale.max!);
+        return steps.map((step, i) => ({ from: step.value, to: steps[i + 1]?.value ?? Infinity, color: resolveColor(step.color, theme, theme.dim), name: step.color }));
+    }
+
+    private drawAreas(u: uPlot): void {
+        if (!this.thresholdStyle().areas)
+            return;
+        const { left, width, top, height } = u.bbox;
+        for (const step of this.steps(u).slice(1)) {
+            const y = (v: number) => Math.min(top + height, Math.max(top, u.valToPos(v, this.styles[0]!.scale, true)));
+            const upper = step.to === Infinity ? top : y(step.to), lower = y(step.from);
+            u.ctx.fillStyle = alpha(step.color, 0.13);
+            u.ctx.fillRect(left, upper, width, lower - upper);
+        }
+    }
+
+    private drawOver(u: uPlot): void {
+        const { ctx } = u;
+        const { left, width, top, height } = u.bbox;
+        const theme = this.context.theme.get(), ratio = devicePixelRatio;
+        ctx.save();
+        if (this.thresholdStyle().lines)
+            for (const step of this.steps(u).slice(1)) {
+                const y = Math.round(u.valToPos(step.from, this.styles[0]!.scale, true));
+                if (y < top || y > top + height)
+                    continue;
+                ctx.strokeStyle = step.color;
+                ctx.lineWidth = 1.5 * ratio;
+                ctx.setLineDash([6 * ratio, 4 * ratio]);
+                ctx.beginPath();
+                ctx.moveTo(left, y);
+                ctx.lineTo(left + width, y);
+                ctx.stroke();
+                const status = statusOfColor(step.name);
+                if (status)
+                    drawGlyph(ctx, status, left + 8 * ratio, y, 12 * ratio, step.color, theme.panel);
+            }
+        ctx.restore();
+        if (this.endLabels())
+            this.drawEnds(u, theme, ratio);
+    }
+
+    /** Names where the lines end, moved apart. */
+    private drawEnds(u: uPlot, theme: Theme, ratio: number): void {
+        const { ctx } = u;
+        const line = 14 * ratio;
+        const ends = this.aligned.series.map((s, i) => {
+            const column = u.data[i + 1] as Column;
+            const last = column.findLastIndex((v) => v !== null && v !== undefined);
+            return { s, i, y: last < 0 ? NaN : u.valToPos(column[last]!, this.styles[i]!.scale, true) };
+        }).filter((e) => !this.isHidden(e.i) && Number.isFinite(e.y)).sort((a, b) => a.y - b.y);
+        const { top, height, left, width } = u.bbox;
+        ends.forEach((e, k) => (e.y = Math.max(e.y, k ? ends[k - 1]!.y + line : top + line / 2)));
+        for (let k = ends.length - 1, limit = top + height; k >= 0; k--, limit -= line)
+            ends[k]!.y = Math.min(ends[k]!.y, limit);
+        ctx.save();
+        ctx.font = FONT.replace('12px', `${12 * ratio}px`);
+        ctx.textBaseline = 'middle';
+        for (const { s, i, y } of ends) {
+            ctx.fillStyle = this.styles[i]!.color;
+            ctx.fillRect(left + width + 5 * ratio, y - 1.5 * ratio, 8 * ratio, 3 * ratio);
+            ctx.fillStyle = s.stale ? theme.stale : theme.text;
+            ctx.fillText(s.stale ? `${s.name} (stale)` : s.name, left + width + 17 * ratio, y, (END_WIDTH - 18) * ratio);
+        }
+        ctx.restore();
+    }
+
+    /* ---- hand ---- */
+
+    private hover(u: uPlot): void {
+        const { left, idx } = u.cursor;
+        if (left === undefined || left < 0 || idx === null || idx === undefined) {
+            this.tip.hide();
+            return;
+        }
+        const time = this.aligned.times[idx] ?? null;
+        if (!this.following && time !== null)
+            this.context.crosshair.set({ time: u.posToVal(left, 'x'), source: this });
+        if (this.following || at(this.context.model.options, 'tooltip.mode') === 'none' || time === null)
+            return;
+        this.tip.show({ title: timeOfDay(time), rows: this.rowsAt(u, idx), x: left + u.over.offsetLeft, y: (u.cursor.top ?? 0) + u.over.offsetTop });
+    }
+
+    private rowsAt(u: uPlot, idx: number): { name: string; value: string; color: string; strong: boolean }[] {
+        const single = at(this.context.model.options, 'tooltip.mode') === 'single';
+        const sort = string(at(this.context.model.options, 'tooltip.sort'), 'none');
+        const rows = this.aligned.series.map((s, i) => ({ s, i, v: nearest(this.aligned.raw[i]!, idx), y: nearest(u.data[i + 1] as Column, idx) })).filter((r) => !this.isHidden(r.i) && r.v !== null);
+        const top = u.cursor.top ?? 0;
+        const close = rows.length ? rows.reduce((a, b) => (distance(u, this.styles, b, top) < distance(u, this.styles, a, top) ? b : a)) : null;
+        if (sort !== 'none' || rows.length > 8)
+            rows.sort((a, b) => (sort === 'asc' ? 1 : -1) * (a.v! - b.v!));
+        return (single ? rows.filter((r) => r === close) : rows).map((r) => ({
+            name: r.s.name, value: formatValue(r.v, r.s.field.unit, r.s.field.decimals), color: this.styles[r.i]!.color, strong: r === close && !single,
+        }));
+    }
+
+    private leave(): void {
+        this.tip.hide();
+        if (this.context.crosshair.get()?.source === this)
+            this.context.crosshair.set(null);
+    }
+
+    /** Another panel's crosshair. */
+    private follow(time: number | null, own: boolean): void {
+        const { u } = this;
+        if (!u || own)
+            return;
+        this.following = true;
+        const inside = time !== null && time >= (u.scales['x']!.min ?? 0) && time <= (u.scales['x']!.max ?? 0);
+        u.setCursor(inside ? { left: u.valToPos(time, 'x'), top: 0 } : { left: -10, top: -10 }, true);
+        this.following = false;
+    }
+
+    private zoom(u: uPlot): void {
+        const { left, width } = u.select;
+        if (width > 8)
+            this.context.services.zoom?.(u.posToVal(left, 'x'), u.posToVal(left + width, 'x'));
+        u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    }
+
+    describe(): string {
+        return describeSeries(this.context, this.data);
+    }
+
+    table(): DataTable | null {
+        return seriesTable(this.data);
+    }
+
+    destroy(): void {
+        this.u?.destroy();
+        this.u = null;
+        this.tip.destroy();
+    }
+}
+
+/* ---- axes ---- */
+
+function axis(theme: Theme): uPlot.Axis {
+    const line = { stroke: alpha(theme.line, 0.7), width: 1 };
+    return { stroke: theme.dim, font: FONT, grid: line, ticks: { ...line, size: 4 }, gap: 4 };
+}
+
+function timeLabels(splits: number[], _: number): string[] {
+    const step = splits.length > 1 ? splits[1]! - splits[0]! : 1000;
+    const span = (splits.at(-1) ?? 0) - (splits[0] ?? 0);
+    return splits.map((t) => {
+        const d = new Date(t);
+        if (step >= 864e5 || (span > 864e5 && d.getHours() === 0 && d.getMinutes() === 0))
+            return `${String(d.getMonth() + 1).padStart(2, '0')}-${String(d.getDate()).padStart(2, '0')}`;
+        return timeOfDay(t, step < 6e4);
+    });
+}
+
+/** As many decimals as tell neighbours apart. */
+function axisLabels(splits: number[], unit: string, decimals: number | null): string[] {
+    const plain = splits.map((v) => formatValue(v, unit, null));
+    if (new Set(plain).size === splits.length || splits.length < 2)
+        return decimals === null ? plain : splits.map((v) => formatValue(v, unit, Math.min(decimals, 3)));
+    const step = Math.abs(splits[1]! - splits[0]!);
+    const need = Math.min(9, Math.max(0, Math.ceil(-Math.log10(step)) + 1));
+    return splits.map((v) => (unit ? formatValue(v, unit, need) : digits(v, need)));
+}
+
+/* ---- points that no line reaches ---- */
+
+function lonelyPoints(u: uPlot, si: number): number[] | null {
+    const column = u.data[si] as Column;
+    const found: number[] = [];
+    for (let i = 0; i < column.length; i++)
+        if (isPoint(column[i]) && !isPoint(before(column, i)) && !isPoint(after(column, i)))
+            found.push(i);
+    return found;
+}
+
+const isPoint = (v: number | null | undefined): boolean => v !== null && v !== undefined;
+
+/* undefined is a moment of another query: it breaks nothing */
+function before(c: Column, i: number): number | null | undefined {
+    do
+        i--;
+    while (i >= 0 && c[i] === undefined);
+    return c[i];
+}
+
+function after(c: Column, i: number): number | null | undefined {
+    do
+        i++;
+    while (i < c.length && c[i] === undefined);
+    return c[i];
+}
+
+function lonely(c: Column, from: number, to: number): boolean {
+    for (let i = from; i <= to; i++)
+        if (isPoint(c[i]) && !isPoint(before(c, i)) && !isPoint(after(c, i)))
+            return true;
+    return false;
+}
+
+function nearest(c: Column, idx: number): number | null {
+    for (let i = idx; i >= 0 && idx - i < 5; i--)
+        if (c[i] !== undefined)
+            return c[i] ?? null;
+    return null;
+}
+
+function distance(u: uPlot, styles: readonly Style[], row: { i: number; y: number | null }, top: number): number {
+    return row.y === null ? Infinity : Math.abs(u.valToPos(row.y, styles[row.i]!.scale) - top);
+}
+
+export const panel: PanelFactory = (host, context) => {
+    if (!isObject(context.model.options))
+        throw new Error('the panel has no options');
+    return new TimeSeries(host, context);
+};

@@ -1,0 +1,94 @@
+/* values.ts - the numbers of a panel that shows numbers: one per series, reduced, or one per row of a table. */
+import type { Theme } from '../lib/color.ts';
+import { chosenCalc, reduceValues } from '../model/calcs.ts';
+import { display, type Display } from '../model/display.ts';
+import { at, bool, numberOr, object, string } from '../model/json.ts';
+import type { FieldConfig, PanelModel } from '../model/types.ts';
+import type { DataSeries, PanelData } from './base.ts';
+
+export interface Shown {
+    readonly key: string;
+    readonly name: string;
+    readonly value: number | string | null;
+    readonly display: Display;
+    readonly field: FieldConfig;
+    readonly stale: boolean;
+    readonly lastTime: number;
+    /** null: of a table. */
+    readonly series: DataSeries | null;
+    readonly min: number;
+    readonly max: number;
+}
+
+const MAX_SHOWN = 100;
+
+/** Limits of a scale: as configured; else of 0 to 1 or 100 for percent; else from the values. */
+export function limits(field: FieldConfig, values: readonly (number | string | null)[]): { min: number; max: number } {
+    const finite = values.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
+    const natural = field.unit === 'percentunit' ? 1 : field.unit === 'percent' ? 100 : null;
+    const min = field.min ?? (natural !== null ? 0 : Math.min(0, ...finite));
+    const max = field.max ?? natural ?? Math.max(min + 1e-9, ...finite);
+    return { min, max: max > min ? max : min + 1 };
+}
+
+function reduced(s: DataSeries, calc: string): number | null {
+    if (calc === 'lastNotNull' || calc === 'last')
+        return s.last ?? (calc === 'lastNotNull' ? reduceValues(s.values, calc) : null);
+    return s.values.length ? reduceValues(s.values, calc) : s.last;
+}
+
+/** What a panel shows, formatted. */
+export function shownValues(data: PanelData, model: PanelModel, theme: Theme, now: number): Shown[] {
+    const reduce = object(model.options['reduceOptions']);
+    const limit = bool(reduce['values']) ? numberOr(reduce['limit'], 25) : MAX_SHOWN;
+    const raw = data.table ? fromTable(data) : fromSeries(data, chosenCalc(model.options));
+    const all = raw.slice(0, Math.min(limit, MAX_SHOWN));
+    const common = limits(model.defaults, raw.map((r) => r.value));
+    return all.map((r, i) => {
+        const { min, max } = r.field.min !== null || r.field.max !== null || r.field !== model.defaults ? limits(r.field, raw.map((x) => x.value)) : common;
+        return { ...r, min, max, display: display(r.value, r.field, theme, { min, max, now, index: r.series?.index ?? i }) };
+    });
+}
+
+type Raw = Omit<Shown, 'display' | 'min' | 'max'>;
+
+function fromSeries(data: PanelData, calc: string): Raw[] {
+    return data.blocks.flatMap((b) => b.series).filter((s) => s.last !== null || s.values.some((v) => !Number.isNaN(v))).map((s) => ({
+        key: s.key, name: s.name, value: reduced(s, calc), field: s.field, stale: s.stale, lastTime: s.lastTime, series: s,
+    }));
+}
+
+/** Every number of every row, named by the row's text. */
+function fromTable(data: PanelData): Raw[] {
+    const { columns, rows } = data.table!;
+    const numeric = columns.map((c, i) => ({ c, i })).filter(({ c, i }) => !c.field.unit.startsWith('dateTime') && rows.some((r) => typeof r[i] === 'number'));
+    const naming = columns.findIndex((c, i) => rows.some((r) => typeof r[i] === 'string') && c.name !== '');
+    return rows.flatMap((row, r) => numeric.map(({ c, i }) => ({
+        key: `${r}:${c.name}`, name: naming < 0 ? c.name : numeric.length > 1 ? `${row[naming] ?? ''} ${c.name}` : String(row[naming] ?? c.name),
+        value: row[i] ?? null, field: c.field, stale: false, lastTime: 0, series: null,
+    })));
+}
+
+/** Place of several tiles in a box: as near to the wanted shape of one as can be. */
+export function tiles(n: number, width: number, height: number, orientation: string, aspect = 2.2): { columns: number; rows: number } {
+    if (orientation === 'horizontal')
+        return { columns: 1, rows: n };
+    if (orientation === 'vertical')
+        return { columns: n, rows: 1 };
+    let best = { columns: 1, rows: n }, worst = Infinity;
+    for (let columns = 1; columns <= n; columns++) {
+        const rows = Math.ceil(n / columns);
+        const badness = Math.abs(Math.log((width / columns) / (height / rows) / aspect)) + 0.25 * (columns * rows - n) / n;
+        if (badness < worst) {
+            worst = badness;
+            best = { columns, rows };
+        }
+    }
+    return best;
+}
+
+/** Size in CSS pixels at which text of so many letters fits. */
+export const fitText = (letters: number, width: number, height: number, max = 96): number =>
+    Math.max(11, Math.min(max, Math.floor(height), Math.floor(width / (0.62 * Math.max(2, letters)))));
+
+export const orientationOf = (model: PanelModel): string => string(at(model.options, 'orientation'), 'auto');
