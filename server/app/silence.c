@@ -133,7 +133,7 @@ static int add(const struct options *o, char **argv, int n)
     struct sg_matcher matchers[MAX_MATCHERS];
     struct sg_error err = {0};
     json_t *answer = NULL;
-    int64_t start_ms, end_ms;
+    int64_t start_ms = 0, end_ms = 0;
     sg_buf_init(&body, 1u << 20);
     sg_buf_init(&raw, MAX_ANSWER);
     if (n == 0)

@@ -57,7 +57,7 @@ static int unexpected(const struct reader *r, const char *expected)
 /* name="value", or the metric's name in quotes alone; then the token behind it. */
 static int read_label(struct reader *r)
 {
-    struct sg_str name = r->token.text, value;
+    struct sg_str name = r->token.text, value = SG_STR("");
     bool quoted = r->token.type == TOK_STRING;
     int rc = 0;
     if (quoted)

@@ -59,10 +59,10 @@ static int reset_hint(struct sg__text *t, uint8_t *ret, struct sg_error *reterr)
         [SG_RESET_GAUGE] = "gauge",
     };
     struct sg_str hint = word(t);
-    for (uint8_t i = 0; i < SG_ARRAY_LEN(hints); i++) {
+    for (size_t i = 0; i < SG_ARRAY_LEN(hints); i++) {
         if (!sg_str_eq_c(hint, hints[i]))
             continue;
-        *ret = i;
+        *ret = (uint8_t)i;
         return 0;
     }
     return sg__text_syntax(t, "unknown, reset, not_reset or gauge", reterr);
