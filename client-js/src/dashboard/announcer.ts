@@ -1,65 +1,47 @@
-/* announcer.ts - the two live regions of the page: everything that is said to screen readers goes through here, and not too often. */
+/* announcer.ts - the two live regions of the page. They say little: a screen reader must stay usable. */
 import { h } from './lib/h.ts';
 
-const STATUS_MS = 15_000;
-const ALERT_MS = 5000;
-const MAX_LENGTH = 140;
+const CALM_MS = 15_000;
+const URGENT_MS = 5000;
+const MAX_LETTERS = 140;
 
-/** One region: says the newest text, never more often than the interval; what came in between is counted. */
 class Region {
-    readonly element: HTMLElement;
-    private waiting: string[] = [];
-    private timer = 0;
+    private readonly root: HTMLElement;
     private saidAt = -Infinity;
+    private waiting = '';
+    private timer = false;
 
-    constructor(role: 'status' | 'alert', private readonly intervalMs: number) {
-        this.element = h('div', { class: 'sr-only', role });
+    constructor(role: 'status' | 'alert', private readonly gap: number) {
+        this.root = h('div', { role, class: 'sr-only' });
+        document.body.append(this.root);
     }
 
-    say(message: string): void {
-        const short = message.length > MAX_LENGTH ? `${message.slice(0, MAX_LENGTH - 1)}…` : message;
-        if (this.waiting.at(-1) === short)
-            return;
-        this.waiting.push(short);
-        const wait = this.saidAt + this.intervalMs - performance.now();
+    /** The newest of what waits is said when it may be. */
+    say(words: string): void {
+        this.waiting = words.slice(0, MAX_LETTERS);
+        const wait = this.saidAt + this.gap - performance.now();
         if (wait <= 0)
-            this.flush();
-        else
-            this.timer ||= setTimeout(() => this.flush(), wait);
+            return this.speak();
+        if (this.timer)
+            return;
+        this.timer = true;
+        setTimeout(() => {
+            this.timer = false;
+            this.speak();
+        }, wait);
     }
 
-    private flush(): void {
-        clearTimeout(this.timer);
-        this.timer = 0;
+    private speak(): void {
         this.saidAt = performance.now();
-        const more = this.waiting.length - 1;
-        const last = this.waiting.at(-1) ?? '';
-        this.waiting = [];
-        /* The same text twice would not be said again. */
-        const next = more > 0 ? `${last} and ${more} more` : last;
-        this.element.textContent = this.element.textContent === next ? `${next}\u00a0` : next;
-    }
-
-    stop(): void {
-        clearTimeout(this.timer);
+        this.root.textContent = this.waiting;
     }
 }
 
 export class Announcer {
-    private readonly polite = new Region('status', STATUS_MS);
-    private readonly urgent = new Region('alert', ALERT_MS);
+    private readonly calm = new Region('status', CALM_MS);
+    private readonly urgent = new Region('alert', URGENT_MS);
 
-    /** Empty at first: text that is there from the beginning is not announced. */
-    readonly elements: readonly HTMLElement[] = [this.polite.element, this.urgent.element];
-
-    constructor(abort?: AbortSignal) {
-        abort?.addEventListener('abort', () => {
-            this.polite.stop();
-            this.urgent.stop();
-        }, { once: true });
-    }
-
-    announce(message: string, urgent = false): void {
-        (urgent ? this.urgent : this.polite).say(message);
+    say(words: string, urgent = false): void {
+        (urgent ? this.urgent : this.calm).say(words);
     }
 }
