@@ -61,7 +61,7 @@ static void put_body(const struct sg__job *job, struct sg_buf *out)
     sg_buf_putc(out, ']');
     for (size_t i = 0; i < SG_ARRAY_LEN(members); i++)
         put_member(out, members[i], json_object_get(n->root, members[i]));
-    sg_buf_printf(out, ",\"truncatedAlerts\":%llu}", (unsigned long long)(truncated + left));
+    sg_buf_printf(out, ",\"truncatedAlerts\":%lld}", (long long)truncated + (long long)left);
 }
 
 static void sign(const struct sg__job *job, struct sg__request *r, struct sg_str secret)

@@ -77,14 +77,14 @@ static void put_scalar(const struct sg_yaml_node *node, struct sg_buf *out)
 /* "https://host/<secret>" of a URL, "<secret>" of all else. */
 static void put_masked(const struct sg_yaml_node *node, struct sg_buf *out)
 {
-    struct sg_str text = sg_yaml_text(node), shown = SG_STR("");
+    struct sg_str text = sg_yaml_text(node);
     const char *host =
         sg_yaml_kind(node) == SG_YAML_SCALAR ? memmem(text.p, text.n, "://", 3) : NULL;
     if (!host) {
         sg_buf_puts(out, "\"<secret>\"");
         return;
     }
-    shown = (struct sg_str){text.p, (size_t)(host + 3 - text.p)};
+    struct sg_str shown = {text.p, (size_t)(host + 3 - text.p)};
     host += 3;
     size_t rest = text.n - shown.n, authority = 0;
     while (authority < rest && !strchr("/?#", host[authority]))

@@ -86,9 +86,11 @@ static void report_request(const struct sg__transfer *x, struct sg_buf *out)
         if (strncasecmp(h->data, "authorization:", 14) != 0 && strcmp(h->data, "Expect:") != 0)
             sg_buf_printf(out, "%s\n", h->data);
     sg_buf_putc(out, '\n');
-    size_t n = r->body.len < MAX_REPORT ? r->body.len : MAX_REPORT;
-    if (sg_utf8_valid(r->body.data ? r->body.data : "", n))
-        sg_buf_append(out, r->body.data, n);
+    struct sg_str body = sg_buf_str(&r->body);
+    if (body.n > MAX_REPORT)
+        body.n = sg_utf8_valid_prefix(body.p, MAX_REPORT);
+    if (sg_utf8_valid(body.p, body.n))
+        sg_buf_put_str(out, body);
     else
         sg_buf_printf(out, "(%zu bytes)", r->body.len);
     sg_buf_puts(out, "\n\n");

@@ -179,7 +179,7 @@ void sg__note_text(const struct sg__note *n, enum sg__dialect d, bool title, siz
         if (block.failed || block.len > MAX_BLOCK ||
             out->len - start + block.len + room_for_more > max_bytes)
             break;
-        sg_buf_append(out, block.data, block.len);
+        sg_buf_put_str(out, sg_buf_str(&block));
     }
     if (i < n->n_alerts)
         sg_buf_printf(out, "%s… and %zu more\n", i ? "\n" : "", n->n_alerts - i);

@@ -149,91 +149,91 @@ static void test_receivers__pace_is_theirs_then_the_kinds_then_everybodys(void *
     sg_receivers_free(r);
 }
 
+static const struct {
+    const char *yaml, *text;
+    uint32_t line;
+} wrong[] = {
+    {"receivers: 5", "expected a list", 1},
+    {"receivers:\n- 5", "expected keys and values", 2},
+    {"receivers:\n- {}", "expected a name", 2},
+    {"receivers:\n- name: a\n- name: a", "the name 'a' comes twice", 3},
+    {"receivers:\n- name: a\n  webhok_configs: []", "'webhok_configs' is not supported; there are",
+     3},
+    {"receivers:\n- name: a\n  opsgenie_configs: []", "'opsgenie_configs' is not supported", 3},
+    {"receivers:\n- name: a\n  foo: 1", "unknown key 'foo'", 3},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - {}",
+     "webhook_configs of 'a': 'url' is missing", 4},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - {url: 'http://x', max_alert: 1}",
+     "unknown key 'max_alert'; did you mean 'max_alerts'?", 4},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: ftp://x",
+     "expected a URL as https://host/path", 4},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x y'", "expected a URL", 4},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    max_alerts: -1",
+     "expected a number, 0 or more, got '-1'", 5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    timeout: 0s", "above 0",
+     5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    send_resolved: "
+     "perhaps",
+     "send_resolved", 5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    url_file: /x",
+     "only one of url and url_file may be given", 5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url_file: /does/not/exist",
+     "cannot read '/does/not/exist'", 4},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    body: '{{ .Status '",
+     "body", 5},
+    {"receivers:\n- name: a\n  slack_configs:\n  - {}",
+     "'api_url' is missing, and so is 'slack_api_url' of global", 4},
+    {"receivers:\n- name: a\n  slack_configs:\n  - api_url: 'http://x'\n    title: '{{ "
+     "template \"x\" . }}'",
+     "title", 5},
+    {"receivers:\n- name: a\n  pagerduty_configs:\n  - {}", "'routing_key' is missing", 4},
+    {"receivers:\n- name: a\n  pagerduty_configs:\n  - service_key: x", "Events API v1", 4},
+    {"receivers:\n- name: a\n  telegram_configs:\n  - {bot_token: a, chat_id: 1, parse_mode: "
+     "Mark}",
+     "parse_mode: expected HTML", 4},
+    {"receivers:\n- name: a\n  ntfy_configs:\n  - {url: 'https://ntfy.sh'}", "expected 'topic'", 4},
+    {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: x}",
+     "smarthost: expected host:port", 4},
+    {"receivers:\n- name: a\n  email_configs:\n  - {to: 'a b', from: b@x, smarthost: 'x:25'}",
+     "to: expected a mail address, got 'a b'", 4},
+    {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: 'x:25', "
+     "headers: {'A B': x}}",
+     "'A B' is no name of a header", 4},
+    {"receivers:\n- name: a\n  alertmanager_configs:\n  - urls: []", "'urls' is empty", 4},
+    {"receivers:\n- name: a\n  heartbeat_configs:\n  - {url: 'http://x', method: PUT}",
+     "expected GET or POST", 4},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config:\n      "
+     "proxy_url: 'http://p'",
+     "proxy_url is not supported", 6},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config:\n      "
+     "oauth2: {}",
+     "oauth2 is not supported", 6},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
+     "{bearer_token: a, "
+     "basic_auth: {username: b}}",
+     "only one of basic_auth", 5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
+     "{tls_config: {min_version: "
+     "TLS9}}",
+     "min_version", 5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
+     "{headers: {'A:': b}}",
+     "'A:' is no name of a header", 5},
+    {"global:\n  slack_url: x", "unknown key 'slack_url'", 2},
+    {"notify:\n  allow: [10.0.0.0/99]", "got '10.0.0.0/99'", 2},
+    {"notify:\n  alloww: []", "did you mean 'allow'?", 2},
+};
+
 static void test_receivers__errors_have_a_place_and_say_what_is_expected(void **state)
 {
     (void)state;
-    static const struct {
-        const char *yaml, *text;
-        uint32_t line;
-    } cases[] = {
-        {"receivers: 5", "expected a list", 1},
-        {"receivers:\n- 5", "expected keys and values", 2},
-        {"receivers:\n- {}", "expected a name", 2},
-        {"receivers:\n- name: a\n- name: a", "the name 'a' comes twice", 3},
-        {"receivers:\n- name: a\n  webhok_configs: []",
-         "'webhok_configs' is not supported; there are", 3},
-        {"receivers:\n- name: a\n  opsgenie_configs: []", "'opsgenie_configs' is not supported", 3},
-        {"receivers:\n- name: a\n  foo: 1", "unknown key 'foo'", 3},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - {}",
-         "webhook_configs of 'a': 'url' is missing", 4},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - {url: 'http://x', max_alert: 1}",
-         "unknown key 'max_alert'; did you mean 'max_alerts'?", 4},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: ftp://x",
-         "expected a URL as https://host/path", 4},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x y'", "expected a URL", 4},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    max_alerts: -1",
-         "expected a number, 0 or more, got '-1'", 5},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    timeout: 0s",
-         "above 0", 5},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    send_resolved: "
-         "perhaps",
-         "send_resolved", 5},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    url_file: /x",
-         "only one of url and url_file may be given", 5},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url_file: /does/not/exist",
-         "cannot read '/does/not/exist'", 4},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    body: '{{ .Status '",
-         "body", 5},
-        {"receivers:\n- name: a\n  slack_configs:\n  - {}",
-         "'api_url' is missing, and so is 'slack_api_url' of global", 4},
-        {"receivers:\n- name: a\n  slack_configs:\n  - api_url: 'http://x'\n    title: '{{ "
-         "template \"x\" . }}'",
-         "title", 5},
-        {"receivers:\n- name: a\n  pagerduty_configs:\n  - {}", "'routing_key' is missing", 4},
-        {"receivers:\n- name: a\n  pagerduty_configs:\n  - service_key: x", "Events API v1", 4},
-        {"receivers:\n- name: a\n  telegram_configs:\n  - {bot_token: a, chat_id: 1, parse_mode: "
-         "Mark}",
-         "parse_mode: expected HTML", 4},
-        {"receivers:\n- name: a\n  ntfy_configs:\n  - {url: 'https://ntfy.sh'}", "expected 'topic'",
-         4},
-        {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: x}",
-         "smarthost: expected host:port", 4},
-        {"receivers:\n- name: a\n  email_configs:\n  - {to: 'a b', from: b@x, smarthost: 'x:25'}",
-         "to: expected a mail address, got 'a b'", 4},
-        {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: 'x:25', "
-         "headers: {'A B': x}}",
-         "'A B' is no name of a header", 4},
-        {"receivers:\n- name: a\n  alertmanager_configs:\n  - urls: []", "'urls' is empty", 4},
-        {"receivers:\n- name: a\n  heartbeat_configs:\n  - {url: 'http://x', method: PUT}",
-         "expected GET or POST", 4},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config:\n      "
-         "proxy_url: 'http://p'",
-         "proxy_url is not supported", 6},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config:\n      "
-         "oauth2: {}",
-         "oauth2 is not supported", 6},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
-         "{bearer_token: a, "
-         "basic_auth: {username: b}}",
-         "only one of basic_auth", 5},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
-         "{tls_config: {min_version: "
-         "TLS9}}",
-         "min_version", 5},
-        {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
-         "{headers: {'A:': b}}",
-         "'A:' is no name of a header", 5},
-        {"global:\n  slack_url: x", "unknown key 'slack_url'", 2},
-        {"notify:\n  allow: [10.0.0.0/99]", "got '10.0.0.0/99'", 2},
-        {"notify:\n  alow: []", "did you mean 'allow'?", 2},
-    };
-    for (size_t i = 0; i < SG_ARRAY_LEN(cases); i++) {
-        struct sg_receivers *r = parse(cases[i].yaml);
+    for (size_t i = 0; i < SG_ARRAY_LEN(wrong); i++) {
+        struct sg_receivers *r = parse(wrong[i].yaml);
         if (r)
-            fail_msg("taken: %s", cases[i].yaml);
-        if (!strstr(err.text, cases[i].text) || err.line != cases[i].line)
-            fail_msg("'%s' at %u is not '%s' at %u", err.text, err.line, cases[i].text,
-                     cases[i].line);
+            fail_msg("taken: %s", wrong[i].yaml);
+        if (!strstr(err.text, wrong[i].text) || err.line != wrong[i].line)
+            fail_msg("'%s' at %u is not '%s' at %u", err.text, err.line, wrong[i].text,
+                     wrong[i].line);
     }
 }
 
