@@ -10,7 +10,7 @@ import type { Placed } from './model/layout.ts';
 import type { Link } from './model/types.ts';
 import { PanelQueries, type Surroundings } from './panel-data.ts';
 import type { Crosshair, DataTable, Panel, PanelContext, PanelData, PanelFactory, Services } from './panels/base.ts';
-import { panelType } from './panels/registry.ts';
+import { needsQuery, panelType } from './panels/registry.ts';
 
 const DESCRIBE_MS = 30_000;
 
@@ -26,6 +26,9 @@ export interface HostEnvironment {
     /** The address a link leads to: time and variables added if it says so. */
     href(link: Link, interpolate: (text: string) => string): string;
 }
+
+/** Of panels that ask no query. */
+const NOTHING: PanelData = { state: 'live', reason: '', blocks: [], table: null, from: 0, to: 0, live: true, shape: 0 };
 
 const REASON: Readonly<Record<PanelData['state'], string>> = { loading: 'Loading', live: '', stale: 'Stale', error: 'Error', empty: 'No data' };
 
@@ -118,7 +121,7 @@ export class PanelHost {
             return;
         this.panel.resize(width, height);
         this.showing?.resize(width, height);
-        if (!panelType(this.placed.model.type)?.withoutQuery)
+        if (needsQuery(this.placed.model))
             this.queries.refresh(width);
         this.ticket.invalidate(true);
     }
@@ -154,7 +157,7 @@ export class PanelHost {
         const { panel } = this;
         if (!panel || this.size.width <= 0 || this.size.height <= 0)
             return;
-        const needsData = !panelType(this.placed.model.type)?.withoutQuery;
+        const needsData = needsQuery(this.placed.model);
         const held = this.env.scheduler.paused && this.data !== null;
         if (this.dataDirty && needsData && !held) {
             this.dataDirty = false;
@@ -163,8 +166,10 @@ export class PanelHost {
             this.showing?.update(this.tableData(this.data));
             this.condition(this.data);
         }
-        if (!needsData)
+        if (!needsData) {
             this.root.dataset['state'] = 'live';
+            this.showing?.update(this.tableData(NOTHING));
+        }
         if (this.showing)
             this.showing.draw();
         else if (!needsData || (this.data && this.data.blocks.some((b) => b.series.length || b.times.length)) || this.data?.table)
@@ -172,7 +177,7 @@ export class PanelHost {
         if (performance.now() - this.described > DESCRIBE_MS) {
             this.described = performance.now();
             this.body.setAttribute('aria-label', panel.describe());
-            if (panel.table())
+            if (panel.table() && !this.body.querySelector('button, input, a, [tabindex]')) /* what is inside an image cannot be reached */
                 this.body.setAttribute('role', 'img');
         }
     }
@@ -256,8 +261,7 @@ export class PanelHost {
             this.body.append(host);
             this.showing = await factory(host, { ...this.context(this.controller.signal), model: { ...this.placed.model, options: {}, transformations: [] } });
             this.showing.resize(this.size.width, this.size.height);
-            if (this.data)
-                this.showing.update(this.tableData(this.data));
+            this.showing.update(this.tableData(this.data ?? NOTHING));
         }
         this.ticket.invalidate(true);
     }

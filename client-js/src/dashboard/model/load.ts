@@ -163,7 +163,7 @@ function gridPos(v: unknown): GridPos {
     return { x: whole('x', 0, 0, COLUMNS - w), y: whole('y', 0, 0, 100_000), w, h: whole('h', 8, 1, 200) };
 }
 
-const PROMETHEUS = /^(prometheus|grafana-amazonprometheus|mimir|victoriametrics|thanos|streamgauge|-- (Mixed|Grafana) --|datasource|)/i;
+const PROMETHEUS = /^(prometheus|grafana-amazonprometheus|mimir|victoriametrics|thanos|streamgauge|-- (Mixed|Grafana) --|datasource|$)/i;
 
 function target(t: JsonObject, i: number): Target {
     const type = string(at(t, 'datasource.type'));

@@ -7,7 +7,6 @@ import { safeLink } from '../../notify/actions.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { byUrgency, filterOf, merged, ofAlertmanager, ORDERS, pendingOf, statusOf, type AlertRow, type Severity } from './feed.ts';
 import { numberOf, plural, textOf } from './kit.ts';
-import { NO_FIELD } from './show.ts';
 
 const TICK_MS = 1000; /* ages */
 const LIST_MS = 15_000; /* silences come on no feed */
@@ -173,7 +172,7 @@ class AlertList implements Panel {
         line.age.title = `since ${dateTime(row.since)}`;
         line.button.hidden = this.context.kiosk || row.standing !== 'firing' || !row.id;
         line.button.disabled = acking;
-        line.button.setAttribute('aria-label', `Acknowledge ${row.title}`);
+        line.button.setAttribute('aria-label', `Ack ${row.title}`);
     }
 
     private linkOf(row: AlertRow): string | null {
@@ -214,11 +213,9 @@ class AlertList implements Panel {
         return `${start}${firing.length ? `${plural(firing.length, 'alert')} ${firing.length === 1 ? 'fires' : 'fire'} unacknowledged: ${worst}` : 'no unacknowledged alert fires'}${all.length > firing.length ? `; ${all.length - firing.length} acknowledged, pending or silenced` : ''}.`;
     }
 
+    /** It is one. */
     table(): DataTable | null {
-        return {
-            columns: [...['State', 'Severity', 'Alert', 'Message'].map((name) => ({ name, field: NO_FIELD })), { name: 'Since', field: { ...NO_FIELD, unit: 'dateTimeAsIso' } }],
-            rows: this.rows().map((r) => [r.standing, r.severity, r.title, r.message, r.since]),
-        };
+        return null;
     }
 
     destroy(): void {

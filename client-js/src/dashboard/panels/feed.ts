@@ -101,9 +101,12 @@ export function merged(listed: readonly AlertRow[], feed: readonly Notification[
     return [...rows.values()];
 }
 
+/** What nobody looks after, what is looked after or waits, what nobody is told. */
+const group = (r: AlertRow): number => (r.standing === 'firing' ? 0 : r.standing === 'acknowledged' || r.standing === 'pending' ? 1 : 2);
+
 /** Unacknowledged first, then by severity, then the oldest. */
 export function byUrgency(a: AlertRow, b: AlertRow): number {
-    return Number(a.standing !== 'firing') - Number(b.standing !== 'firing') || RANK.indexOf(a.severity) - RANK.indexOf(b.severity)
+    return group(a) - group(b) || RANK.indexOf(a.severity) - RANK.indexOf(b.severity)
         || LOUD.indexOf(a.standing) - LOUD.indexOf(b.standing) || a.since - b.since || (a.fingerprint < b.fingerprint ? -1 : 1);
 }
 

@@ -389,17 +389,18 @@ export abstract class CanvasPanel implements Panel {
             const room = Math.max(px * 3, Math.min(width - px * 1.5, vertical ? width : 260)), tail = entry.value ? `  ${entry.value}` : '';
             const label = fit(ctx, entry.name, Math.max(px * 3, room - ctx.measureText(tail).width)) + tail;
             const w = px * 1.5 + ctx.measureText(label).width + px;
-            if (i > 0 && (vertical || at + w > x + width)) {
+            const more = `+${entries.length - i} more`, moreWidth = ctx.measureText(more).width;
+            const last = row + (i > 0 && vertical ? 1 : 0) === rows - 1;
+            const wraps = i > 0 && (vertical || at + w > x + width);
+            const noRoom = vertical ? last && i < entries.length - 1 : last && at + w + (i < entries.length - 1 ? moreWidth : -px) > x + width;
+            if (wraps && !(noRoom && !vertical)) {
                 row++;
                 at = x;
             }
-            const last = row === rows - 1 && i < entries.length - 1;
             const mid = y + row * rowHeight + rowHeight / 2;
-            const more = `+${entries.length - i} more`;
-            if (row >= rows || (last && (vertical || at + w + ctx.measureText(more).width > x + width))) {
+            if (noRoom && i > 0) {
                 ctx.fillStyle = theme.dim;
-                if (row < rows)
-                    ctx.fillText(more, at, mid);
+                ctx.fillText(more, at, mid);
                 break;
             }
             ctx.fillStyle = entry.fill;

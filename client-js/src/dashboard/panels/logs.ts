@@ -8,7 +8,6 @@ import { h, put, text } from '../lib/h.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { matchersOf } from './feed.ts';
 import { clamp, objectOf, plural, textOf } from './kit.ts';
-import { NO_FIELD } from './show.ts';
 
 export interface Entry {
     readonly notification: Notification;
@@ -204,12 +203,9 @@ class Logs implements Panel {
         return `${this.context.interpolate(this.context.model.title) || 'Events'}: ${newest ? `${plural(this.entries.length, 'event')}; newest: ${WORD[stateOf(newest.notification)]} ${newest.notification.title} at ${dateTime(newest.notification.timestamp ?? 0)}` : 'no event yet'}. ${foreignNote(this.context)}`.trim();
     }
 
+    /** It is one. */
     table(): DataTable | null {
-        this.refresh();
-        return {
-            columns: [{ name: 'Time', field: { ...NO_FIELD, unit: 'dateTimeAsIso' } }, ...['State', 'Title', 'Message', 'Count'].map((name) => ({ name, field: NO_FIELD }))],
-            rows: this.entries.map(({ notification: n, count }) => [n.timestamp ?? null, WORD[stateOf(n)], n.title, n.message ?? '', count]),
-        };
+        return null;
     }
 
     destroy(): void {

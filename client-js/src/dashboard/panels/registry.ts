@@ -1,12 +1,13 @@
 /* registry.ts - panel types by the names dashboards use: the one list of them. A module of a panel exports `panel`, its factory,
  * and is loaded when a dashboard has one; so the first load holds only what the page shows. */
+import type { PanelModel } from '../model/types.ts';
 import type { PanelFactory } from './base.ts';
 
 export interface PanelType {
     readonly title: string;
     load(): Promise<PanelFactory>;
     /** Needs no query. */
-    readonly withoutQuery?: boolean;
+    readonly withoutQuery?: boolean | ((model: PanelModel) => boolean);
     /** Paints a second, at most: digits that change faster cannot be read. */
     readonly maxHz?: number;
 }
@@ -23,6 +24,12 @@ export function panelType(id: string): PanelType | undefined {
 
 export function panelTypes(): readonly string[] {
     return [...types.keys()].sort();
+}
+
+/** Whether a panel is to be given data. */
+export function needsQuery(model: PanelModel): boolean {
+    const without = types.get(model.type)?.withoutQuery ?? false;
+    return !(typeof without === 'function' ? without(model) : without);
 }
 
 const chart = (title: string, load: () => Promise<{ panel: PanelFactory }>, more: Partial<PanelType> = {}): PanelType =>
@@ -42,6 +49,6 @@ definePanel('heatmap', chart('Heatmap', () => import('./heatmap.ts'), { maxHz: 2
 definePanel('state-timeline', chart('State timeline', () => import('./state-timeline.ts'), { maxHz: 4 }));
 definePanel('status-history', panelType('state-timeline')!);
 definePanel('geomap', chart('Map', () => import('./lazy/geomap.ts'), { maxHz: 2 }));
-definePanel('flamegraph', chart('Flame graph', () => import('./lazy/flamegraph.ts'), { maxHz: 1, withoutQuery: true }));
+definePanel('flamegraph', chart('Flame graph', () => import('./lazy/flamegraph.ts'), { maxHz: 1, withoutQuery: (m) => m.targets.length === 0 || 'url' in m.options || 'text' in m.options }));
 definePanel('logs', chart('Events', () => import('./logs.ts'), { maxHz: 4, withoutQuery: true }));
 definePanel('alertlist', chart('Alerts', () => import('./alertlist.ts'), { maxHz: 4, withoutQuery: true }));
