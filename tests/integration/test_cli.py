@@ -15,7 +15,7 @@ import pytest
 
 import kit
 
-COMMANDS = ["serve", "check-config", "watch", "send", "token", "help"]
+COMMANDS = ["serve", "check-config", "watch", "send", "token", "alerts", "silence", "check", "check-rules", "test-rules", "help"]
 
 
 def cli(*args, **more):
