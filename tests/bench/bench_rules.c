@@ -98,7 +98,7 @@ static void make_series(struct bench *b)
     sg_labels_builder_init(&builder);
     b->ids = sg_calloc(b->n, sizeof(*b->ids));
     for (size_t i = 0; i < b->n; i++) {
-        char text[24];
+        char text[32];
         snprintf(text, sizeof(text), "host-%zu", i);
         sg_labels_builder_reset(&builder);
         sg_labels_builder_set(&builder, SG_METRIC_NAME, SG_STR("m"));
