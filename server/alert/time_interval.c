@@ -158,8 +158,8 @@ static bool fixed_offset(struct sg_str text, int32_t *ret_s)
     return true;
 }
 
-static int read_location(const struct sg_yaml_node *map, struct sg_arena *arena,
-                         struct sg__interval *ret, struct sg_error *reterr)
+int sg__location_read(const struct sg_yaml_node *map, struct sg_arena *arena,
+                      struct sg__interval *ret, struct sg_error *reterr)
 {
     struct sg_str text = {"", 0};
     const struct sg_yaml_node *node = sg_yaml_get(map, "location");
@@ -195,7 +195,7 @@ static int read_interval(const struct sg_yaml_node *node, struct sg_arena *arena
         rc = read_times(node, arena, &t->times, reterr);
     for (size_t i = 0; rc == 0 && i < SG_ARRAY_LEN(units); i++)
         rc = read_ranges(units[i], node, arena, into[i], reterr);
-    return rc < 0 ? rc : read_location(node, arena, t, reterr);
+    return rc < 0 ? rc : sg__location_read(node, arena, t, reterr);
 }
 
 int sg__intervals_parse(const struct sg_yaml_node *node, struct sg_arena *arena,

@@ -30,6 +30,9 @@ struct sg__intervals { /* one name of time_intervals: any of the list */
 /* node: a list of maps with times, weekdays, days_of_month, months, years, location. */
 SG_NODISCARD int sg__intervals_parse(const struct sg_yaml_node *node, struct sg_arena *arena,
                                      struct sg__intervals *ret, struct sg_error *reterr);
+/* The key `location` of a map: sets zone, offset_s and where. */
+SG_NODISCARD int sg__location_read(const struct sg_yaml_node *map, struct sg_arena *arena,
+                                   struct sg__interval *ret, struct sg_error *reterr);
 bool sg__intervals_contain(const struct sg__intervals *t, const struct sg_alerting_hooks *hooks,
                            int64_t wall_ms);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <streamgauge/alerting.h>
+#include <streamgauge/digest.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/notify.h>
 #include <streamgauge/ruler.h>
@@ -79,7 +80,8 @@ static int read_pattern(const struct sg_config *c, const char *pattern, struct s
     return rc;
 }
 
-static int check_zones(const struct sg_routing *routing, struct sg_error *reterr)
+static int check_zones(const struct sg_routing *routing, const struct sg_digests *digests,
+                       struct sg_error *reterr)
 {
     struct sg_str zones[MAX_ZONES];
     struct sg_zones *table = sg_zones_new(NULL);
@@ -90,6 +92,11 @@ static int check_zones(const struct sg_routing *routing, struct sg_error *reterr
         if (sg_zones_offset(table, zones[i], 0, &offset) < 0)
             rc = sg_error_set(reterr, SG_EINVALID, "time_intervals: unknown location '%.*s'",
                               SG_STR_ARG(zones[i]));
+    for (size_t i = 0; i < digests->n && rc == 0; i++)
+        if (digests->list[i].zone.n &&
+            sg_zones_offset(table, digests->list[i].zone, 0, &offset) < 0)
+            rc = sg_error_set(reterr, SG_EINVALID, "digests: unknown location '%.*s'",
+                              SG_STR_ARG(digests->list[i].zone));
     sg_zones_free(table);
     return rc;
 }
@@ -110,7 +117,9 @@ int sg_alert_config_load(const struct sg_config *c, struct sg_alert_config *ret,
             sg_routing_parse(root, integrations, n, names, ret->n_receivers, &ret->routing, reterr);
     }
     if (rc == 0)
-        rc = check_zones(ret->routing, reterr);
+        rc = sg_digests_parse(root, integrations, n, &ret->digests, reterr);
+    if (rc == 0)
+        rc = check_zones(ret->routing, ret->digests, reterr);
     for (size_t i = 0; i < c->rule_files.n && rc == 0; i++)
         rc = read_pattern(c, c->rule_files.items[i], ret, reterr);
     if (rc < 0)
@@ -123,6 +132,7 @@ void sg_alert_config_deinit(struct sg_alert_config *ac)
     sg_receivers_free(ac->receivers);
     sg_routing_free(ac->routing);
     sg_rules_free(ac->rules);
+    sg_digests_unref(ac->digests);
     *ac = (struct sg_alert_config){0};
 }
 

@@ -145,7 +145,9 @@ static void restore_row(void *ctx, struct sg_str key, struct sg_str body, int64_
 {
     struct restoring *r = ctx;
     (void)expires_ms;
-    if (r->table == SG_TABLE_ALERTS && !sg_str_starts_with(key, SG_STR("api/")))
+    if (r->table == SG_TABLE_DIGESTS || r->table == SG_TABLE_DIGEST_POINTS)
+        sg_digester_restore(r->a->digester, r->table, key, body, r->wall_ms);
+    else if (r->table == SG_TABLE_ALERTS && !sg_str_starts_with(key, SG_STR("api/")))
         sg_ruler_restore(r->a->ruler, key, body, r->wall_ms);
     else
         sg_alerting_restore(r->a->alerting, r->table, key, body, r->wall_ms, r->mono_ms);
@@ -153,8 +155,9 @@ static void restore_row(void *ctx, struct sg_str key, struct sg_str body, int64_
 
 static int restore(struct sg_alerts *a, struct sg_error *reterr)
 {
-    static const enum sg_table tables[] = {SG_TABLE_ALERTS, SG_TABLE_SILENCES, SG_TABLE_ACKS,
-                                           SG_TABLE_NFLOG};
+    static const enum sg_table tables[] = {SG_TABLE_ALERTS,  SG_TABLE_SILENCES,
+                                           SG_TABLE_ACKS,    SG_TABLE_NFLOG,
+                                           SG_TABLE_DIGESTS, SG_TABLE_DIGEST_POINTS};
     struct restoring r = {.a = a, .wall_ms = sg_wall_now_ms(), .mono_ms = sg_mono_now_us() / 1000};
     int rc = 0;
     for (size_t i = 0; i < SG_ARRAY_LEN(tables) && rc == 0; i++) {
@@ -199,6 +202,7 @@ static void make_core(struct sg_alerts *a)
     o.max_alerts = (uint32_t)c->limits.alerts;
     o.max_silences = (uint32_t)c->limits.silences;
     a->alerting = sg_alerting_new(&o);
+    a->digester = sg__digester_new(a);
 }
 
 static char *config_text(const struct sg_receivers *receivers)
@@ -254,6 +258,10 @@ int sg_alerts_start(struct sg_alerts *a, struct sg_engine_thread *engine, struct
     rc = sg_ruler_load_take(a->ruler, ac.rules, reterr);
     ac.routing = NULL;
     ac.rules = NULL;
+    if (rc == 0) {
+        rc = sg__digests_load_take(a, ac.digests, reterr);
+        ac.digests = NULL;
+    }
     if (rc == 0)
         rc = restore(a, reterr);
     if (rc == 0) {
@@ -270,6 +278,7 @@ int sg_alerts_start(struct sg_alerts *a, struct sg_engine_thread *engine, struct
     sg__routes_push(a);
     sg__routes_dashboards(a);
     sg__routes_feed(a);
+    sg__routes_digests(a);
     sg_engine_thread_on_tick(engine, on_tick, a);
     return rc;
 }
@@ -303,6 +312,7 @@ static void on_tick(void *ctx, int64_t wall_ms, int64_t mono_ms)
     a->wall_ms = wall_ms;
     a->mono_ms = mono_ms;
     sg_ruler_tick(a->ruler, wall_ms, mono_ms, a->journal);
+    sg_digester_tick(a->digester, wall_ms, a->journal);
     sg_live_roots_end(a->live);
     sg_alerting_tick(a->alerting, wall_ms, mono_ms, a->journal);
     if (mono_ms >= a->offset_due_ms) {
@@ -369,6 +379,8 @@ static void run_reload(void *arg, struct sg_alerting *alerting, struct sg_ruler 
         return;
     sg_notify_reload_take(r->a->notify, r->ac->receivers);
     sg_alerting_load_take(alerting, r->ac->routing);
+    r->rc = sg__digests_load_take(r->a, r->ac->digests, &r->err);
+    r->ac->digests = NULL;
     r->ac->receivers = NULL;
     r->ac->routing = NULL;
 }
@@ -431,6 +443,8 @@ void sg_alerts_free(struct sg_alerts *a)
     sg_notify_free(a->notify);
     sg_persist_free(a->persist);
     sg_alerting_free(a->alerting);
+    sg_digester_free(a->digester);
+    sg_digests_unref(a->digests);
     sg_ruler_free(a->ruler);
     sg_labels_unref(a->external_labels);
     sg_journal_free(a->journal);

@@ -19,6 +19,7 @@
 #include "config.h"
 
 struct sg_alerts;
+struct sg_digests;
 struct sg_engine_thread;
 struct sg_receivers;
 struct sg_routing;
@@ -30,6 +31,7 @@ struct sg_alert_config {
     struct sg_receivers *receivers;
     struct sg_routing *routing;
     struct sg_rules *rules;
+    struct sg_digests *digests;
     size_t n_receivers, n_rule_files;
 };
 

@@ -419,7 +419,8 @@ static void on_health(void *ctx, const char *text)
 
 struct sg_persist_hooks sg__persist_hooks(struct sg_alerts *a)
 {
-    return (struct sg_persist_hooks){.rows = on_rows, .health = on_health, .ctx = a};
+    return (struct sg_persist_hooks){
+        .rows = on_rows, .health = on_health, .digest = sg__digest_compose, .ctx = a};
 }
 
 static int on_marked(void *ctx, struct sg_journal *j)

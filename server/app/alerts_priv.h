@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <streamgauge/alerting.h>
 #include <streamgauge/batch.h>
+#include <streamgauge/digest.h>
 #include <streamgauge/notify.h>
 #include <streamgauge/persist.h>
 #include <streamgauge/ruler.h>
@@ -35,6 +36,7 @@ struct sg_alerts {
     /* engine's thread */
     struct sg_ruler *ruler;
     struct sg_alerting *alerting;
+    struct sg_digester *digester;
     struct sg_journal *journal; /* of this tick, and of earlier ones that were not taken */
     int64_t wall_ms, mono_ms;   /* of what runs there now */
     int64_t offset_due_ms;      /* when the feed's place is written down again; monotonic */
@@ -50,10 +52,11 @@ struct sg_alerts {
     struct sg_vapid vapid;
 
     pthread_mutex_t lock;
-    char *config_text;         /* under lock: receivers without secrets */
-    struct sg__firing firing;  /* under lock */
-    pthread_mutex_t editing;   /* one change of subscriptions or dashboards at a time */
-    pthread_mutex_t reloading; /* one reload at a time */
+    char *config_text;          /* under lock: receivers without secrets */
+    struct sg_digests *digests; /* under lock: those that are composed */
+    struct sg__firing firing;   /* under lock */
+    pthread_mutex_t editing;    /* one change of subscriptions or dashboards at a time */
+    pthread_mutex_t reloading;  /* one reload at a time */
 
     struct sg_net_route routes[SG__N_ALERT_ROUTES];
     size_t n_routes;
@@ -72,6 +75,17 @@ int sg__alerts_restore_feed(struct sg_alerts *a, struct sg_error *reterr);
 int sg__alerts_restore_dead(struct sg_alerts *a, struct sg_error *reterr);
 void sg__firing_set(struct sg__firing *f, uint64_t fingerprint, bool firing);
 bool sg__firing_has(const struct sg__firing *f, uint64_t fingerprint);
+
+/* digests.c */
+struct sg_digester *sg__digester_new(struct sg_alerts *a);
+/* Takes the digests: the digester's from now on, and those that are composed. Engine's thread, or
+ * before it runs. */
+SG_NODISCARD int sg__digests_load_take(struct sg_alerts *a, struct sg_digests *digests,
+                                       struct sg_error *reterr);
+/* As sg_persist_hooks.digest. */
+void sg__digest_compose(void *ctx, struct sg_persist *p, const struct sg_journal_op *op,
+                        struct sg_journal *out);
+void sg__routes_digests(struct sg_alerts *a);
 
 /* routes_*.c: each adds its own. */
 void sg__alerts_route(struct sg_alerts *a, const char *path, unsigned methods, unsigned right,
