@@ -32,6 +32,14 @@ export interface SourceSeries {
 
 type Listener = () => void;
 
+/** A source as it was last seen, to be kept beyond the visit. */
+export interface Seen {
+    readonly expr: string;
+    readonly time: number;
+    readonly times: Float64Array;
+    readonly series: readonly { readonly key: string; readonly labels: Labels; readonly last: number | null; readonly lastTime: number; readonly values: Float64Array }[];
+}
+
 export class Source {
     ring: Ring;
     /** By column. */
@@ -106,6 +114,35 @@ export class Source {
         const from = Math.max(last + intervalMs, until - historyMs);
         for (let t = Math.ceil(from / intervalMs) * intervalMs; t <= until; t += intervalMs)
             this.row(t, this.values);
+    }
+
+    /** Copies: the views change with the next point. */
+    seen(): Seen {
+        const { ring } = this;
+        return {
+            expr: this.spec.expr, time: this.time, times: ring.timesView().slice(),
+            series: this.series.filter((s) => !s.gone).map((s) => ({ key: s.key, labels: s.labels, last: s.last, lastTime: s.lastTime, values: ring.columnView(s.column).slice() })),
+        };
+    }
+
+    /** What an earlier visit saw, until the server says more. */
+    restore(seen: Seen): void {
+        if (this.loaded)
+            return;
+        const columns = seen.series.map((old) => {
+            const s = this.columnOf(old.key, old.labels);
+            if (s)
+                Object.assign(s, { last: old.last, lastTime: old.lastTime });
+            return s?.column;
+        });
+        seen.times.forEach((time, i) => {
+            this.ring.push(time);
+            columns.forEach((column, k) => column !== undefined && this.ring.set(column, seen.series[k]!.values[i]!));
+        });
+        this.time = seen.time;
+        this.loaded = this.detached = true;
+        this.shape++;
+        this.changed();
     }
 
     private row(time: number, values: readonly Value[]): void {
@@ -234,6 +271,7 @@ interface Kept {
 
 export class DataHub {
     private readonly kept = new Map<string, Kept>();
+    private remembered: ReadonlyMap<string, Seen> = new Map();
 
     constructor(private readonly client: PushClient, private readonly fetcher: Fetcher) {
         client.on('time', (time) => {
@@ -252,6 +290,24 @@ export class DataHub {
         return this.kept.size;
     }
 
+    /** What is shown now of what is live. */
+    seen(): Seen[] {
+        return [...this.kept.values()].filter(({ source }) => source.spec.to === null && source.loaded && !source.error).map(({ source }) => source.seen());
+    }
+
+    /** The server cannot be reached: sources show this until it can. */
+    remember(seen: readonly Seen[]): void {
+        this.remembered = new Map(seen.map((s) => [s.expr, s]));
+        for (const { source } of this.kept.values())
+            this.recall(source);
+    }
+
+    private recall(source: Source): void {
+        const seen = source.spec.to === null && this.client.state !== 'open' && this.remembered.get(source.spec.expr);
+        if (seen)
+            source.restore(seen);
+    }
+
     /** `listener`: there is news. Release what you no longer need. */
     acquire(spec: SourceSpec, listener: Listener): Hold {
         const key = JSON.stringify(spec);
@@ -260,6 +316,7 @@ export class DataHub {
             const source = new Source(spec);
             kept = { source, users: 0, end: spec.to === null ? this.subscribe(source) : this.query(source) };
             this.kept.set(key, kept);
+            this.recall(source);
         }
         const mine = kept;
         mine.users++;

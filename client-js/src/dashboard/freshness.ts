@@ -30,6 +30,7 @@ export class Freshness {
     private retryAt = 0;
     private fatal = '';
     private attempt = 0;
+    private restored = 0; /* server time of what an earlier visit saw, while there is nothing newer */
 
     constructor(private readonly client: PushClient) {
         client.on('time', (time) => this.heard(time));
@@ -46,13 +47,23 @@ export class Freshness {
 
     /** The server's time now, as well as can be known. */
     now(): number {
-        return Date.now() + this.skew;
+        return this.restored || Date.now() + this.skew;
+    }
+
+    /** What is shown is of an earlier visit, of this time: old, until the server is heard. */
+    restore(time: number): void {
+        if (this.heardAt)
+            return;
+        this.restored = time;
+        this.beat.set(time);
+        this.look();
     }
 
     private heard(time: number): void {
         if (!time)
             return;
         this.heardAt = performance.now();
+        this.restored = 0;
         const skew = time - Date.now();
         if (Math.abs(skew - this.skew) > SKEW_MS)
             this.skew = skew;
@@ -65,7 +76,7 @@ export class Freshness {
         const now = performance.now();
         const silent = this.heardAt && now - this.heardAt > (this.client.welcome?.heartbeat ?? 5000) + GRACE_MS;
         const down = this.downAt && now - this.downAt > LOST_MS;
-        const lost = (down || silent) && this.client.state !== 'suspended';
+        const lost = (down || silent || this.restored > 0) && this.client.state !== 'suspended';
         const next: Connection = {
             state: this.client.state, transport: this.client.transport, fatal: this.fatal, attempt: this.attempt,
             lostSince: lost ? this.beat.get() || 1 : 0,
