@@ -1,4 +1,6 @@
 /* color.ts - the colours of series and states, and contrast. The same values as styles/tokens.css, for what is drawn on canvas. */
+import { byName } from './names.ts';
+
 export type Status = 'ok' | 'info' | 'warning' | 'critical' | 'maintenance' | 'stale' | 'acknowledged';
 export type ThemeName = 'dark' | 'light';
 
@@ -39,9 +41,9 @@ export function seriesStyle(i: number): { color: string; dash: readonly number[]
 }
 
 /* Grafana's names, to ours: what a dashboard calls green is our green, which is told apart by the colour-blind too. */
-const NAMED: Readonly<Record<string, string>> = {
+const NAMED = byName({
     green: 'ok', yellow: 'warning', orange: 'warning', red: 'critical', blue: 'info', purple: 'maintenance',
-};
+});
 
 /** A colour as dashboards write it ("green", "dark-red", "#rrggbb", "text") in this theme. */
 export function resolveColor(name: string | undefined, theme: Theme, fallback: string): string {

@@ -1,5 +1,7 @@
 /* format.ts - numbers as people read them: units by Grafana's names, scaled, with as many digits as can be told apart. */
 
+import { byName } from './names.ts';
+
 /** In parts, because the unit is set smaller than the number. */
 export interface Formatted {
     readonly prefix: string;
@@ -32,7 +34,7 @@ export function digits(value: number, decimals: number | null = null): string {
         const kept = size >= 2 ? DIGITS : DIGITS - 1;
         text = size > 14 || size < -6 ? value.toExponential(2) : value.toFixed(Math.min(MAX_DECIMALS, Math.max(0, kept - 1 - size)));
     }
-    return text.replace('-', '−').replace(/^−(0(\.0*)?)$/, '$1');
+    return text.replaceAll('-', '−').replace(/^−(0(\.0*)?)$/, '$1');
 }
 
 function scaled(base: number, names: readonly string[], unit: string, small: readonly string[] = [], start = 0): Format {
@@ -150,7 +152,7 @@ export function fromNow(ms: number, now: number): string {
 const when = (text: (ms: number, now: number) => string): Format => (value, _, now) => part(text(value, now));
 const words = (yes: string, no: string): Format => (value) => part(value ? yes : no);
 
-const FORMATS: Readonly<Record<string, Format>> = {
+const FORMATS = byName<Format>({
     none: plain(''), string: plain(''), short: scaled(1000, SHORT, ''), sishort: scaled(1000, SI, '', SI_SMALL),
     locale: (v, decimals) => part(Number.isFinite(v) ? v.toLocaleString(undefined, decimals === null ? {} : { minimumFractionDigits: decimals, maximumFractionDigits: decimals }) : digits(v)),
     percent: plain('%'), percentunit: plain('%', 100), humidity: plain('%H'), dB: plain('dB'), ppm: plain('ppm'),
@@ -179,7 +181,7 @@ const FORMATS: Readonly<Record<string, Format>> = {
     dateTimeAsIso: when(dateTime), dateTimeAsUS: when(dateTime), dateTimeAsLocal: when(dateTime), dateTimeAsSystem: when(dateTime),
     dateTimeAsIsoNoDateIfToday: when((ms, now) => (parts(ms).date === parts(now).date ? parts(ms).time : dateTime(ms))),
     dateTimeFromNow: when(fromNow),
-};
+});
 
 function customFormat(unit: string): Format | undefined {
     const [, kind, rest] = /^(suffix|prefix|si|count|currency|time|bool):(.*)$/s.exec(unit) ?? [];

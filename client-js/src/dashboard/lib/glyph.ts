@@ -1,6 +1,7 @@
 /* glyph.ts - the states as shapes: told apart without colour, down to 12 pixels. The same outlines for DOM (SVG) and canvas. */
 import type { Status } from './color.ts';
 import { svg } from './h.ts';
+import { byName } from './names.ts';
 
 /* In a box of 16. `mark` is drawn in the ground's colour on the filled outline, or in the state's own on a hollow one. */
 interface Shape {
@@ -52,9 +53,9 @@ export function drawGlyph(ctx: CanvasRenderingContext2D, status: Status, x: numb
     ctx.restore();
 }
 
-const BY_COLOR: Readonly<Record<string, Status>> = {
+const BY_COLOR = byName<Status>({
     green: 'ok', blue: 'info', yellow: 'warning', orange: 'warning', red: 'critical', purple: 'maintenance',
-};
+});
 
 /** What state a dashboard means with a colour's name; null: none, it only decorates. */
 export function statusOfColor(name: string | undefined): Status | null {

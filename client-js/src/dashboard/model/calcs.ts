@@ -1,5 +1,7 @@
 /* calcs.ts - one number out of a series' points, by Grafana's names. NaN among the points is "nothing here". */
 
+import { byName } from '../lib/names.ts';
+
 type Values = ArrayLike<number>;
 
 const clean = (v: Values): number[] => Array.from(v).filter((x) => !Number.isNaN(x));
@@ -63,7 +65,7 @@ interface Calc {
     readonly of: (values: Values) => number | null;
 }
 
-export const CALCS: Readonly<Record<string, Calc>> = {
+export const CALCS = byName<Calc>({
     lastNotNull: { name: 'Last', of: lastOf },
     last: { name: 'Last (with nothing)', of: (v) => (v.length && !Number.isNaN(v[v.length - 1]!) ? v[v.length - 1]! : null) },
     firstNotNull: { name: 'First', of: firstOf },
@@ -86,7 +88,7 @@ export const CALCS: Readonly<Record<string, Calc>> = {
     variance: { name: 'Variance', of: some(variance) },
     stdDev: { name: 'Std dev', of: some((c) => Math.sqrt(variance(c))) },
     median: { name: 'Median', of: percentile(0.5) },
-};
+});
 
 /** p1 to p99. */
 function ofPercentile(id: string): Calc | undefined {

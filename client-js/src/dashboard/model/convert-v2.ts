@@ -1,4 +1,5 @@
 /* convert-v2.ts - Grafana's v2 resource (elements, layouts, variables with a kind) as a classic dashboard. */
+import { byName } from '../lib/names.ts';
 import { at, bool, isObject, number, numberOr, object, objects, string, strings } from './json.ts';
 import type { Json, JsonObject, LintNote } from './types.ts';
 
@@ -66,7 +67,7 @@ function grid(items: JsonObject[], elements: JsonObject, y0: number, notes: Lint
         }
         const p = element(string(at(s, 'element.name')), elements, pos, notes);
         if (p)
-            panels.push(isObject(s['repeat']) ? { ...p, repeat: string(at(s, 'repeat.value')), repeatDirection: string(at(s, 'repeat.direction')) } : p);
+            panels.push(isObject(s['repeat']) ? { ...p, repeat: string(at(s, 'repeat.value')), repeatDirection: string(at(s, 'repeat.direction')), maxPerRow: number(at(s, 'repeat.maxPerRow')) } : p);
         height = Math.max(height, pos.y + pos.h - y0);
     }
     return { panels, height };
@@ -93,7 +94,7 @@ function rows(all: JsonObject[], elements: JsonObject, y0: number, notes: LintNo
         const inner = layout(object(s['layout']), elements, y + 1, notes);
         const collapsed = bool(s['collapse']);
         if (!bool(s['hideHeader']))
-            panels.push(row(string(s['title']), collapsed, y, inner));
+            panels.push({ ...row(string(s['title']), collapsed, y, inner), ...(isObject(s['repeat']) ? { repeat: string(at(s, 'repeat.value')) } : {}) });
         if (!collapsed || bool(s['hideHeader']))
             panels.push(...inner.panels);
         y += 1 + inner.height;
@@ -130,6 +131,7 @@ function element(name: string, elements: JsonObject, gridPos: JsonObject, notes:
         transformations: objects(data['transformations']).map((t) => ({ id: string(t['group']) || string(t['kind']) || string(at(t, 'spec.id')), options: object(at(t, 'spec.options')), disabled: bool(at(t, 'spec.disabled')) })),
         timeFrom: string(query['timeFrom']),
         timeShift: string(query['timeShift']),
+        interval: string(query['interval']),
     };
 }
 
@@ -140,10 +142,10 @@ function target(q: JsonObject): JsonObject {
     return { ...object(query['spec']), refId: string(s['refId']), hide: bool(s['hidden']), datasource: { type: type === 'DataQuery' ? 'prometheus' : type } };
 }
 
-const KINDS: Readonly<Record<string, string>> = {
+const KINDS = byName({
     QueryVariable: 'query', CustomVariable: 'custom', ConstantVariable: 'constant', IntervalVariable: 'interval', TextVariable: 'textbox',
     DatasourceVariable: 'datasource', AdhocVariable: 'adhoc', GroupByVariable: 'groupby', SwitchVariable: 'custom',
-};
+});
 
 const SORTS = ['disabled', 'alphabeticalAsc', 'alphabeticalDesc', 'numericalAsc', 'numericalDesc', 'alphabeticalCaseInsensitiveAsc', 'alphabeticalCaseInsensitiveDesc', 'naturalAsc', 'naturalDesc'];
 

@@ -1,5 +1,6 @@
 /* display.ts - a value as it is shown: mapped or formatted text, its colour, and the state it means. */
 import { resolveColor, seriesStyle, type Status, type Theme } from '../lib/color.ts';
+import { byName } from '../lib/names.ts';
 import { formatParts, formatValue } from '../lib/format.ts';
 import { statusOfColor } from '../lib/glyph.ts';
 import { absoluteSteps, toRegExp } from './field.ts';
@@ -54,17 +55,9 @@ function hits(m: Mapping, value: number | string | null): boolean {
     }
 }
 
-/** Exact values first, as Grafana does; the first that fits. */
-const ORDER: readonly Mapping['type'][] = ['value', 'range', 'regex', 'special'];
-
+/** Exact values first, as Grafana does; then the first that fits, in the document's order. */
 export function findMapping(mappings: readonly Mapping[], value: number | string | null): Mapping | null {
-    if (!mappings.length)
-        return null;
-    for (const type of ORDER)
-        for (const m of mappings)
-            if (m.type === type && hits(m, value))
-                return m;
-    return null;
+    return mappings.find((m) => m.type === 'value' && hits(m, value)) ?? mappings.find((m) => m.type !== 'value' && hits(m, value)) ?? null;
 }
 
 /** A regex mapping's text may use its groups. */
@@ -75,11 +68,11 @@ function mappedText(m: Mapping, value: number | string | null): string | null {
     return pattern ? String(value).replace(pattern, m.text) : m.text;
 }
 
-const CONTINUOUS: Readonly<Record<string, readonly string[]>> = {
+const CONTINUOUS = byName<readonly string[]>({
     'continuous-GrYlRd': ['green', 'yellow', 'red'], 'continuous-RdYlGr': ['red', 'yellow', 'green'], 'continuous-BlYlRd': ['blue', 'yellow', 'red'],
     'continuous-YlRd': ['yellow', 'red'], 'continuous-BlPu': ['blue', 'purple'], 'continuous-YlBl': ['yellow', 'blue'],
     'continuous-blues': ['#0E2A4A', '#8FCBFF'], 'continuous-reds': ['#4A1204', '#FF9A78'], 'continuous-greens': ['#0A3A22', '#8FF0B8'], 'continuous-purples': ['#33124F', '#E0C6FF'],
-};
+});
 
 /** Between colours #rrggbb, t from 0 to 1. */
 export function mix(colors: readonly string[], t: number): string {
@@ -91,6 +84,9 @@ export function mix(colors: readonly string[], t: number): string {
     const f = place - i;
     return `#${[0, 1, 2].map((k) => Math.round(channel(colors[i]!, k) * (1 - f) + channel(colors[i + 1]!, k) * f).toString(16).padStart(2, '0')).join('')}`;
 }
+
+/** Ways of colouring that are understood; '' is by thresholds. */
+export const knowsColorMode = (mode: string): boolean => ['', 'thresholds', 'fixed', 'shades', 'palette-classic', 'palette-classic-by-name'].includes(mode) || mode in CONTINUOUS;
 
 export function stepOf(field: FieldConfig, value: number, min: number, max: number): { color: string; index: number } | null {
     const steps = absoluteSteps(field, min, max);

@@ -1,7 +1,7 @@
 /* layout.ts - panels on 24 columns: rows that fold, panels that repeat for each value of a variable. */
 import { number, string } from './json.ts';
 import type { PanelModel } from './types.ts';
-import { valuesOf, type Variables } from './vars.ts';
+import { interpolate, valuesOf, type Variables } from './vars.ts';
 
 export interface Placed {
     readonly model: PanelModel;
@@ -22,15 +22,15 @@ const COLUMNS = 24;
 const moved = (p: PanelModel, x: number, y: number, w: number): PanelModel => ({ ...p, gridPos: { ...p.gridPos, x, y, w } });
 
 /** One panel for each value: side by side, or one below the other. What is below moves down. */
-function repeat(panels: readonly PanelModel[], variables: Variables): Placed[] {
+function repeat(panels: readonly PanelModel[], variables: Variables, scope: Readonly<Record<string, string>>, suffix: string): Placed[] {
     const out: Placed[] = [];
     let shift = 0;
     for (const p of [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x)) {
-        const state = p.repeat ? variables.get(p.repeat) : undefined;
+        const state = p.repeat && !Object.hasOwn(scope, p.repeat) ? variables.get(p.repeat) : undefined;
         const values = state ? valuesOf(state) : [];
         const { x, y, w, h } = p.gridPos;
         if (!state || values.length === 0) {
-            out.push({ model: moved(p, x, y + shift, w), key: String(p.id), scoped: {} });
+            out.push({ model: moved(p, x, y + shift, w), key: `${p.id}${suffix}`, scoped: scope });
             continue;
         }
         const down = string(p.source['repeatDirection']) === 'v';
@@ -38,7 +38,7 @@ function repeat(panels: readonly PanelModel[], variables: Variables): Placed[] {
         const width = down ? w : Math.floor(COLUMNS / across);
         values.forEach((value, i) => out.push({
             model: moved(p, down ? x : (i % across) * width, y + shift + Math.floor(i / across) * h, width),
-            key: `${p.id}:${value}`, scoped: { [p.repeat]: value },
+            key: `${p.id}${suffix}:${value}`, scoped: { ...scope, [p.repeat]: value },
         }));
         shift += (Math.ceil(values.length / across) - 1) * h;
     }
@@ -54,7 +54,21 @@ export function layout(panels: readonly PanelModel[], variables: Variables): Sec
         else
             parts.at(-1)!.panels.push(p);
     }
-    return parts.filter((s) => s.row || s.panels.length).map((s) => ({ row: s.row, panels: repeat(s.panels, variables) }));
+    return parts.filter((s) => s.row || s.panels.length).flatMap((s) => sections(s.row, s.panels, variables));
+}
+
+const NO_TIMES = { intervalMs: 1000, scrapeMs: 1000, from: 0, to: 0 };
+/* Rows made of one have numbers no document has. */
+const COPIES = 1e9;
+
+/** A row that repeats is there once for each value, with its panels. */
+function sections(row: PanelModel | null, panels: readonly PanelModel[], variables: Variables): Section[] {
+    const state = row?.repeat ? variables.get(row.repeat) : undefined;
+    const values = state ? valuesOf(state) : [];
+    const titled = (i: number, scope: Readonly<Record<string, string>>) => row && { ...row, id: row.id + i * COPIES, title: interpolate(row.title, variables, NO_TIMES, 'text', scope) };
+    if (!values.length)
+        return [{ row: titled(0, {}), panels: repeat(panels, variables, {}, '') }];
+    return values.map((value, i) => ({ row: titled(i, { [row!.repeat]: value }), panels: repeat(panels, variables, { [row!.repeat]: value }, `@${value}`) }));
 }
 
 /** The grid's first line of a section: panels keep their distances. */

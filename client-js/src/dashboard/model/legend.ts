@@ -5,7 +5,7 @@ import type { Labels } from '../../client/types.ts';
 export function legendName(format: string, labels: Labels): string {
     if (!format || format === '__auto')
         return '';
-    return format.replace(/\{\{\s*([^{}]+?)\s*\}\}/g, (_, name: string) => labels[name] ?? '');
+    return format.replace(/\{\{\s*([^{}]+?)\s*\}\}/g, (_, name: string) => (Object.hasOwn(labels, name) ? labels[name]! : ''));
 }
 
 const spelled = (labels: Labels, names: readonly string[]): string => names.map((n) => `${n}="${labels[n] ?? ''}"`).join(', ');

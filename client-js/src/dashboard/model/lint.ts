@@ -1,10 +1,13 @@
 /* lint.ts - what of a dashboard is not used here, by name and place. Nothing of it is lost: a document is saved as it came. */
 import { knowsUnit } from '../lib/format.ts';
+import { byName } from '../lib/names.ts';
 import { panelType } from '../panels/registry.ts';
+import { calc } from './calcs.ts';
+import { knowsColorMode } from './display.ts';
 import { KNOWN_MATCHERS, KNOWN_PROPERTIES } from './field.ts';
-import { at, isObject, object, objects, string } from './json.ts';
+import { at, isObject, object, objects, string, strings } from './json.ts';
 import { KNOWN_TRANSFORMATIONS } from './transform.ts';
-import type { Dashboard, JsonObject, LintNote, PanelModel } from './types.ts';
+import type { Dashboard, Json, JsonObject, LintNote, PanelModel } from './types.ts';
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
 
@@ -17,9 +20,38 @@ const PANEL = words('id type title description gridPos targets fieldConfig optio
 const TARGET = words('refId expr legendFormat instant range format hide interval datasource intervalFactor step editorMode exemplar metric requestId key '
     + 'useBackend disableTextWrap fullMetaSearch includeNullMetadata expression queryType qryType application target type stack url query');
 const DEFAULTS = words('unit decimals min max noValue displayName displayNameFromDS mappings thresholds color links custom unitScale nullValueMode fieldMinMax description');
-const CUSTOM = words('drawStyle lineInterpolation lineWidth lineStyle fillOpacity gradientMode showPoints pointSize spanNulls insertNulls stacking axisPlacement axisLabel '
-    + 'axisSoftMin axisSoftMax axisWidth axisColorMode axisBorderShow axisCenteredZero axisGridShow scaleDistribution thresholdsStyle hideFrom barAlignment barMaxWidth '
-    + 'barWidthFactor align cellOptions displayMode filterable inspect width minWidth hidden transform showValues footer wrapText wrapHeaderText');
+/* What panels read from `custom` and from `options`. */
+const CUSTOM = byName({
+    'timeseries': words('drawStyle lineInterpolation lineWidth lineStyle fillOpacity gradientMode showPoints pointSize spanNulls stacking axisPlacement axisLabel '
+        + 'axisSoftMin axisSoftMax axisCenteredZero scaleDistribution thresholdsStyle hideFrom barAlignment barWidthFactor transform hidden'),
+    'table': words('cellOptions displayMode width hidden hideFrom footer'),
+    'barchart': words('fillOpacity hideFrom hidden'), 'histogram': words('fillOpacity hideFrom hidden'), 'state-timeline': words('fillOpacity hideFrom hidden'),
+    'piechart': words('hideFrom hidden'),
+});
+const OPTIONS = byName({
+    'timeseries': words('legend tooltip'),
+    'stat': words('reduceOptions orientation textMode colorMode graphMode text showPercentChange'),
+    'gauge': words('reduceOptions orientation showThresholdLabels showThresholdMarkers'),
+    'bargauge': words('reduceOptions orientation displayMode showUnfilled'),
+    'table': words('showHeader footer sortBy cellHeight'),
+    'text': words('content mode'),
+    'piechart': words('reduceOptions pieType displayLabels legend tooltip sort'),
+    'barchart': words('barWidth groupWidth legend orientation showValue stacking xField tooltip'),
+    'histogram': words('bucketCount bucketOffset bucketSize combine legend tooltip'),
+    'heatmap': words('calculate calculation cellGap color legend yAxis tooltip'),
+    'state-timeline': words('alignValue legend mergeValues rowHeight showValue tooltip'),
+    'status-history': words('legend rowHeight showValue tooltip'),
+    'geomap': words('view layers'),
+    'flamegraph': words('text url'),
+    'logs': words('dedupStrategy enableLogDetails filter showLabels showTime sortOrder wrapLogMessage'),
+    'alertlist': words('maxItems sortOrder viewMode stateFilter alertInstanceLabelFilter alertName'),
+});
+/* How small a panel may get, which frame is edited: nothing anybody sees here. */
+const UNSEEN = words('minVizHeight minVizWidth maxVizHeight sizing wideLayout frameIndex alertThreshold');
+/** Values that say no more than nothing does. */
+const asUsual = (v: Json | undefined): boolean => v === undefined || v === null || v === false || v === '' || v === 'auto' || v === 'text' || v === 'standard'
+    || (typeof v === 'object' && Object.values(v).every((x) => asUsual(x as Json)));
+const MAPPINGS = words('value range regex special 1 2');
 const VARIABLES = words('query custom constant interval textbox datasource');
 
 export function lintDashboard(d: Dashboard): LintNote[] {
@@ -47,6 +79,13 @@ function unknown(o: JsonObject, known: ReadonlySet<string>, place: string, notes
             note(notes, place ? `${place}.${key}` : key, 'not used here');
 }
 
+/** As unknown(), but what is as usual, or unseen, is not worth a word. */
+function unused(o: JsonObject, known: ReadonlySet<string> | undefined, place: string, notes: LintNote[]): void {
+    for (const key of Object.keys(known ? o : {}))
+        if (!known!.has(key) && !UNSEEN.has(key) && !asUsual(o[key]))
+            note(notes, `${place}.${key}`, 'not used here');
+}
+
 function lintPanel(p: PanelModel, place: string, notes: LintNote[], seen: Set<string>): void {
     if (p.type === 'row') {
         p.panels.forEach((q, i) => lintPanel(q, `${place}.panels[${i}]`, notes, seen));
@@ -58,14 +97,17 @@ function lintPanel(p: PanelModel, place: string, notes: LintNote[], seen: Set<st
     if (!old) {
         unknown(p.source, PANEL, place, notes);
         unknown(object(at(p.source, 'fieldConfig.defaults')), DEFAULTS, `${place}.fieldConfig.defaults`, notes);
-        if (p.type === 'timeseries' || p.type === 'table')
-            unknown(p.defaults.custom, CUSTOM, `${place}.fieldConfig.defaults.custom`, notes);
+        unused(p.defaults.custom, CUSTOM[p.type], `${place}.fieldConfig.defaults.custom`, notes);
+        unused(p.options, OPTIONS[p.type], `${place}.options`, notes);
     }
     lintQueries(p, place, notes, seen, old);
     lintFields(p, place, notes);
     p.transformations.forEach((t, i) => {
+        const mode = string(t.options['mode'], 'reduceRow');
         if (!KNOWN_TRANSFORMATIONS.has(t.id))
             note(notes, `${place}.transformations[${i}]`, `"${t.id}" is not applied`);
+        else if (t.id === 'calculateField' && mode !== 'binary' && mode !== 'reduceRow')
+            note(notes, `${place}.transformations[${i}].options.mode`, `"${mode}" is not calculated`);
     });
 }
 
@@ -91,12 +133,22 @@ function lintQueries(p: PanelModel, place: string, notes: LintNote[], seen: Set<
 function lintFields(p: PanelModel, place: string, notes: LintNote[]): void {
     if (!knowsUnit(p.defaults.unit))
         note(notes, `${place}.fieldConfig.defaults.unit`, `unknown unit "${p.defaults.unit}": shown behind the number as it is`, 'changed');
+    if (!knowsColorMode(p.defaults.color.mode))
+        note(notes, `${place}.fieldConfig.defaults.color.mode`, `"${p.defaults.color.mode}" is not known: coloured by thresholds`, 'changed');
+    objects(at(p.source, 'fieldConfig.defaults.mappings')).forEach((m, i) => {
+        if (!MAPPINGS.has(string(m['type'], '1')))
+            note(notes, `${place}.fieldConfig.defaults.mappings[${i}]`, `mappings of type "${string(m['type'])}" are not used here`);
+    });
+    strings(at(p.options, 'reduceOptions.calcs')).forEach((id, i) => {
+        if (!calc(id))
+            note(notes, `${place}.options.reduceOptions.calcs[${i}]`, `"${id}" is not known: the last value is shown`, 'changed');
+    });
     p.overrides.forEach((o, i) => {
         const here = `${place}.fieldConfig.overrides[${i}]`;
         if (!KNOWN_MATCHERS.has(o.matcher.id))
             note(notes, `${here}.matcher`, `"${o.matcher.id}" matches nothing here`);
         for (const { id, value } of o.properties) {
-            if (id.startsWith('custom.') ? !CUSTOM.has(id.split('.')[1]!) : !KNOWN_PROPERTIES.has(id))
+            if (id.startsWith('custom.') ? !(CUSTOM[p.type]?.has(id.split('.')[1]!) ?? true) && !asUsual(value) : !KNOWN_PROPERTIES.has(id))
                 note(notes, `${here}.properties`, `"${id}" is not used here`);
             else if (id === 'unit' && !knowsUnit(string(value)))
                 note(notes, `${here}.properties`, `unknown unit "${string(value)}"`, 'changed');

@@ -56,7 +56,8 @@ function classic(document: unknown, notes: LintNote[]): JsonObject {
     const inner = isObject(document['dashboard']) && !document['panels'] ? document['dashboard'] : isObject(document['spec']) && !document['panels'] ? document['spec'] : document;
     if (!Array.isArray(inner['panels']) && !Array.isArray(inner['rows']) && !inner['title'])
         throw new Error('this is no dashboard: it has neither "panels" nor "title"');
-    return putInputs(inner, notes);
+    const named = inner['uid'] === undefined && typeof at(document, 'metadata.name') === 'string' ? { ...inner, uid: at(document, 'metadata.name')! } : inner;
+    return putInputs(named, notes);
 }
 
 /* Exports for sharing have placeholders: "${DS_PROMETHEUS}" is us, constants have their value beside. */
@@ -90,8 +91,16 @@ function panels(source: JsonObject, notes: LintNote[]): PanelModel[] {
     const raw = Array.isArray(source['panels']) ? objects(source['panels']) : fromRows(source, notes);
     if (raw.length > MAX_PANELS)
         notes.push({ level: 'ignored', place: 'panels', text: `${raw.length - MAX_PANELS} of ${raw.length} panels: ${MAX_PANELS} are shown at most` });
-    const used = new Set<number>();
-    return raw.slice(0, MAX_PANELS).map((p, i) => panel(p, `panels[${i}]`, notes, used));
+    return below(raw.slice(0, MAX_PANELS), 'panels', notes, new Set());
+}
+
+/* No more in rows either; rows in rows are none. */
+function below(all: readonly JsonObject[], place: string, notes: LintNote[], used: Set<number>): PanelModel[] {
+    const row = place !== 'panels';
+    const room = all.slice(0, Math.max(0, row ? MAX_PANELS - used.size : MAX_PANELS));
+    if (row && room.length < all.length)
+        notes.push({ level: 'ignored', place, text: `${all.length - room.length} of ${all.length} panels: ${MAX_PANELS} are shown at most` });
+    return room.map((p, i) => panel(row && p['type'] === 'row' ? { ...p, panels: [] } : p, `${place}[${i}]`, notes, used));
 }
 
 /* Before 2018 dashboards had rows with spans of twelve columns. */
@@ -140,7 +149,7 @@ function panel(raw: JsonObject, place: string, notes: LintNote[], used: Set<numb
         title: string(p['title']),
         description: string(p['description']),
         gridPos: gridPos(p['gridPos']),
-        targets: objects(p['targets']).map(target),
+        targets: objects(p['targets']).map((t, i) => target(t, i, string(p['interval']))),
         defaults: fieldConfig(object(at(p, 'fieldConfig.defaults'))),
         overrides: overrides(p),
         options: object(p['options']),
@@ -151,7 +160,7 @@ function panel(raw: JsonObject, place: string, notes: LintNote[], used: Set<numb
         repeat: string(p['repeat']),
         transparent: bool(p['transparent']),
         collapsed: bool(p['collapsed']),
-        panels: objects(p['panels']).map((q, i) => panel(q, `${place}.panels[${i}]`, notes, used)),
+        panels: p['type'] === 'row' ? below(objects(p['panels']), `${place}.panels`, notes, used) : [],
         source: raw,
     };
 }
@@ -165,7 +174,7 @@ function gridPos(v: unknown): GridPos {
 
 const PROMETHEUS = /^(prometheus|grafana-amazonprometheus|mimir|victoriametrics|thanos|streamgauge|-- (Mixed|Grafana) --|datasource|$)/i;
 
-function target(t: JsonObject, i: number): Target {
+function target(t: JsonObject, i: number, interval: string): Target {
     const type = string(at(t, 'datasource.type'));
     const format = string(t['format']);
     const foreign = !PROMETHEUS.test(type) ? type : !t['expr'] && ['rawSql', 'query', 'target', 'queryText', 'rawQuery'].some((k) => typeof t[k] === 'string' && t[k] !== '') ? 'another language' : '';
@@ -176,7 +185,7 @@ function target(t: JsonObject, i: number): Target {
         instant: bool(t['instant']) && !bool(t['range']),
         format: format === 'table' || format === 'heatmap' ? format : 'time_series',
         hide: bool(t['hide']),
-        interval: string(t['interval']),
+        interval: string(t['interval']) || interval,
         foreign,
     };
 }

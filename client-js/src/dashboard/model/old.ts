@@ -1,11 +1,12 @@
 /* old.ts - panels of earlier Grafana versions (graph, singlestat, table-old), as today's. */
+import { byName } from '../lib/names.ts';
 import { at, bool, list, number, numberOr, object, objects, string } from './json.ts';
 import type { Json, JsonObject } from './types.ts';
 
-const RENAMED: Readonly<Record<string, string>> = {
+const RENAMED = byName({
     'graph': 'timeseries', 'singlestat': 'stat', 'grafana-singlestat-panel': 'stat', 'table-old': 'table', 'grafana-piechart-panel': 'piechart',
     'natel-discrete-panel': 'state-timeline', 'alertGroups': 'alertlist', 'singlestat2': 'stat', 'graph2': 'timeseries', 'savantly-heatmap-panel': 'heatmap',
-};
+});
 
 export function isOld(panel: JsonObject): boolean {
     return string(panel['type']) in RENAMED || (panel['type'] === 'table' && Array.isArray(panel['styles']) && !panel['fieldConfig'])
@@ -81,6 +82,8 @@ function seriesOverride(o: JsonObject, rightUnit: string): JsonObject {
     return { matcher: { id: alias.startsWith('/') ? 'byRegexp' : 'byName', options: alias }, properties };
 }
 
+const SINGLE_CALCS = byName({ current: 'lastNotNull', avg: 'mean', total: 'sum', first: 'firstNotNull' });
+
 function singlestat(p: JsonObject): Part {
     const [t1, t2] = string(p['thresholds']).split(',').map((s) => number(s));
     const colors = list(p['colors']).map((c) => string(c));
@@ -89,7 +92,7 @@ function singlestat(p: JsonObject): Part {
         steps.push({ color: colors[1] ?? 'yellow', value: t1 });
     if (t2 !== null && t2 !== undefined)
         steps.push({ color: colors[2] ?? 'red', value: t2 });
-    const calc = ({ current: 'lastNotNull', avg: 'mean', total: 'sum', first: 'firstNotNull', delta: 'delta', range: 'range', diff: 'diff' } as Record<string, string>)[string(p['valueName'])] ?? (string(p['valueName']) || 'mean');
+    const calc = SINGLE_CALCS[string(p['valueName'])] ?? (string(p['valueName']) || 'mean');
     const maps = objects(p['valueMaps']).filter((m) => m['value'] !== 'null').map((m) => ({ type: 'value', options: { [string(m['value'])]: { text: string(m['text']) } } }));
     const empty = objects(p['valueMaps']).find((m) => m['value'] === 'null');
     const gauge = bool(at(p, 'gauge.show'));

@@ -1,4 +1,6 @@
 /* time.ts - ranges as dashboards write them: "now-6h", "now/d", a date, ms since the epoch. */
+import { dateTime } from '../lib/format.ts';
+
 export interface TimeRange {
     readonly from: string;
     readonly to: string;
@@ -30,7 +32,11 @@ function floorTo(ms: number, unit: string, up: boolean): number {
     const d = new Date(ms);
     const y = d.getFullYear(), mo = d.getMonth(), day = d.getDate(), next = up ? 1 : 0;
     switch (unit) {
-    case 's': case 'm': case 'h': return (Math.floor(ms / UNIT[unit]!) + next) * UNIT[unit]! - next;
+    case 'ms': return ms;
+    case 's': case 'm': case 'h': {
+        const zone = d.getTimezoneOffset() * 6e4; /* not whole hours everywhere */
+        return (Math.floor((ms - zone) / UNIT[unit]!) + next) * UNIT[unit]! + zone - next;
+    }
     case 'd': return new Date(y, mo, day + next).getTime() - next;
     case 'w': return new Date(y, mo, day - ((d.getDay() + 6) % 7) + 7 * next).getTime() - next;
     case 'M': return new Date(y, mo + next, 1).getTime() - next;
@@ -90,6 +96,6 @@ export function describeRange(range: TimeRange): string {
     const [, n, unit] = /^now-(\d+)([smhdwMy])$/.exec(range.from) ?? [];
     if (n && range.to === 'now')
         return `Last ${n === '1' ? '' : `${n} `}${NAMES[unit!]}${n === '1' ? '' : 's'}`;
-    const text = (t: string): string => (/^\d{9,}$/.test(t) ? new Date(Number(t)).toLocaleString() : t);
+    const text = (t: string): string => (/^\d{9,}$/.test(t) ? dateTime(parseTime(t, 0)!) : t);
     return `${text(range.from)} to ${text(range.to)}`;
 }

@@ -1,5 +1,6 @@
 /* transform.ts - Grafana's transformations, on tables small enough to be made anew for each paint. */
 import type { Labels } from '../../client/types.ts';
+import { byName } from '../lib/names.ts';
 import { calc, calcName, reduceValues } from './calcs.ts';
 import { toRegExp } from './field.ts';
 import { at, bool, number, numberOr, object, objects, string, strings } from './json.ts';
@@ -147,7 +148,8 @@ const joinByField: Apply = (frames, o) => {
         return frames;
     const column = (f: Frame) => f.fields.find((x) => x.name === by)!;
     const inner = o['mode'] === 'inner';
-    const keys = [...new Set(joined.flatMap((f) => column(f).values))].filter((k) => !inner || joined.every((f) => column(f).values.includes(k))).sort(compareCells);
+    const sets = joined.map((f) => new Set(column(f).values));
+    const keys = [...new Set(joined.flatMap((f) => column(f).values))].filter((k) => !inner || sets.every((s) => s.has(k))).sort(compareCells);
     const fields: Field[] = [{ ...column(joined[0]!), values: keys }];
     const used = new Set([by]);
     joined.forEach((f, i) => {
@@ -234,7 +236,11 @@ const groupBy: Apply = (frames, o) => frames.map((f) => {
     const groups = new Map<string, number[]>();
     for (let r = 0; r < rowsOf(f); r++) {
         const key = JSON.stringify(keys.map((k) => k.values[r]));
-        groups.set(key, [...(groups.get(key) ?? []), r]);
+        const group = groups.get(key);
+        if (group)
+            group.push(r);
+        else
+            groups.set(key, [r]);
     }
     const rows = [...groups.values()];
     const made = f.fields.filter((x) => how(x)['operation'] === 'aggregate').flatMap((x) => strings(how(x)['aggregations']).filter((a) => calc(a)).map((a) =>
@@ -242,12 +248,13 @@ const groupBy: Apply = (frames, o) => frames.map((f) => {
     return { ...f, fields: [...keys.map((k) => ({ ...k, values: rows.map((g) => k.values[g[0]!] ?? null) })), ...made] };
 });
 
-const OPERATORS: Readonly<Record<string, (a: number, b: number) => number>> = {
+const OPERATORS = byName<(a: number, b: number) => number>({
     '+': (a, b) => a + b, '-': (a, b) => a - b, '*': (a, b) => a * b, '/': (a, b) => a / b, '**': (a, b) => a ** b, '%': (a, b) => a % b,
-};
+});
 
 const calculateField: Apply = (frames, o) => frames.map((f) => {
-    const made = o['mode'] === 'binary' ? binary(f, object(o['binary']), string(o['alias'])) : reduceRow(f, object(o['reduce']), string(o['alias']));
+    const mode = string(o['mode'], 'reduceRow');
+    const made = mode === 'binary' ? binary(f, object(o['binary']), string(o['alias'])) : mode === 'reduceRow' ? reduceRow(f, object(o['reduce']), string(o['alias'])) : null;
     if (!made)
         return f;
     return { ...f, fields: bool(o['replaceFields']) ? [...f.fields.filter((x) => x.type === 'time'), made] : [...f.fields, made] };
@@ -277,10 +284,10 @@ function reduceRow(f: Frame, o: JsonObject, alias: string): Field | null {
 
 /* ---- all of them ---- */
 
-const TRANSFORMATIONS: Readonly<Record<string, Apply>> = {
+const TRANSFORMATIONS = byName<Apply>({
     organize, filterFieldsByName, renameByRegex, filterByRefId, convertFieldType, sortBy, limit, merge, concatenate, joinByField, seriesToColumns: joinByField,
     labelsToFields, reduce, groupBy, calculateField,
-};
+});
 
 export const KNOWN_TRANSFORMATIONS: ReadonlySet<string> = new Set(Object.keys(TRANSFORMATIONS));
 

@@ -101,9 +101,11 @@ export function interpolate(text: string, variables: Variables, macros: Macros, 
         return text;
     return text.replace(REFERENCE, (all, plain?: string, bracket?: string, bracketFormat?: string, brace?: string, path?: string, format?: string) => {
         const name = (plain ?? bracket ?? brace)!;
-        const own = extra[path ? `${name}.${path}` : name];
-        if (own !== undefined)
+        const key = path ? `${name}.${path}` : name;
+        if (Object.hasOwn(extra, key)) {
+            const own = extra[key]!;
             return purpose === 'link' && format !== 'raw' ? encodeURIComponent(own) : own;
+        }
         const state = variables.get(name);
         if (state)
             return intervalOf(state, macros) ?? formatted(state, format ?? bracketFormat ?? '', purpose);

@@ -239,7 +239,7 @@ class TimeSeries implements Panel {
             const fields = mine().map((s) => s.field);
             const pick = (name: 'min' | 'max') => fields.map((f) => f[name]).find((v) => v !== null) ?? null;
             const soft = (name: string) => fields.map((f) => number(f.custom[name])).find((v) => v !== null) ?? null;
-            return { min: pick('min'), max: pick('max'), softMin: soft('axisSoftMin'), softMax: soft('axisSoftMax') };
+            return { min: pick('min'), max: pick('max'), softMin: soft('axisSoftMin'), softMax: soft('axisSoftMax'), centered: fields.some((f) => f.custom['axisCenteredZero'] === true) };
         };
         if (distribution)
             return { distr: 3, log: distribution === 'log2' ? 2 : 10, range: (_, lo, hi) => (lo > 0 && hi > 0 ? uPlot.rangeLog(lo, hi === lo ? lo * 10 : hi, distribution === 'log2' ? 2 : 10, true) : [0.1, 10]) };
@@ -253,6 +253,8 @@ class TimeSeries implements Panel {
                     [min, max] = [Math.min(0, min), Math.max(0, max)];
                 min = Math.min(min, l.softMin ?? min);
                 max = Math.max(max, l.softMax ?? max);
+                if (l.centered)
+                    [min, max] = [-1, 1].map((sign) => sign * Math.max(Math.abs(min), Math.abs(max))) as [number, number];
                 if (min === max)
                     [min, max] = min === 0 ? [0, 1] : min > 0 ? [0, 2 * max] : [2 * min, 0];
                 const [a, b] = uPlot.rangeNum(min, max, { min: { pad: 0.05, soft: 0, mode: 1 }, max: { pad: 0.08, soft: 0, mode: 2 } });
