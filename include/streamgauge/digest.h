@@ -120,8 +120,10 @@ SG_API void sg_digest_report_free(struct sg_digest_report *r); /* accepts NULL *
 /* A row of SG_TABLE_DIGEST_POINTS whose key begins with "<name>/" or SG_DIGEST_STARTS. */
 SG_API void sg_digest_report_point(struct sg_digest_report *r, struct sg_str key,
                                    struct sg_str body);
-/* A notification of the feed, oldest first, from a period before on. */
+/* A notification of the feed, oldest first; also from before the period, as it may fire on. */
 SG_API void sg_digest_report_note(struct sg_digest_report *r, struct sg_str json);
+/* Notifications from before that are not kept. */
+SG_API void sg_digest_report_since(struct sg_digest_report *r, int64_t time_ms);
 /* Appends the body of the outbox row (alerting.h). */
 SG_API void sg_digest_report_print(struct sg_digest_report *r, struct sg_str external_url,
                                    struct sg_buf *out);

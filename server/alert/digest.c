@@ -151,7 +151,8 @@ int sg_digester_load_take(struct sg_digester *d, struct sg_digests *digests,
     d->list = list;
     d->n = n;
     d->digests = digests;
-    d->next_digest = n; /* the next round is of the new ones */
+    d->next_digest = n; /* the next round begins with the first of the new ones */
+    d->next_expr = 0;
     return 0;
 }
 
@@ -392,7 +393,9 @@ static void evaluate(struct sg_digester *d, struct digest *g, struct recorded *r
 
 static void begin_round(struct sg_digester *d, int64_t wall_ms, struct sg_journal *j)
 {
-    d->next_digest = d->next_expr = 0;
+    /* With very many expressions and a slow tick a round may take longer than its minute. */
+    if (d->next_digest >= d->n)
+        d->next_digest = d->next_expr = 0;
     for (size_t i = 0; i < d->n; i++) {
         turn(&d->list[i], &d->list[i].up, wall_ms);
         record(d, &d->list[i], &d->list[i].up, NULL, 1, wall_ms, j);

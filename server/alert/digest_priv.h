@@ -5,7 +5,7 @@
 #include <streamgauge/digest.h>
 
 #define SG__REPORT_SERIES 256 /* of all expressions */
-#define SG__REPORT_EPISODES 4096
+#define SG__REPORT_EPISODES 10000
 #define SG__REPORT_NAMES 256
 
 struct sg__bucket_sum {
@@ -24,6 +24,7 @@ struct sg__report_series {
 
 struct sg__episode_seen {
     char *id, *name; /* owned */
+    uint64_t hash;   /* of id */
     const char *severity;
     int64_t starts_ms, ends_ms; /* 0: it fires */
 };
@@ -44,11 +45,14 @@ struct sg_digest_report {
     size_t n_episodes;
     uint64_t left_out; /* episodes */
     uint64_t minutes, starts;
+    int64_t recorded_ms; /* the first minute that is recorded at all; INT64_MAX: none */
+    int64_t noted_ms;    /* earlier notifications are not kept */
 };
 
 /* Alerts by urgency and time, at most max; returns how many. */
 size_t sg__report_worst(const struct sg_digest_report *r, struct sg__worst *ret, size_t max);
-/* Share of the period in which values were recorded, 0 to 1. */
+/* Share of the time in which values were recorded, 0 to 1: of the period, or of what is left of it
+ * after the first recorded minute. */
 double sg__report_uptime(const struct sg_digest_report *r);
 
 /* digest_text.c */

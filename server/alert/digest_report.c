@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <streamgauge/hash.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/num.h>
 #include <streamgauge/time.h>
@@ -20,6 +21,8 @@ struct sg_digest_report *sg_digest_report_new(const struct sg_digest *digest,
     r->def = digest;
     r->from_ms = (int64_t)op->number;
     r->until_ms = op->time_ms;
+    r->recorded_ms = INT64_MAX;
+    r->noted_ms = INT64_MIN;
     r->offset_s = (int32_t)json_integer_value(json_object_get(body, "offset"));
     json_decref(body);
     return r;
@@ -85,11 +88,6 @@ static void add_point(struct sg_digest_report *r, struct sg_str id, int64_t star
     const char *text = json_string_value(json_object_get(row, "series"));
     uint64_t n = (uint64_t)json_integer_value(json_object_get(row, "n"));
     char hash[20];
-    if (sg_str_eq_c(id, "up")) {
-        uint64_t most = (uint64_t)(width / SG_MS_PER_MIN);
-        r->minutes += n < most ? n : most;
-        return;
-    }
     if (!text || !n)
         return;
     place = place < 0 ? 0 : place >= SG_DIGEST_BUCKETS ? SG_DIGEST_BUCKETS - 1 : place;
@@ -101,6 +99,17 @@ static void add_point(struct sg_digest_report *r, struct sg_str id, int64_t star
         if (s)
             add_bucket(s, (size_t)place, row);
     }
+}
+
+static void add_up(struct sg_digest_report *r, const json_t *row, bool within)
+{
+    int64_t most = sg_digest_bucket_ms(r->def) / SG_MS_PER_MIN;
+    int64_t n = json_integer_value(json_object_get(row, "n"));
+    int64_t last = sg_time_align(json_integer_value(json_object_get(row, "at")), SG_MS_PER_MIN);
+    n = n < 0 ? 0 : n > most ? most : n;
+    if (n && last - (n - 1) * SG_MS_PER_MIN < r->recorded_ms)
+        r->recorded_ms = last - (n - 1) * SG_MS_PER_MIN;
+    r->minutes += within ? (uint64_t)n : 0;
 }
 
 /* A bucket belongs to the period that has the greater part of it. */
@@ -118,18 +127,31 @@ void sg_digest_report_point(struct sg_digest_report *r, struct sg_str key, struc
     if (!sg_str_eq(name, r->def->name) || sg_u64_parse(at.p, at.n, &start) < 0)
         return;
     int64_t middle = (int64_t)start + sg_digest_bucket_ms(r->def) / 2;
-    if (middle < r->from_ms || middle >= r->until_ms)
+    bool within = middle >= r->from_ms && middle < r->until_ms, up = sg_str_eq_c(id, "up");
+    if (!within && !up)
         return;
     json_t *row = json_loadb(body.p, body.n, 0, NULL);
-    if (json_is_object(row))
+    if (json_is_object(row) && up)
+        add_up(r, row, within);
+    else if (json_is_object(row))
         add_point(r, id, (int64_t)start, row);
     json_decref(row);
 }
 
+/* The start of the first bucket that belongs to what follows. */
+static int64_t first_bucket(const struct sg_digest_report *r, int64_t ms)
+{
+    int64_t width = sg_digest_bucket_ms(r->def);
+    return sg_time_align(ms - width / 2 + width - 1, width);
+}
+
 double sg__report_uptime(const struct sg_digest_report *r)
 {
-    double share = (double)r->minutes * (double)SG_MS_PER_MIN / (double)(r->until_ms - r->from_ms);
-    return share < 1 ? share : 1;
+    int64_t begin = first_bucket(r, r->from_ms), end = first_bucket(r, r->until_ms);
+    begin = r->recorded_ms > begin && r->recorded_ms < INT64_MAX ? r->recorded_ms : begin;
+    end = end < r->until_ms ? end : r->until_ms;
+    double minutes = (double)(end - begin) / (double)SG_MS_PER_MIN;
+    return (double)r->minutes < minutes ? (double)r->minutes / minutes : r->minutes > 0;
 }
 
 /* ---- alerts ---- */
@@ -144,14 +166,15 @@ static const char *severity_of(const json_t *note)
 
 static struct sg__episode_seen *episode_of(struct sg_digest_report *r, const char *id)
 {
+    uint64_t hash = sg_hash64_stable(id, strlen(id));
     for (size_t i = r->n_episodes; i-- > 0;)
-        if (strcmp(r->episodes[i].id, id) == 0)
+        if (r->episodes[i].hash == hash && strcmp(r->episodes[i].id, id) == 0)
             return &r->episodes[i];
     if (r->n_episodes == SG__REPORT_EPISODES) {
         r->left_out++;
         return NULL;
     }
-    r->episodes[r->n_episodes] = (struct sg__episode_seen){.id = sg_strdup(id)};
+    r->episodes[r->n_episodes] = (struct sg__episode_seen){.id = sg_strdup(id), .hash = hash};
     return &r->episodes[r->n_episodes++];
 }
 
@@ -174,6 +197,11 @@ void sg_digest_report_note(struct sg_digest_report *r, struct sg_str json)
                          : 0;
     }
     json_decref(note);
+}
+
+void sg_digest_report_since(struct sg_digest_report *r, int64_t time_ms)
+{
+    r->noted_ms = time_ms;
 }
 
 static int rank(const char *severity)

@@ -103,9 +103,27 @@ static void put_uptime(const struct sg_digest_report *r, struct sg_buf *out)
 {
     double percent = floor(sg__report_uptime(r) * 10000) / 100;
     sg_buf_printf(out, "up %.2f %% of the time", percent);
+    if (r->recorded_ms > r->from_ms + SG_MS_PER_MIN && r->recorded_ms < r->until_ms) {
+        sg_buf_puts(out, " since ");
+        put_time(r, r->recorded_ms, out);
+    }
     if (r->starts)
         sg_buf_printf(out, ", %llu %s", (unsigned long long)r->starts,
                       r->starts == 1 ? "start" : "starts");
+}
+
+/* What is not known is not called quiet. */
+static void put_gap(const struct sg_digest_report *r, const char *before, const char *after,
+                    struct sg_buf *out)
+{
+    if (r->noted_ms > r->from_ms) {
+        sg_buf_printf(out, "%sof the time before ", before);
+        put_time(r, r->noted_ms, out);
+        sg_buf_printf(out, " notifications are not kept%s", after);
+    }
+    if (r->left_out)
+        sg_buf_printf(out, "%s%llu alerts more are not counted%s", before,
+                      (unsigned long long)r->left_out, after);
 }
 
 static void put_worst(const struct sg__worst *w, struct sg_buf *out)
@@ -142,6 +160,7 @@ static void text_alerts(const struct sg_digest_report *r, struct sg_buf *out)
     sg_buf_puts(out, "\nWorst alerts\n");
     if (n == 0)
         sg_buf_puts(out, "  none\n");
+    put_gap(r, "  ", "\n", out);
     for (size_t i = 0; i < n; i++) {
         sg_buf_printf(out, "  %-8s  %s: ", worst[i].severity, worst[i].name);
         put_worst(&worst[i], out);
@@ -187,8 +206,6 @@ void sg__report_text(const struct sg_digest_report *r, struct sg_buf *out)
     sg_buf_putc(out, '\n');
     text_alerts(r, out);
     text_values(r, out);
-    if (r->left_out)
-        sg_buf_printf(out, "\n%llu alerts more are not counted\n", (unsigned long long)r->left_out);
 }
 
 /* ---- HTML ---- */
@@ -235,6 +252,7 @@ static void html_alerts(const struct sg_digest_report *r, struct sg_buf *out)
     put_heading("Worst alerts", out);
     if (n == 0)
         sg_buf_puts(out, "<p>None.</p>\n");
+    put_gap(r, "<p>", "</p>\n", out);
     for (size_t i = 0; i < n; i++) {
         sg_buf_printf(out,
                       "<div style=\"border-left:4px solid %s;padding:2px 12px;margin:6px 0\"><b>",

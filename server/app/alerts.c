@@ -105,6 +105,7 @@ int sg_alerts_open(const struct sg_config *config, struct sg_alerts **ret, struc
     sg_persist_config_default(&p);
     p.folder = config->data;
     p.max_rows = config->limits.outbox_rows;
+    p.max_feed = SG__FEED_KEPT;
     p.hooks = sg__persist_hooks(a);
     int rc = sg_persist_open(&p, &a->persist, reterr);
     if (rc == 0) {

@@ -16,6 +16,7 @@
 #include "zone.h"
 
 #define SG__N_ALERT_ROUTES 32
+#define SG__FEED_KEPT 10000 /* notifications in the database: what a digest looks back on */
 
 /* Notifications that may be acknowledged: fingerprints of what fires, by hash. */
 struct sg__firing {

@@ -9,7 +9,6 @@
 #include "alerts_priv.h"
 
 #define MAX_MAIL (4u << 20)
-#define MAX_NOTES 10000
 
 struct sg_digester *sg__digester_new(struct sg_alerts *a)
 {
@@ -51,9 +50,18 @@ static void add_point(void *ctx, struct sg_str key, struct sg_str body, int64_t 
     sg_digest_report_point(ctx, key, body);
 }
 
+struct notes {
+    struct sg_digest_report *report;
+    size_t n;
+    int64_t first_ms;
+};
+
 static void add_note(void *ctx, const struct sg_persist_note *n)
 {
-    sg_digest_report_note(ctx, n->json);
+    struct notes *notes = ctx;
+    if (notes->n++ == 0)
+        notes->first_ms = n->time_ms;
+    sg_digest_report_note(notes->report, n->json);
 }
 
 static int collect(struct sg_persist *p, const struct sg_digest *def,
@@ -61,15 +69,18 @@ static int collect(struct sg_persist *p, const struct sg_digest *def,
                    struct sg_error *reterr)
 {
     char prefix[128];
-    int64_t before_ms = (int64_t)op->number - sg_digest_period_ms(def);
+    struct notes notes = {.report = report};
     snprintf(prefix, sizeof(prefix), "%s/", def->name.p);
     int rc = sg_persist_each_of(p, SG_TABLE_DIGEST_POINTS, sg_str_from(prefix), add_point, report,
                                 reterr);
     if (rc == 0)
         rc = sg_persist_each_of(p, SG_TABLE_DIGEST_POINTS, SG_STR(SG_DIGEST_STARTS), add_point,
                                 report, reterr);
-    return rc < 0 ? rc
-                  : sg_persist_feed(p, before_ms, op->time_ms, MAX_NOTES, add_note, report, reterr);
+    if (rc == 0)
+        rc = sg_persist_feed(p, 0, op->time_ms, SG__FEED_KEPT, add_note, &notes, reterr);
+    if (notes.n >= SG__FEED_KEPT)
+        sg_digest_report_since(report, notes.first_ms);
+    return rc;
 }
 
 /* The key is the same whenever the same digest is composed again. */
