@@ -263,6 +263,13 @@ SG_API void sg_session_closed(struct sg_session *s);
  * already. */
 SG_API void sg_session_close(struct sg_session *s, unsigned code, const char *reason);
 
+/* Judges every session's rights anew, after tokens were replaced. `judge` gives the rights a
+ * session with those has now, or false when what it came with is not known any more. That one is
+ * closed with 4001, one that loses the right to read with 4003. */
+SG_API void sg_hub_judge(struct sg_hub *hub,
+                         bool (*judge)(void *ctx, uint32_t rights, uint32_t *ret_rights),
+                         void *ctx);
+
 SG_API enum sg_session_state sg_session_get_state(const struct sg_session *s);
 SG_API bool sg_session_is_behind(const struct sg_session *s);
 SG_API void *sg_session_ctx(const struct sg_session *s); /* options.ctx */

@@ -210,8 +210,9 @@ SG_API uint16_t sg_net_port(const struct sg_net *net, size_t i);
  * they are not acceptable. */
 SG_API SG_NODISCARD int sg_net_reload_tls(struct sg_net *net, struct sg_error *reterr);
 
-/* Replaces the tokens for requests to come; sessions keep the rights they have. They are copied.
- * SG_EINVALID: a hash; nothing changes then. */
+/* Replaces the tokens. Sessions get the rights their tokens have now; those whose token is gone are
+ * closed with 4001, those that may not read any more with 4003. Copied. SG_EINVALID: a hash;
+ * nothing changes then. */
 SG_API SG_NODISCARD int sg_net_reload_tokens(struct sg_net *net, const struct sg_net_token *tokens,
                                              size_t n, struct sg_error *reterr);
 

@@ -173,6 +173,26 @@ void sg__hub_settle(struct sg_hub *hub)
     }
 }
 
+/* ---- rights ---- */
+
+void sg_hub_judge(struct sg_hub *hub, bool (*judge)(void *ctx, uint32_t rights, uint32_t *ret),
+                  void *ctx)
+{
+    SG_LIST_FOREACH_SAFE(node, next, &hub->sessions)
+    {
+        struct sg_session *s = SG_CONTAINER_OF(node, struct sg_session, all);
+        uint32_t rights = 0;
+        if (s->state == SG_SESSION_CLOSING)
+            continue;
+        if (!judge(ctx, s->rights, &rights))
+            sg__session_end(s, 4001, "the token is not valid any more");
+        else if (s->rights & ~rights & SG_RIGHT_READ)
+            sg__session_end(s, 4003, "this token has not the right 'read' any more");
+        else
+            s->rights = rights;
+    }
+}
+
 /* ---- sessions with a rate: a heap by due time ---- */
 
 static void heap_set(struct sg_hub *hub, size_t at, struct sg_session *s)

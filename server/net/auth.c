@@ -154,6 +154,27 @@ bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret
     return found;
 }
 
+bool sg__auth_again(const struct sg__auth *a, unsigned rights, unsigned *ret_rights)
+{
+    const struct sg__tokens *t = tokens_of(a);
+    unsigned number = rights >> SG_RIGHT_TOKEN_SHIFT;
+    const struct sg__token *own = NULL;
+    if (!number) {
+        *ret_rights = sg__auth_guarded(a) ? rights & sg__auth_default(a, false) : rights;
+        return !(rights & ~*ret_rights & SG_RIGHT_READ);
+    }
+    for (size_t i = 0; t && i < t->n && !own; i++)
+        if (t->token[i].number == number)
+            own = &t->token[i];
+    if (!own)
+        return false;
+    *ret_rights = sg__auth_default(a, false) | number << SG_RIGHT_TOKEN_SHIFT;
+    for (size_t i = 0; i < t->n; i++) /* one token may be listed under several names */
+        if (CRYPTO_memcmp(t->token[i].hash, own->hash, sizeof(own->hash)) == 0)
+            *ret_rights |= t->token[i].rights;
+    return true;
+}
+
 struct sg_str sg__auth_name(const struct sg__auth *a, unsigned rights)
 {
     unsigned number = rights >> SG_RIGHT_TOKEN_SHIFT;

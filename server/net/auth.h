@@ -46,6 +46,9 @@ bool sg__auth_guarded(const struct sg__auth *a);
 /* Rights of a presented token. False when it is unknown. Compares with every token, in constant
  * time each. */
 bool sg__auth_token(const struct sg__auth *a, struct sg_str token, unsigned *ret_rights);
+/* What rights given earlier are worth now; false: they came from a token that is gone, or from
+ * there being none. Who waits for his token has no rights, and goes on to. */
+bool sg__auth_again(const struct sg__auth *a, unsigned rights, unsigned *ret_rights);
 /* Name of the token that gave these rights; empty: none did. */
 struct sg_str sg__auth_name(const struct sg__auth *a, unsigned rights);
 /* Rights of someone without a token. */

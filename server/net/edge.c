@@ -76,6 +76,12 @@ static void drain(struct sg__edge *e)
     pthread_mutex_unlock(&e->net->lock);
 }
 
+static bool judge(void *ctx, uint32_t rights, uint32_t *ret_rights)
+{
+    const struct sg__edge *e = ctx;
+    return sg__auth_again(&e->net->auth, rights, ret_rights);
+}
+
 static void handle(struct sg__edge *e, struct sg__message *m)
 {
     switch (m->kind) {
@@ -96,6 +102,10 @@ static void handle(struct sg__edge *e, struct sg__message *m)
         if (e->tls && sg__tls_install(e->tls, m->pair) < 0)
             SG_LOG(ERROR, "net", "certificate could not be put to use", "edge=%u", e->number);
         SSL_CTX_free(m->pair);
+        sg_free(m);
+        break;
+    case SG__MSG_JUDGE:
+        sg_hub_judge(e->hub, judge, e);
         sg_free(m);
         break;
     case SG__MSG_FORWARD:

@@ -95,6 +95,7 @@ enum sg__message_kind {
     SG__MSG_DRAIN,
     SG__MSG_STOP,
     SG__MSG_RELOAD_TLS, /* pair: one reference of an SSL_CTX */
+    SG__MSG_JUDGE,      /* the tokens were replaced */
     SG__MSG_FORWARD,    /* an action for a session of this edge, within a struct sg__request */
     SG__MSG_FORWARDED,  /* its answer */
     SG__MSG_PIECES,     /* of an answer that the pool makes: see pieces.h */

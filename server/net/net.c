@@ -259,6 +259,8 @@ int sg_net_reload_tokens(struct sg_net *net, const struct sg_net_token *tokens, 
     pthread_mutex_lock(&net->lock);
     int rc = sg__auth_set_tokens(&net->auth, tokens, n, reterr);
     pthread_mutex_unlock(&net->lock);
+    for (unsigned i = 0; rc == 0 && i < net->edge_count; i++)
+        (void)sg__edge_tell(net->edge[i], message(SG__MSG_JUDGE), 0);
     return rc;
 }
 

@@ -343,6 +343,31 @@ def test_a_reload_replaces_tokens(start, receiver, tmp_path):
     assert (status("old"), status("new")) == (401, 200)
 
 
+def test_a_reload_ends_sessions_of_tokens_that_are_gone(start, receiver, tmp_path):
+    def text(*tokens):
+        listed = ", ".join(f'{{name: {name}, hash: "{kit.token_hash("secret-" + name)}", rights: [{rights}]}}'
+                           for name, rights in tokens)
+        return config(tmp_path, receiver, more=f"auth: {{tokens: [{listed}]}}")
+
+    def session(name):
+        return s.ws(v1=True, extra_headers={"Authorization": f"Bearer secret-{name}"})
+
+    s = start(config=text(("gone", "read"), ("less", "read, admin"), ("same", "read, admin")))
+    with session("gone") as gone, session("less") as less, session("same") as same, s.ws(v1=True) as guest, \
+            kit.Sse(s, "/events?metric=up", Authorization="Bearer secret-gone") as events:
+        for ws in (gone, less, same, guest):
+            ws.type("welcome")
+        with open(s.config, "w", encoding="utf-8") as f:
+            f.write(text(("less", "admin"), ("same", "read, admin")))
+        assert s.request("POST", "/-/reload", headers={"Authorization": "Bearer secret-same"}).status == 200
+        assert gone.closed()[0] == 4001
+        assert less.closed()[0] == 4003
+        events.raw.all()
+        for ws in (same, guest):
+            ws.send({"action": "ping", "time": 7})
+            assert ws.type("pong")["time"] == 7
+
+
 # --- the disk ---
 
 
