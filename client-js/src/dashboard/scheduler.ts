@@ -61,6 +61,8 @@ class Entry implements Ticket {
 
 export class Scheduler {
     readonly clock: Clock;
+    /** Counts paints. */
+    painted = 0;
     private readonly entries = new Set<Entry>();
     private readonly gaps: number[] = [];
     private frameAsked = false;
@@ -143,6 +145,7 @@ export class Scheduler {
             entry.dirtyAt = -1;
             entry.urgent = false;
             entry.paintedAt = start;
+            this.painted++;
             try {
                 entry.paint();
             } catch (error) {
