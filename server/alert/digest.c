@@ -421,17 +421,18 @@ void sg_digester_tick(struct sg_digester *d, int64_t wall_ms, struct sg_journal 
         for (size_t i = 0; i < d->n; i++)
             check_due(d, &d->list[i], wall_ms, journal);
     }
-    for (int budget = EVALS_PER_TICK; budget > 0 && d->next_digest < d->n;) {
+    for (int budget = EVALS_PER_TICK; d->next_digest < d->n;) {
         struct digest *g = &d->list[d->next_digest];
         if (d->next_expr >= g->def->n_exprs) {
             d->next_digest++;
             d->next_expr = 0;
             continue;
         }
+        if (budget-- == 0)
+            break;
         if (!begun)
             d->hooks.graph.begin(d->hooks.graph.ctx);
         begun = true;
         evaluate(d, g, &g->exprs[d->next_expr++], wall_ms, journal);
-        budget--;
     }
 }

@@ -42,10 +42,12 @@ static int read_at(struct reading *rd, const struct sg_yaml_node *map, struct sg
     const struct sg_yaml_node *node = sg_yaml_get(map, "at");
     struct sg_str t = SG_STR("08:00");
     int rc = sg_yaml_read_str(node, "at", &t, rd->err);
-    bool good = t.n == 5 && t.p[2] == ':' && strspn(t.p, "0123456789:") >= 5;
+    bool good = t.n == 5 && t.p[2] == ':';
+    for (size_t i = 0; good && i < t.n; i++)
+        good = i == 2 || (t.p[i] >= '0' && t.p[i] <= '9');
     int hour = good ? (t.p[0] - '0') * 10 + t.p[1] - '0' : 24;
     int minute = good ? (t.p[3] - '0') * 10 + t.p[4] - '0' : 60;
-    if (rc == 0 && (hour > 23 || minute > 59 || hour < 0 || minute < 0))
+    if (rc == 0 && (hour > 23 || minute > 59))
         return sg_yaml_error(node, rd->err, "at: expected a time of day as \"08:00\", got '%.*s'",
                              SG_STR_ARG(t));
     d->at_min = hour * 60 + minute;
