@@ -151,6 +151,12 @@ static void put_values(const struct sg__report_series *s, struct sg_buf *out)
     put_number(s->last, s->def->unit, out);
 }
 
+/* Its labels say more than the expression. */
+static bool named(const struct sg__report_series *s)
+{
+    return *s->text && !sg_str_eq_c(s->def->expr, s->text);
+}
+
 /* ---- text ---- */
 
 static void text_alerts(const struct sg_digest_report *r, struct sg_buf *out)
@@ -186,7 +192,9 @@ static void text_values(const struct sg_digest_report *r, struct sg_buf *out)
         sg_buf_printf(out, "\n%s\n", def->title.p);
         while ((s = series_at(r, def, &at))) {
             n++;
-            sg_buf_printf(out, "%s%s%s  ", *s->text ? "  " : "", s->text, *s->text ? "\n" : "");
+            if (named(s))
+                sg_buf_printf(out, "  %s\n", s->text);
+            sg_buf_puts(out, "  ");
             put_values(s, out);
             sg_buf_puts(out, "\n  ");
             sg__report_bars(s, out);
@@ -270,7 +278,7 @@ static void html_series(const struct sg__report_series *s, struct sg_buf *out)
     sg_buf_init(&values, 4096);
     put_values(s, &values);
     sg_buf_puts(out, "<div style=\"margin:6px 0\">");
-    if (*s->text) {
+    if (named(s)) {
         sg_buf_puts(out, "<code>");
         put_escaped(s->text, out);
         sg_buf_puts(out, "</code><br>\n");
