@@ -2,16 +2,11 @@
 #include <streamgauge/mem.h>
 
 #include "alerts_priv.h"
-
-struct row {
-    const char *name, *labels, *type, *help; /* help NULL: a further sample of the family above */
-    size_t offset;
-    double scale; /* 0: 1 */
-};
+#include "metric_rows.h"
 
 /* clang-format off */
 #define AT(member) offsetof(struct sg_ruler_stats, member)
-static const struct row ruler_rows[] = {
+static const struct sg_metric_row ruler_rows[] = {
     {"streamgauge_rule_groups", NULL, "gauge", "Rule groups.", AT(groups), 0},
     {"streamgauge_rules", NULL, "gauge", "Rules.", AT(rules), 0},
     {"streamgauge_rule_evaluations_total", NULL, "counter", "Evaluations of rules.", AT(evaluations), 0},
@@ -23,7 +18,7 @@ static const struct row ruler_rows[] = {
 };
 #undef AT
 #define AT(member) offsetof(struct sg_alerting_stats, member)
-static const struct row alerting_rows[] = {
+static const struct sg_metric_row alerting_rows[] = {
     {"streamgauge_alerts", NULL, "gauge", "Alerts that are not resolved.", AT(alerts), 0},
     {"streamgauge_alerts_suppressed", NULL, "gauge", "Of them silenced, inhibited or muted.", AT(suppressed), 0},
     {"streamgauge_alerts_acknowledged", NULL, "gauge", "Of them acknowledged.", AT(acknowledged), 0},
@@ -36,7 +31,7 @@ static const struct row alerting_rows[] = {
 };
 #undef AT
 #define AT(member) offsetof(struct sg_persist_stats, member)
-static const struct row persist_rows[] = {
+static const struct sg_metric_row persist_rows[] = {
     {"streamgauge_persist_commits_total", NULL, "counter", "Transactions written.", AT(commits), 0},
     {"streamgauge_persist_ops_total", NULL, "counter", "Changes in them.", AT(ops), 0},
     {"streamgauge_persist_failures_total", NULL, "counter", "Transactions the disk refused.", AT(failures), 0},
@@ -47,24 +42,6 @@ static const struct row persist_rows[] = {
 };
 #undef AT
 /* clang-format on */
-
-static void family(struct sg_buf *out, const char *name, const char *type, const char *help)
-{
-    sg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void print_rows(struct sg_buf *out, const struct row *rows, size_t n, const void *stats)
-{
-    for (size_t i = 0; i < n; i++) {
-        const atomic_ullong *at = (const void *)((const char *)stats + rows[i].offset);
-        double v = (double)atomic_load_explicit(at, memory_order_relaxed);
-        if (rows[i].help)
-            family(out, rows[i].name, rows[i].type, rows[i].help);
-        sg_buf_printf(out, "%s%s ", rows[i].name, rows[i].labels ? rows[i].labels : "");
-        sg_buf_put_double(out, rows[i].scale != 0 ? v * rows[i].scale : v);
-        sg_buf_putc(out, '\n');
-    }
-}
 
 /* ---- targets: collected once, printed family by family ---- */
 
@@ -110,7 +87,8 @@ static void print_targets(struct sg_alerts *a, struct sg_buf *out)
     if (a->notify)
         sg_notify_each(a->notify, add_target, &all);
     for (size_t f = 0; f < SG_ARRAY_LEN(target_families) && all.n; f++) {
-        family(out, target_families[f].name, target_families[f].type, target_families[f].help);
+        sg_metric_family(out, target_families[f].name, target_families[f].type,
+                         target_families[f].help);
         for (size_t i = 0; i < all.n; i++) {
             sg_buf_printf(out, "%s%s ", target_families[f].name, sg_buf_cstr(&all.all[i].labels));
             sg_buf_put_double(out, all.all[i].values[f]);
@@ -125,16 +103,17 @@ static void print_targets(struct sg_alerts *a, struct sg_buf *out)
 void sg_alerts_metrics(struct sg_alerts *a, struct sg_buf *out)
 {
     const struct sg_persist_stats *p = sg_persist_get_stats(a->persist);
-    print_rows(out, ruler_rows, SG_ARRAY_LEN(ruler_rows), sg_ruler_get_stats(a->ruler));
-    print_rows(out, alerting_rows, SG_ARRAY_LEN(alerting_rows), sg_alerting_get_stats(a->alerting));
-    print_rows(out, persist_rows, SG_ARRAY_LEN(persist_rows), p);
-    family(out, "streamgauge_persist_failing", "gauge", "1 while the disk refuses.");
+    sg_metric_rows_print(out, ruler_rows, SG_ARRAY_LEN(ruler_rows), sg_ruler_get_stats(a->ruler));
+    sg_metric_rows_print(out, alerting_rows, SG_ARRAY_LEN(alerting_rows),
+                         sg_alerting_get_stats(a->alerting));
+    sg_metric_rows_print(out, persist_rows, SG_ARRAY_LEN(persist_rows), p);
+    sg_metric_family(out, "streamgauge_persist_failing", "gauge", "1 while the disk refuses.");
     sg_buf_printf(out, "streamgauge_persist_failing %d\n", atomic_load(&p->failing) ? 1 : 0);
-    family(out, "streamgauge_persist_lost_total", "counter",
-           "Changes given up since they could not be written for too long.");
+    sg_metric_family(out, "streamgauge_persist_lost_total", "counter",
+                     "Changes given up since they could not be written for too long.");
     sg_buf_printf(out, "streamgauge_persist_lost_total %llu\n", atomic_load(&a->lost));
-    family(out, "streamgauge_outbox_oldest_timestamp_seconds", "gauge",
-           "When the oldest notification not yet delivered was made; 0: there is none.");
+    sg_metric_family(out, "streamgauge_outbox_oldest_timestamp_seconds", "gauge",
+                     "When the oldest notification not yet delivered was made; 0: there is none.");
     sg_buf_printf(out, "streamgauge_outbox_oldest_timestamp_seconds %.3f\n",
                   (double)atomic_load(&p->oldest_ms) / 1000);
     print_targets(a, out);

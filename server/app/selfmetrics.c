@@ -10,43 +10,20 @@
 
 #include <streamgauge/num.h>
 
-static void family(struct sg_buf *out, const char *name, const char *type, const char *help)
-{
-    sg_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
+#include "metric_rows.h"
 
 static void number(struct sg_buf *out, const char *name, const char *type, const char *help,
                    double v)
 {
-    family(out, name, type, help);
+    sg_metric_family(out, name, type, help);
     sg_buf_printf(out, "%s ", name);
     sg_buf_put_double(out, v);
     sg_buf_putc(out, '\n');
 }
 
-/* One row of a table: a counter or gauge at an offset of a struct of relaxed atomics. */
-struct row {
-    const char *name, *labels, *type, *help; /* help NULL: a further sample of the family above */
-    size_t offset;
-    double scale; /* 0: 1 */
-};
-
-static void print_rows(struct sg_buf *out, const struct row *rows, size_t n, const void *stats)
-{
-    for (size_t i = 0; i < n; i++) {
-        const atomic_ullong *at = (const void *)((const char *)stats + rows[i].offset);
-        double v = (double)atomic_load_explicit(at, memory_order_relaxed);
-        if (rows[i].help)
-            family(out, rows[i].name, rows[i].type, rows[i].help);
-        sg_buf_printf(out, "%s%s ", rows[i].name, rows[i].labels ? rows[i].labels : "");
-        sg_buf_put_double(out, rows[i].scale != 0 ? v * rows[i].scale : v);
-        sg_buf_putc(out, '\n');
-    }
-}
-
 /* clang-format off */
 #define AT(member) offsetof(struct sg_store_stats, member)
-static const struct row store_rows[] = {
+static const struct sg_metric_row store_rows[] = {
     {"streamgauge_series", NULL, "gauge", "Series in memory.", AT(series), 0},
     {"streamgauge_series_created_total", NULL, "counter", "Series that were born.", AT(births), 0},
     {"streamgauge_series_expired_total", NULL, "counter", "Series forgotten after silence.", AT(expired), 0},
@@ -69,7 +46,7 @@ static const struct row store_rows[] = {
 };
 #undef AT
 #define AT(member) offsetof(struct sg_live_stats, member)
-static const struct row live_rows[] = {
+static const struct sg_metric_row live_rows[] = {
     {"streamgauge_streams", NULL, "gauge", "Distinct streams that are evaluated.", AT(streams), 0},
     {"streamgauge_stream_series", NULL, "gauge", "Series in their results.", AT(series), 0},
     {"streamgauge_evaluations_total", NULL, "counter", "Evaluations of streams.", AT(evaluations), 0},
@@ -85,7 +62,7 @@ static const struct row live_rows[] = {
 };
 #undef AT
 #define AT(member) offsetof(struct sg_engine_stats, member)
-static const struct row engine_rows[] = {
+static const struct sg_metric_row engine_rows[] = {
     {"streamgauge_ticks_total", NULL, "counter", "Base ticks.", AT(ticks), 0},
     {"streamgauge_ticks_late_total", NULL, "counter", "Base ticks that began more than a tick too late.", AT(late_ticks), 0},
     {"streamgauge_batches_total", NULL, "counter", "Batches applied.", AT(batches), 0},
@@ -95,7 +72,7 @@ static const struct row engine_rows[] = {
 };
 #undef AT
 #define AT(member) offsetof(struct sg_udp_stats, member)
-static const struct row udp_rows[] = {
+static const struct sg_metric_row udp_rows[] = {
     {"streamgauge_statsd_datagrams_total", NULL, "counter", "Datagrams received.", AT(datagrams), 0},
     {"streamgauge_statsd_bytes_total", NULL, "counter", "Their bytes.", AT(bytes), 0},
     {"streamgauge_statsd_kernel_drops_total", NULL, "counter", "Datagrams the kernel dropped before we read them.", AT(kernel_drops), 0},
@@ -104,7 +81,7 @@ static const struct row udp_rows[] = {
 };
 #undef AT
 #define AT(member) offsetof(struct sg_source, member)
-static const struct row source_rows[] = {
+static const struct sg_metric_row source_rows[] = {
     {"streamgauge_input_samples_total", NULL, "counter", "Samples a parser took, by input.", AT(samples), 0},
     {"streamgauge_input_rejected_total", NULL, "counter", "Lines or samples refused, by input.", AT(rejected), 0},
     {"streamgauge_input_dropped_total", NULL, "counter", "Samples lost because the queue was full, by input.", AT(dropped), 0},
@@ -117,7 +94,7 @@ static const struct row source_rows[] = {
 static void print_sources(const struct sg_selfmetrics *m, struct sg_buf *out)
 {
     for (size_t r = 0; r < SG_ARRAY_LEN(source_rows); r++) {
-        family(out, source_rows[r].name, source_rows[r].type, source_rows[r].help);
+        sg_metric_family(out, source_rows[r].name, source_rows[r].type, source_rows[r].help);
         for (size_t i = 0; i < m->n_sources; i++) {
             const void *stats = m->sources[i];
             const atomic_ullong *at = (const void *)((const char *)stats + source_rows[r].offset);
@@ -171,7 +148,7 @@ static void print_process(const struct sg_selfmetrics *m, struct sg_buf *out)
                (double)files.rlim_cur);
     number(out, "process_start_time_seconds", "gauge", "Start of the process, seconds since 1970.",
            (double)m->started_ms / 1000);
-    family(out, "streamgauge_build_info", "gauge", "Version of the server.");
+    sg_metric_family(out, "streamgauge_build_info", "gauge", "Version of the server.");
     sg_buf_puts(out, "streamgauge_build_info{version=\"" SG_VERSION "\"} 1\n");
 }
 
@@ -179,13 +156,14 @@ void sg_selfmetrics_print(const struct sg_selfmetrics *m, struct sg_buf *out)
 {
     print_process(m, out);
     if (m->engine) {
-        print_rows(out, engine_rows, SG_ARRAY_LEN(engine_rows), sg_engine_get_stats(m->engine));
-        print_rows(out, store_rows, SG_ARRAY_LEN(store_rows),
-                   sg_store_get_stats(sg_engine_get_store(m->engine)));
-        print_rows(out, live_rows, SG_ARRAY_LEN(live_rows),
-                   sg_live_get_stats(sg_engine_get_live(m->engine)));
+        sg_metric_rows_print(out, engine_rows, SG_ARRAY_LEN(engine_rows),
+                             sg_engine_get_stats(m->engine));
+        sg_metric_rows_print(out, store_rows, SG_ARRAY_LEN(store_rows),
+                             sg_store_get_stats(sg_engine_get_store(m->engine)));
+        sg_metric_rows_print(out, live_rows, SG_ARRAY_LEN(live_rows),
+                             sg_live_get_stats(sg_engine_get_live(m->engine)));
     }
     if (m->udp)
-        print_rows(out, udp_rows, SG_ARRAY_LEN(udp_rows), sg_udp_get_stats(m->udp));
+        sg_metric_rows_print(out, udp_rows, SG_ARRAY_LEN(udp_rows), sg_udp_get_stats(m->udp));
     print_sources(m, out);
 }
