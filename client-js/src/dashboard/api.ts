@@ -28,6 +28,9 @@ export interface Stored {
     readonly version: number;
     /** Of the program: cannot be changed, only copied. */
     readonly shipped: boolean;
+    /** Somebody's own in the place of a shipped one. */
+    readonly replaces?: boolean;
+    readonly description?: string;
 }
 
 export class Fetcher {
@@ -64,13 +67,18 @@ export class Fetcher {
         for (const [list, own] of [[shipped, true], [stored, false]] as const)
             for (const d of list as unknown as Partial<Stored>[])
                 if (d.uid)
-                    all.set(d.uid, { uid: d.uid, title: d.title || d.uid, tags: d.tags ?? [], version: own ? 0 : (d.version ?? 1), shipped: own });
+                    all.set(d.uid, {
+                        uid: d.uid, title: d.title || d.uid, tags: d.tags ?? [], description: d.description ?? all.get(d.uid)?.description ?? '',
+                        version: own ? 0 : (d.version ?? 1), shipped: own, replaces: !own && all.has(d.uid),
+                    });
         return [...all.values()].sort((a, b) => a.title.localeCompare(b.title));
     }
 
-    /** Somebody's own of that name comes before the shipped one. */
-    async dashboard(uid: string): Promise<{ document: Json; version: number; shipped: boolean }> {
+    /** Somebody's own of that name comes before the shipped one. `shipped`: there is no other. */
+    async dashboard(uid: string, shipped = false): Promise<{ document: Json; version: number; shipped: boolean }> {
         const path = encodeURIComponent(uid);
+        if (shipped)
+            return { document: await this.json(`/dashboards/${path}.json`), version: 0, shipped: true };
         try {
             const answer = await this.request(`/api/v1/dashboards/${path}`);
             const body = (await answer.json()) as JsonObject;
