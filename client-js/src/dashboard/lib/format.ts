@@ -86,7 +86,7 @@ const duration = (secondsPerUnit: number): Format => (value, decimals) => {
     if (!Number.isFinite(seconds) || size === 0)
         return part(digits(seconds, decimals), TIMES.find(([, s]) => s === secondsPerUnit)?.[0] ?? 's');
     const [name, per] = TIMES.find(([, s]) => size >= s * 0.99995) ?? TIMES.at(-1)!;
-    return part(digits(seconds / per, decimals), name);
+    return part(digits(Number((seconds / per).toPrecision(12)), decimals), name); /* 0.0005 s are 500 µs, not 500.00000000000006 */
 };
 
 const WORDS: readonly (readonly [string, number])[] = [['year', 31536000], ['month', 2592000], ['week', 604800], ['day', 86400],

@@ -67,7 +67,7 @@ function putInputs(source: JsonObject, notes: LintNote[]): JsonObject {
         return source;
     let text = JSON.stringify(source);
     for (const input of constants) {
-        text = text.replaceAll(`\${${string(input['name'])}}`, JSON.stringify(string(input['value'])).slice(1, -1));
+        text = text.replaceAll(`\${${string(input['name'])}}`, () => JSON.stringify(string(input['value'])).slice(1, -1));
         notes.push({ level: 'changed', place: '__inputs', text: `${string(input['name'])} is "${string(input['value'])}" now` });
     }
     return JSON.parse(text) as JsonObject;
@@ -200,7 +200,7 @@ function variable(v: JsonObject): Variable {
         name: string(v['name']),
         label: string(v['label']),
         type,
-        query: isObject(q) ? string(q['query']) || string(q['expr']) : string(q) || string(v['definition']),
+        query: (isObject(q) ? string(q['query']) || string(q['expr']) : string(q)) || string(v['definition']),
         regex: string(v['regex']),
         options: objects(v['options']).map((o) => ({ text: string(o['text']), value: string(o['value']) })).filter((o) => o.value !== '$__all'),
         current: Array.isArray(current) ? list(current).map((c) => string(c)) : current === undefined || current === null || current === '' ? [] : [string(current)],
