@@ -5,6 +5,8 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/panels.css';
 import './styles/data-panels.css';
+import './styles/wall.css';
+import './styles/phone.css';
 import { PushClient, type Notification } from '../client/index.ts';
 import { Announcer } from './announcer.ts';
 import { Fetcher } from './api.ts';
@@ -42,6 +44,7 @@ async function start(): Promise<void> {
     if (refused)
         shell.toast('warning', 'Not signed in', refused);
     client.connect().catch(() => {}); /* the shell shows how it is going */
+    void import('./extras.ts').then((m) => m.extras(app, shell));
     app.router.route.on((route) => void opener.open(route), { now: true });
 }
 

@@ -43,6 +43,7 @@ export class Server {
         if (!existsSync(BINARY))
             throw new Error(`no binary at ${BINARY}: set STREAMGAUGE`);
         this.flags = flags;
+        this.base = ['--statsd', 'off', '--no-host'];
         this.folder = mkdtempSync(join(tmpdir(), 'sg-'));
     }
     async start() {
@@ -50,7 +51,7 @@ export class Server {
         this.port ??= await freePort();
         this.url = `http://127.0.0.1:${this.port}`;
         this.log = '';
-        this.process = spawn(BINARY, ['serve', '--listen', `127.0.0.1:${this.port}`, '--statsd', 'off', '--no-host', ...this.flags], { cwd: this.folder });
+        this.process = spawn(BINARY, ['serve', '--listen', `127.0.0.1:${this.port}`, ...this.base, ...this.flags], { cwd: this.folder });
         this.process.stderr.on('data', (d) => (this.log += d));
         this.process.stdout.on('data', (d) => (this.log += d));
         await until(async () => {

@@ -1,0 +1,212 @@
+/* wall.e2e.mjs - `?kiosk`: geometry, letters, rotation, the signs that something is old, sound. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Proxy } from '../lib/server.mjs';
+import { axe, clipped, feedShop, inspectPanels, launch, openPage, settled, shot, Site, SIZES, until } from '../lib/site.mjs';
+
+const LEAST_VW = 0.65 * 2.5; /* 16 minutes of arc at the distance assumed */
+let site, browser, stop;
+
+before(async () => {
+    site = await new Site().start();
+    browser = await launch();
+});
+after(async () => {
+    stop?.();
+    await browser?.close();
+    await site?.stop();
+});
+
+/** Letters below the floor: the smallest ones, with where they are. */
+const letters = (page) => page.evaluate((floor) => {
+    const found = new Set();
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let n = walker.nextNode(); n; n = walker.nextNode()) {
+        const e = n.parentElement;
+        if (!n.textContent.trim() || e.closest('.sr-only, [hidden], .ahead, script, style, noscript') || !e.checkVisibility?.({ checkVisibilityCSS: true }) || !e.getClientRects().length)
+            continue;
+        const scale = e.closest('svg') ? e.getBoundingClientRect().height / 1.2 : parseFloat(getComputedStyle(e).fontSize);
+        if (scale < (floor * innerWidth) / 100 - 0.6)
+            found.add(`${e.className.baseVal ?? e.className} "${n.textContent.trim().slice(0, 20)}" ${scale.toFixed(1)} px`);
+    }
+    return [...found];
+}, LEAST_VW);
+
+const walls = ['operations-command-center', 'user-activity-stream'];
+
+async function geometry(uid, size, name) {
+    const page = await openPage(browser, { viewport: SIZES[size] });
+    await page.goto(`${site.url}/d/${uid}?kiosk`);
+    await settled(page);
+    await page.waitForTimeout(1500);
+    await shot(page, `wall-${name}-${uid}-${size}`);
+    const fits = await page.evaluate(() => ({ x: document.documentElement.scrollWidth - innerWidth, y: document.documentElement.scrollHeight - innerHeight,
+        out: [...document.querySelectorAll('.grid .panel')].filter((p) => !p.closest('.ahead')).filter((p) => { const b = p.getBoundingClientRect(); return b.right > innerWidth + 1 || b.bottom > innerHeight + 1 || b.height < 40; }).map((p) => p.innerText.slice(0, 20)) }));
+    assert.deepEqual({ ...fits, x: Math.max(0, fits.x), y: Math.max(0, fits.y) }, { x: 0, y: 0, out: [] }, 'everything is on the screen');
+    assert.deepEqual(await clipped(page), [], 'text is cut off');
+    assert.deepEqual(await letters(page), [], 'letters too small for the distance');
+    for (const p of await inspectPanels(page))
+        assert.ok(p.ink > 150 || p.shapes > 0 || p.words.length > 0, `"${p.title}" is blank`);
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+}
+
+for (const uid of walls)
+    describe(`${uid} on a fresh start`, () => {
+        for (const size of ['hd', 'uhd', 'small'])
+            test(`${SIZES[size].width} × ${SIZES[size].height}`, () => geometry(uid, size, 'fresh'));
+    });
+
+test('the clock advances with the server only; the pointer goes away; there is no chrome', async () => {
+    const page = await openPage(browser, { viewport: SIZES.hd });
+    await page.goto(`${site.url}/d/operations-command-center?kiosk`);
+    await settled(page);
+    assert.equal(await page.locator('.topbar').isVisible(), false);
+    const clock = page.locator('.strip-clock');
+    const first = await clock.innerText();
+    assert.match(first, /^\d\d:\d\d:\d\d$/);
+    await until(async () => (await clock.innerText()) !== first, 'the clock advances');
+    await page.waitForFunction(() => document.documentElement.classList.contains('still'));
+    await page.mouse.move(300, 300);
+    assert.equal(await page.evaluate(() => document.documentElement.classList.contains('still')), false);
+    await page.context().close();
+});
+
+test('letters grow with the distance', async () => {
+    const page = await openPage(browser, { viewport: SIZES.hd });
+    await page.goto(`${site.url}/d/operations-command-center?kiosk&distance=4&diag=55`);
+    await settled(page);
+    const px = await page.locator('.strip-title').evaluate((e) => parseFloat(getComputedStyle(e).fontSize));
+    assert.ok(Math.abs(px - 51) < 2, `${px} px, expected 51`);
+    await page.context().close();
+});
+
+test('rotation: pages in turn, held by a key, pinned by something critical until it is acknowledged', async () => {
+    const page = await openPage(browser, { viewport: SIZES.hd });
+    await page.goto(`${site.url}/d/user-activity-stream?kiosk&rotate=user-activity-stream,operations-command-center&every=6s`);
+    await settled(page);
+    const title = page.locator('.strip-title');
+    assert.equal(await title.innerText(), 'User Activity Stream');
+    assert.equal(await page.locator('.strip-dots i').count(), 2);
+    await until(async () => (await title.innerText()) === 'Operations Command Center', 'the next page is shown');
+    assert.match(page.url(), /operations-command-center\?kiosk&rotate=/);
+    await page.keyboard.press('p');
+    assert.equal(await page.locator('.strip-dots').getAttribute('data-words'), 'HELD');
+    await page.keyboard.press('PageDown');
+    assert.equal(await title.innerText(), 'User Activity Stream');
+    await page.keyboard.press('p');
+    await site.alert('WallCritical', 'critical');
+    await until(async () => (await page.locator('.strip-dots').getAttribute('data-words')) === 'PINNED', 'it is pinned');
+    await until(async () => (await title.innerText()) === 'Operations Command Center', 'the page with the alerts is shown');
+    assert.equal(await page.locator('.strip-state').getAttribute('data-status'), 'critical');
+    await shot(page, 'wall-pinned');
+    await page.waitForTimeout(7000);
+    assert.equal(await title.innerText(), 'Operations Command Center', 'it stays');
+    const { notifications } = await (await fetch(`${site.url}/api/v1/notifications`)).json();
+    const { id } = notifications.at(-1).notification;
+    assert.ok((await fetch(`${site.url}/api/v1/acks`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ notification: id, comment: 'on it' }) })).ok);
+    await until(async () => (await page.locator('.strip-dots').getAttribute('data-words')) === '', 'it goes on');
+    await until(async () => (await page.locator('.strip-state').getAttribute('data-status')) === 'acknowledged', 'the sign is that of something acknowledged');
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    await site.alert('WallCritical', 'critical', { ended: true });
+});
+
+test('something critical is heard and seen at once; blocked sound says so and a click mends it', async () => {
+    const page = await openPage(browser, { viewport: SIZES.hd });
+    await page.addInitScript(() => {
+        globalThis.tones = [];
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function (...a) {
+            globalThis.tones.push({ hertz: this.frequency.value, at: performance.now() });
+            return start.apply(this, a);
+        };
+        document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
+            if (!globalThis.seen && document.querySelector('.strip-state[data-status="critical"]'))
+                globalThis.seen = performance.timeOrigin + performance.now();
+        }).observe(document.body, { subtree: true, childList: true, attributes: true }));
+    });
+    await page.goto(`${site.url}/d/operations-command-center?kiosk`);
+    await settled(page);
+    const sent = Date.now();
+    await site.alert('Loud', 'critical');
+    const seen = await until(() => page.evaluate(() => globalThis.seen), 'the sign is there');
+    console.log(`goal 15: critical → sign ${Math.round(seen - sent)} ms (500)`);
+    const button = page.locator('.sound-blocked');
+    await button.waitFor({ state: 'visible' });
+    await shot(page, 'wall-sound-blocked');
+    assert.equal(await page.evaluate(() => globalThis.tones.length), 0);
+    await button.click();
+    await until(() => page.evaluate(() => globalThis.tones.length >= 2), 'two tones');
+    assert.deepEqual(await page.evaluate(() => globalThis.tones.slice(0, 2).map((t) => Math.round(t.hertz))), [880, 587]);
+    await button.waitFor({ state: 'hidden' });
+    await site.alert('Loud', 'critical', { ended: true });
+    await until(async () => (await page.locator('.strip-state').getAttribute('data-status')) !== 'critical', 'it is over');
+    const after = await page.evaluate(() => globalThis.tones.length);
+    await page.waitForTimeout(11_000);
+    assert.equal(await page.evaluate(() => globalThis.tones.length), after, 'nothing is heard any more');
+    await page.context().close();
+});
+
+test('a lost link is told within 4 s, a silent one within 9 s; values stay, in stale style; all is well again afterwards', async () => {
+    const proxy = await new Proxy(site.port).start();
+    const page = await openPage(browser, { viewport: SIZES.hd });
+    await page.goto(`${proxy.url}/d/operations-command-center?kiosk`);
+    await settled(page);
+    const banner = page.locator('.banner');
+    assert.equal(await banner.isVisible(), false);
+    const value = await page.locator('.panel-stat', { hasText: 'Saturation' }).locator('.panel-body').innerText();
+    assert.match(value, /\d/);
+
+    proxy.mode = 'blackhole';
+    let from = Date.now();
+    await banner.waitFor({ state: 'visible', timeout: 12_000 });
+    console.log(`goal 15: silent loss → banner ${Date.now() - from} ms (9000)`);
+    assert.ok(Date.now() - from <= 9500, `${Date.now() - from} ms`);
+    assert.match(await banner.innerText(), /DISCONNECTED · data from \d\d:\d\d:\d\d · /);
+    await until(async () => (await page.locator('.grid .panel[data-state="stale"]').count()) > 5, 'panels are stale');
+    assert.match(await page.locator('.panel-stat', { hasText: 'Saturation' }).locator('.panel-body').innerText(), /\d/, 'the value is kept');
+    assert.equal(await page.locator('.strip-state').getAttribute('data-status'), 'stale');
+    await shot(page, 'wall-disconnected');
+    const clock = await page.locator('.strip-clock').innerText();
+    await page.waitForTimeout(2000);
+    assert.equal(await page.locator('.strip-clock').innerText(), clock, 'the clock stands');
+
+    proxy.mode = 'pass';
+    proxy.sockets.forEach((s) => s.destroy());
+    await banner.waitFor({ state: 'hidden', timeout: 30_000 });
+    await until(async () => (await page.locator('.grid .panel[data-state="stale"]').count()) === 0, 'panels are live');
+
+    from = Date.now();
+    proxy.stop();
+    await banner.waitFor({ state: 'visible', timeout: 12_000 });
+    console.log(`goal 15: lost link → banner ${Date.now() - from} ms (4000)`);
+    assert.ok(Date.now() - from <= 4500, `${Date.now() - from} ms`);
+    await page.context().close();
+});
+
+test('a series that ends is stale, and says since when', async () => {
+    let n = 0;
+    const feed = setInterval(() => void site.post([{ metric: 'wall_probe', labels: {}, value: n++ }]).catch(() => {}), 500);
+    const dashboard = { uid: 'wall-probe', title: 'Probe', panels: [{ id: 1, type: 'stat', title: 'Probe', gridPos: { x: 0, y: 0, w: 24, h: 8 }, targets: [{ refId: 'A', expr: 'wall_probe' }] }] };
+    const page = await openPage(browser, { viewport: SIZES.small });
+    await page.route('**/dashboards/wall-probe*', (route) => route.fulfill({ json: dashboard }));
+    await page.goto(`${site.url}/d/wall-probe?kiosk`);
+    await page.locator('.panel[data-state="live"]').waitFor();
+    clearInterval(feed);
+    await page.close();
+});
+
+describe('walls about a shop', () => {
+    test('filled', async () => {
+        stop = feedShop(site);
+        await site.alert('CheckoutSlow', 'warning', { service: 'checkout' });
+        await site.alert('PaymentsDown', 'critical', { service: 'payments' });
+        await site.alert('DiskFilling', 'info', { service: 'db' });
+        await new Promise((r) => setTimeout(r, 8000));
+        for (const uid of walls)
+            for (const size of ['hd', 'small'])
+                await geometry(uid, size, 'shop');
+    });
+});
