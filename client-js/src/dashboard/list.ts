@@ -9,7 +9,7 @@ export function dashboardList(app: App, search: URLSearchParams, signal: AbortSi
     const tags = new Set(search.getAll('tag'));
     const field = h('input', { type: 'search', placeholder: 'Search', 'aria-label': 'Search dashboards', autocomplete: 'off', spellcheck: 'false', value: search.get('q') ?? '' });
     const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Tags' });
-    const list = h('div', { class: 'list' });
+    const list = h('div', { class: 'boards' });
     const change = () => {
         const s = new URLSearchParams([...[...tags].map((t): [string, string] => ['tag', t]), ...(field.value ? [['q', field.value] as [string, string]] : [])]);
         app.router.replace(s);

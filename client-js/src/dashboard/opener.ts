@@ -4,8 +4,6 @@ import { HOME, type App } from './app.ts';
 import { glyph } from './lib/glyph.ts';
 import { h, put } from './lib/h.ts';
 import { askToken } from './login-form.ts';
-import { loadDashboard } from './model/load.ts';
-import { Page } from './page.ts';
 import type { Route } from './router.ts';
 
 const RETRY_MS = 5000;
@@ -49,10 +47,12 @@ export class Opener {
     private async dashboard(uid: string, route: Route, signal: AbortSignal): Promise<void> {
         const waiting = setTimeout(() => put(this.main, h('p', { class: 'nothing' }, 'Loading …')), 300);
         try {
+            const parts = import('./open-page.ts');
             if (!this.app.dashboards.get().length)
                 await this.app.relist().catch(() => {}); /* it says whether it is a shipped one */
             const known = this.app.dashboards.get().find((d) => d.uid === uid);
             const { document: json, version, shipped } = await this.app.fetcher.dashboard(uid, known?.shipped);
+            const { loadDashboard, Page } = await parts;
             if (signal.aborted)
                 return;
             const page = new Page(this.app, loadDashboard(json, uid), { version, shipped }, route.search);

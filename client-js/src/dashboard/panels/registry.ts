@@ -32,23 +32,29 @@ export function needsQuery(model: PanelModel): boolean {
     return !(typeof without === 'function' ? without(model) : without);
 }
 
-const chart = (title: string, load: () => Promise<{ panel: PanelFactory }>, more: Partial<PanelType> = {}): PanelType =>
+type Core = typeof import('./core.ts');
+type More = typeof import('./more.ts');
+
+const core = (title: string, name: keyof Core, more: Partial<PanelType> = {}): PanelType =>
+    ({ title, load: async () => (await import('./core.ts'))[name], ...more });
+const further = (title: string, name: keyof More, more: Partial<PanelType> = {}): PanelType =>
+    ({ title, load: async () => (await import('./more.ts'))[name], ...more });
+const alone = (title: string, load: () => Promise<{ panel: PanelFactory }>, more: Partial<PanelType> = {}): PanelType =>
     ({ title, load: async () => (await load()).panel, ...more });
 
-const text = chart('Text', () => import('./text.ts'), { withoutQuery: true });
-definePanel('timeseries', chart('Time series', () => import('./timeseries.ts')));
-definePanel('stat', chart('Stat', () => import('./stat.ts'), { maxHz: 4 }));
-definePanel('gauge', chart('Gauge', () => import('./gauge.ts'), { maxHz: 4 }));
-definePanel('bargauge', chart('Bar gauge', () => import('./bargauge.ts'), { maxHz: 4 }));
-definePanel('table', chart('Table', () => import('./table.ts'), { maxHz: 4 }));
-definePanel('text', text);
-definePanel('piechart', chart('Pie chart', () => import('./pie.ts'), { maxHz: 4 }));
-definePanel('barchart', chart('Bar chart', () => import('./barchart.ts'), { maxHz: 4 }));
-definePanel('histogram', chart('Histogram', () => import('./histogram.ts'), { maxHz: 2 }));
-definePanel('heatmap', chart('Heatmap', () => import('./heatmap.ts'), { maxHz: 2 }));
-definePanel('state-timeline', chart('State timeline', () => import('./state-timeline.ts'), { maxHz: 4 }));
+definePanel('timeseries', core('Time series', 'timeseries'));
+definePanel('stat', core('Stat', 'stat', { maxHz: 4 }));
+definePanel('gauge', core('Gauge', 'gauge', { maxHz: 4 }));
+definePanel('bargauge', core('Bar gauge', 'bargauge', { maxHz: 4 }));
+definePanel('table', core('Table', 'table', { maxHz: 4 }));
+definePanel('text', core('Text', 'text', { withoutQuery: true }));
+definePanel('piechart', further('Pie chart', 'piechart', { maxHz: 4 }));
+definePanel('barchart', further('Bar chart', 'barchart', { maxHz: 4 }));
+definePanel('histogram', further('Histogram', 'histogram', { maxHz: 2 }));
+definePanel('heatmap', further('Heatmap', 'heatmap', { maxHz: 2 }));
+definePanel('state-timeline', further('State timeline', 'stateTimeline', { maxHz: 4 }));
 definePanel('status-history', panelType('state-timeline')!);
-definePanel('geomap', chart('Map', () => import('./lazy/geomap.ts'), { maxHz: 2 }));
-definePanel('flamegraph', chart('Flame graph', () => import('./lazy/flamegraph.ts'), { maxHz: 1, withoutQuery: (m) => m.targets.length === 0 || 'url' in m.options || 'text' in m.options }));
-definePanel('logs', chart('Events', () => import('./logs.ts'), { maxHz: 4, withoutQuery: true }));
-definePanel('alertlist', chart('Alerts', () => import('./alertlist.ts'), { maxHz: 4, withoutQuery: true }));
+definePanel('logs', further('Events', 'logs', { maxHz: 4, withoutQuery: true }));
+definePanel('alertlist', further('Alerts', 'alertlist', { maxHz: 4, withoutQuery: true }));
+definePanel('geomap', alone('Map', () => import('./lazy/geomap.ts'), { maxHz: 2 }));
+definePanel('flamegraph', alone('Flame graph', () => import('./lazy/flamegraph.ts'), { maxHz: 1, withoutQuery: (m) => m.targets.length === 0 || 'url' in m.options || 'text' in m.options }));

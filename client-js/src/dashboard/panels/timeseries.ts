@@ -16,6 +16,9 @@ const MAX_DRAWN = 200;
 const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
 const END_LABELS = 5; /* as many series have their names at their ends instead of a legend */
 const END_WIDTH = 110;
+/* Ticks of bytes lie on what is whole in KiB, MiB … */
+const BINARY = /^(bytes|kbytes|mbytes|gbytes|bits|binBps|binbps)$/;
+const POWERS = Array.from({ length: 60 }, (_, i) => 2 ** i);
 
 interface Style {
     readonly color: string;
@@ -273,7 +276,7 @@ class TimeSeries implements Panel {
         const unit = key.split(':')[1]!;
         const label = string(style.custom['axisLabel']);
         return {
-            ...axis(theme), scale: key, side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme).grid, show: i === 0 }, space: 34,
+            ...axis(theme), scale: key, ...(BINARY.test(unit) ? { incrs: POWERS } : {}), side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme).grid, show: i === 0 }, space: 34,
             ...(label ? { label, labelSize: 18, labelFont: FONT, labelGap: 0 } : {}),
             size: (u, values) => {
                 u.ctx.save();
