@@ -206,6 +206,7 @@ static void make_core(struct sg_alerts *a)
     a->digester = sg__digester_new(a);
 }
 
+    r.grace_ms = c->restart_grace_ms;
 static char *config_text(const struct sg_receivers *receivers)
 {
     struct sg_buf text;

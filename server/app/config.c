@@ -110,6 +110,8 @@ const struct sg_option sg_options[] = {
      "Prometheus rule files; may have wildcards; repeatable"},
     {"evaluation_interval", NULL, SG_OPT_DURATION, AT(evaluation_ms), "1s", 10, 86400000, "DURATION",
      "how often rules are evaluated whose group does not say"},
+    {"restart_grace", NULL, SG_OPT_DURATION, AT(restart_grace_ms), "1m", 0, 3600000, "DURATION",
+     "after a start, how long an alert of before fires on though no sample says so"},
     {"external_url", "external-url", SG_OPT_STRING, AT(external_url), NULL, 0, 0, "URL",
      "how people reach this server, for links in notifications"},
 };

@@ -80,6 +80,7 @@ struct sg_config {
     struct sg_strings features;   /* each may be a comma list */
     struct sg_strings rule_files; /* globs, relative to the configuration's folder */
     int64_t evaluation_ms;        /* of rule groups that give no interval */
+    int64_t restart_grace_ms;     /* alerts of before a restart fire on for want of samples */
     char *external_url;           /* how people reach this server; NULL: not told */
     struct sg_config_label *external_labels;
     size_t n_external_labels;

@@ -56,6 +56,7 @@ static int apply_send(struct sg_persist *p, const struct sg_journal_op *op,
     sqlite3_bind_int64(s, 7, op->time_ms);
     sqlite3_bind_int64(s, 8, op->time_ms);
     change->waiting++;
+    change->rows = true;
     sg__target(p, op->target)->touched = true;
     return step(p, s, reterr);
 }

@@ -43,7 +43,7 @@ struct sg__sub { /* of a browser */
 struct sg__change {
     int64_t waiting, sent, dead, feed;
     uint64_t feed_last, ops;
-    bool marks;
+    bool rows, marks; /* some were added; some were marked */
 };
 
 struct sg_persist {

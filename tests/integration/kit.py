@@ -186,9 +186,10 @@ class Server:
 
         def ready():
             with contextlib.suppress(OSError, http.client.HTTPException):
-                return self.get("/-/ready").status == 200
+                return not self.alive() or self.get("/-/ready").status == 200
 
         eventually(ready, "/-/ready")
+        assert self.alive(), self.log
 
     def alive(self):
         return self.process.poll() is None
