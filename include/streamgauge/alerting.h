@@ -77,7 +77,7 @@ struct sg_alerting_hooks {
 
 struct sg_alerting_options {
     struct sg_alerting_hooks hooks;
-    struct sg_str external_url; /* borrowed */
+    struct sg_str external_url; /* copied */
     int64_t resolve_timeout_ms; /* of alerts from the API without endsAt; 5 min */
     uint32_t max_alerts;        /* 100000; beyond: from the API 429, from rules counted and told */
     uint32_t max_silences;      /* 10000 */
@@ -92,6 +92,8 @@ struct sg_alerting_stats {
 SG_API void sg_alerting_options_default(struct sg_alerting_options *o);
 SG_API struct sg_alerting *sg_alerting_new(const struct sg_alerting_options *o);
 SG_API void sg_alerting_free(struct sg_alerting *a); /* accepts NULL */
+/* For notifications to come. Copied. */
+SG_API void sg_alerting_set_external_url(struct sg_alerting *a, struct sg_str url);
 /* Takes the routing; groups, notification log and alerts are kept. Also for a reload. */
 SG_API void sg_alerting_load_take(struct sg_alerting *a, struct sg_routing *routing);
 /* A row of an earlier process: SG_TABLE_ALERTS (keys "api/…" are alerting's own, others are

@@ -270,6 +270,10 @@ SG_API void sg_hub_judge(struct sg_hub *hub,
                          bool (*judge)(void *ctx, uint32_t rights, uint32_t *ret_rights),
                          void *ctx);
 
+/* Names stand for other expressions now: sessions that are subscribed to one of those by its name
+ * are closed with 1001 and subscribe again, spread over retry_ms. */
+SG_API void sg_hub_renamed(struct sg_hub *hub, uint32_t retry_ms);
+
 SG_API enum sg_session_state sg_session_get_state(const struct sg_session *s);
 SG_API bool sg_session_is_behind(const struct sg_session *s);
 SG_API void *sg_session_ctx(const struct sg_session *s); /* options.ctx */

@@ -216,6 +216,10 @@ SG_API SG_NODISCARD int sg_net_reload_tls(struct sg_net *net, struct sg_error *r
 SG_API SG_NODISCARD int sg_net_reload_tokens(struct sg_net *net, const struct sg_net_token *tokens,
                                              size_t n, struct sg_error *reterr);
 
+/* Replaces the configured streams. Sessions that are subscribed to a name that stands for something
+ * else now are closed with 1001, so that they subscribe again. Takes no reference. */
+SG_API void sg_net_reload_names(struct sg_net *net, struct sg_live_names *names);
+
 /* Hands a tick's frames to an edge and wakes it. Returns 0, or SG_EBUSY when the edge's queue is
  * full: the frames are dropped and counted, and once sg_net_edge_has_room says so the edge needs
  * sg_live_resync. Takes the batch either way. Engine thread. */

@@ -78,6 +78,8 @@ SG_API SG_NODISCARD int sg_notify_start(const struct sg_notify_config *cfg,
                                         struct sg_error *reterr);
 /* New receivers; rows of targets that are gone become dead letters. Any thread. */
 SG_API void sg_notify_reload_take(struct sg_notify *n, struct sg_receivers *receivers);
+/* For links in what is sent from then on. Copied. Any thread, one at a time. */
+SG_API void sg_notify_set_external_url(struct sg_notify *n, const char *url);
 /* Takes the rows; whoever hands them over bounds how many there are at a time. Any thread. */
 SG_API void sg_notify_send_take(struct sg_notify *n, struct sg_outbox_row **rows, size_t n_rows);
 /* Lets requests in flight finish within timeout_ms; rows not sent stay in the database. */

@@ -103,8 +103,8 @@ struct sg_ruler_options {
                             changes after the wall clock has jumped */
     uint64_t budget_ns;  /* per tick; groups over it wait, counted and told; 50 ms */
     uint32_t max_alerts; /* instances in total; beyond: the rule fails with SG_ELIMIT; 100000 */
-    struct sg_str external_url;              /* $externalURL, generator URLs; borrowed */
-    const struct sg_labels *external_labels; /* $externalLabels; may be NULL */
+    struct sg_str external_url;              /* $externalURL, generator URLs; copied */
+    const struct sg_labels *external_labels; /* $externalLabels; may be NULL; referenced */
 };
 
 struct sg_ruler_stats {
@@ -121,6 +121,16 @@ SG_API void sg_ruler_free(struct sg_ruler *r); /* accepts NULL */
  * and rules is freed. */
 SG_API SG_NODISCARD int sg_ruler_load_take(struct sg_ruler *r, struct sg_rules *rules,
                                            struct sg_error *reterr);
+/* The same, with other settings from then on. Alerts that fire and would be told with other
+ * external labels than before end under the old ones first. Copied. */
+struct sg_ruler_settings {
+    int64_t interval_ms;
+    struct sg_str external_url;
+    const struct sg_labels *external_labels; /* may be NULL */
+};
+SG_API SG_NODISCARD int sg_ruler_reload_take(struct sg_ruler *r, struct sg_rules *rules,
+                                             const struct sg_ruler_settings *settings,
+                                             struct sg_error *reterr);
 /* Evaluates what is due: wall_ms is the tick (a multiple of the base tick), mono_ms never steps.
  * Changed instances go to journal as SG_TABLE_ALERTS (one put per change, not per evaluation). */
 SG_API void sg_ruler_tick(struct sg_ruler *r, int64_t wall_ms, int64_t mono_ms,

@@ -27,10 +27,16 @@ void sg_alerting_options_default(struct sg_alerting_options *o)
     };
 }
 
+struct sg_str sg__str_own(struct sg_str s)
+{
+    return sg_str_make(sg_str_dup(s), s.n);
+}
+
 struct sg_alerting *sg_alerting_new(const struct sg_alerting_options *o)
 {
     struct sg_alerting *a = sg_calloc(1, sizeof(*a));
     a->o = *o;
+    a->o.external_url = sg__str_own(o->external_url);
     if (!a->o.hooks.random_bytes)
         a->o.hooks.random_bytes = sg_rand_bytes;
     a->journal = sg_journal_new();
@@ -43,11 +49,6 @@ const struct sg_alerting_stats *sg_alerting_get_stats(const struct sg_alerting *
     return &a->stats;
 }
 
-struct sg_str sg__str_own(struct sg_str s)
-{
-    return sg_str_make(sg_str_dup(s), s.n);
-}
-
 static void set_str(struct sg_str *to, struct sg_str s)
 {
     if (s.n > MAX_URL)
@@ -56,6 +57,11 @@ static void set_str(struct sg_str *to, struct sg_str s)
         return;
     sg_free((char *)to->p);
     *to = sg__str_own(s.p ? s : SG_STR(""));
+}
+
+void sg_alerting_set_external_url(struct sg_alerting *a, struct sg_str url)
+{
+    set_str(&a->o.external_url, url);
 }
 
 struct sg__alert *sg__alert_find(const struct sg_alerting *a, uint64_t fp)
@@ -538,5 +544,6 @@ void sg_alerting_free(struct sg_alerting *a)
     sg_journal_free(a->journal);
     sg_buf_deinit(&a->scratch);
     sg_routing_free(a->routing);
+    sg_free((char *)a->o.external_url.p);
     sg_free(a);
 }

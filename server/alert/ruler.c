@@ -27,10 +27,24 @@ void sg_ruler_options_default(struct sg_ruler_options *o)
     };
 }
 
+static void drop_external(const struct sg_ruler_options *o)
+{
+    sg_free((char *)(uintptr_t)o->external_url.p);
+    sg_labels_unref(o->external_labels);
+}
+
+/* What was there is the caller's to drop. */
+static void set_external(struct sg_ruler *r, struct sg_str url, const struct sg_labels *labels)
+{
+    r->opt.external_url = sg_str_make(sg_str_dup(url), url.n);
+    r->opt.external_labels = sg_labels_ref(labels ? labels : sg_labels_empty());
+}
+
 struct sg_ruler *sg_ruler_new(const struct sg_ruler_options *o)
 {
     struct sg_ruler *r = sg_calloc(1, sizeof(*r));
     r->opt = *o;
+    set_external(r, o->external_url, o->external_labels);
     sg_labels_builder_init(&r->builder);
     sg_buf_init(&r->text, (size_t)4 << 20);
     return r;
@@ -70,6 +84,7 @@ void sg_ruler_free(struct sg_ruler *r)
     sg_free(r->gone_rules);
     sg_free(r->by_identity);
     sg_rules_free(r->rules);
+    drop_external(&r->opt);
     sg_labels_builder_deinit(&r->builder);
     sg_buf_deinit(&r->text);
     sg_free(r);
@@ -255,6 +270,41 @@ int sg_ruler_load_take(struct sg_ruler *r, struct sg_rules *rules, struct sg_err
     take_over(r, old, n_old);
     atomic_store_explicit(&r->stats.groups, r->n_groups, memory_order_relaxed);
     atomic_store_explicit(&r->stats.rules, r->n_rules, memory_order_relaxed);
+    return 0;
+}
+
+/* Who was told of alerts knows them by labels that none will have any more. */
+static void end_told(struct sg_ruler *r, struct sg__rule *u)
+{
+    for (size_t k = 0; u->rule->kind == SG_RULE_ALERT && k < u->n_items; k++) {
+        struct sg__instance *i = u->items[k];
+        if (i->told && i->state == SG_ALERT_FIRING) {
+            i->resolved_wall_ms = r->wall_ms;
+            sg__alert_tell(r, u, i, SG_ALERT_RESOLVED);
+        }
+        sg_labels_unref(i->told);
+        i->told = NULL;
+        i->next_tell_ms = INT64_MIN;
+    }
+}
+
+int sg_ruler_reload_take(struct sg_ruler *r, struct sg_rules *rules,
+                         const struct sg_ruler_settings *settings, struct sg_error *reterr)
+{
+    struct sg_ruler_options old = r->opt;
+    r->opt.interval_ms = settings->interval_ms;
+    set_external(r, settings->external_url, settings->external_labels);
+    int rc = sg_ruler_load_take(r, rules, reterr);
+    if (rc < 0) {
+        drop_external(&r->opt);
+        r->opt = old;
+        return rc;
+    }
+    bool same = sg_labels_eq(old.external_labels, r->opt.external_labels);
+    for (size_t i = 0; !same && i < r->n_groups; i++)
+        for (size_t k = 0; k < r->groups[i].n_rules; k++)
+            end_told(r, r->groups[i].rules[k]);
+    drop_external(&old);
     return 0;
 }
 

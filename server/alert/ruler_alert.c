@@ -39,10 +39,10 @@ static const struct sg_labels *alert_labels(struct sg_ruler *r, const struct sg_
     return sg_labels_builder_build(b);
 }
 
-static const struct sg_labels *with_external(struct sg_ruler *r, const struct sg_labels *labels)
+const struct sg_labels *sg__alert_with_external(struct sg_ruler *r, const struct sg_labels *labels)
 {
     const struct sg_labels *external = r->opt.external_labels;
-    if (!external || !external->count)
+    if (!external->count)
         return sg_labels_ref(labels);
     sg_labels_builder_load(&r->builder, external);
     for (uint32_t i = 0; i < labels->count; i++) {
@@ -144,7 +144,7 @@ void sg__alert_tell(struct sg_ruler *r, const struct sg__rule *u, struct sg__ins
 {
     sg__alert_annotate(r, u, i);
     if (!i->told)
-        i->told = with_external(r, i->labels);
+        i->told = sg__alert_with_external(r, i->labels);
     struct sg_alert a = {
         .labels = i->told,
         .annotations = i->annotations,

@@ -126,6 +126,8 @@ void sg__alerts_unknown(struct sg_ruler *r, struct sg__rule *u, int64_t at_ms);
 void sg__alerts_retire(struct sg_ruler *r, struct sg__rule *u);
 /* An instance that may be looked at now has annotations. */
 void sg__alert_annotate(struct sg_ruler *r, const struct sg__rule *u, struct sg__instance *i);
+/* The labels it is told with; a reference. */
+const struct sg_labels *sg__alert_with_external(struct sg_ruler *r, const struct sg_labels *labels);
 void sg__alert_tell(struct sg_ruler *r, const struct sg__rule *u, struct sg__instance *i,
                     enum sg_alert_state state);
 /* Adds or takes away one in the counters of a state. */

@@ -58,7 +58,8 @@ static void end_orphan(struct sg_ruler *r, struct sg__orphan *o)
 {
     struct sg__instance *i = o->instance;
     if (i && i->state == SG_ALERT_FIRING) {
-        struct sg_alert a = {.labels = i->labels,
+        const struct sg_labels *labels = sg__alert_with_external(r, i->labels);
+        struct sg_alert a = {.labels = labels,
                              .annotations = i->annotations ? i->annotations : sg_labels_empty(),
                              .starts_ms = i->fired_wall_ms,
                              .ends_ms = r->wall_ms,
@@ -67,6 +68,7 @@ static void end_orphan(struct sg_ruler *r, struct sg__orphan *o)
                              .rule = o->source,
                              .interval_ms = r->opt.resend_ms};
         r->opt.hooks.alert(r->opt.hooks.ctx, &a, SG_ALERT_RESOLVED);
+        sg_labels_unref(labels);
     }
     if (r->journal)
         sg_journal_delete(r->journal, SG_TABLE_ALERTS, sg_str_from(o->key));

@@ -89,6 +89,19 @@ static void count_start(struct sg_alerts *a, struct sg_journal *j)
     put_meta(j, "starts", number);
 }
 
+/* Other threads may be reading the one before. */
+static void set_external_url(struct sg_alerts *a, const struct sg_config *c)
+{
+    char url[256];
+    sg_alert_external_url(c, url);
+    if (a->n_external_urls && strcmp(a->external_url, url) == 0)
+        return;
+    a->external_urls = sg_grow(a->external_urls, &a->cap_external_urls, a->n_external_urls + 1,
+                               sizeof(*a->external_urls));
+    a->external_urls[a->n_external_urls++] = sg_strdup(url);
+    a->external_url = a->external_urls[a->n_external_urls - 1];
+}
+
 int sg_alerts_open(const struct sg_config *config, struct sg_alerts **ret, struct sg_error *reterr)
 {
     struct sg_alerts *a = sg_calloc(1, sizeof(*a));
@@ -101,7 +114,7 @@ int sg_alerts_open(const struct sg_config *config, struct sg_alerts **ret, struc
     pthread_mutex_init(&a->reloading, NULL);
     a->journal = sg_journal_new();
     a->zones = sg_zones_new(NULL);
-    sg_alert_external_url(config, a->external_url);
+    set_external_url(a, config);
     sg_persist_config_default(&p);
     p.folder = config->data;
     p.max_rows = config->limits.outbox_rows;
@@ -189,14 +202,16 @@ static void make_core(struct sg_alerts *a)
     const struct sg_config *c = a->config;
     struct sg_ruler_options r;
     struct sg_alerting_options o;
-    a->external_labels = external_labels(c);
+    const struct sg_labels *labels = external_labels(c);
     sg_ruler_options_default(&r);
     r.hooks = sg__ruler_hooks(a);
     r.interval_ms = c->evaluation_ms;
+    r.grace_ms = c->restart_grace_ms;
     r.max_alerts = (uint32_t)c->limits.alerts;
     r.external_url = sg_str_from(a->external_url);
-    r.external_labels = a->external_labels;
+    r.external_labels = labels;
     a->ruler = sg_ruler_new(&r);
+    sg_labels_unref(labels);
     sg_alerting_options_default(&o);
     o.hooks = sg__alerting_hooks(a);
     o.external_url = sg_str_from(a->external_url);
@@ -206,7 +221,6 @@ static void make_core(struct sg_alerts *a)
     a->digester = sg__digester_new(a);
 }
 
-    r.grace_ms = c->restart_grace_ms;
 static char *config_text(const struct sg_receivers *receivers)
 {
     struct sg_buf text;
@@ -363,6 +377,7 @@ int sg_alerts_call(void *ctx, sg_api_work *fn, void *arg)
 struct reloading {
     struct sg_alerts *a;
     struct sg_alert_config *ac;
+    struct sg_ruler_settings settings;
     int rc;
     struct sg_error err;
 };
@@ -375,10 +390,11 @@ static void run_reload(void *arg, struct sg_alerting *alerting, struct sg_ruler 
     struct reloading *r = arg;
     (void)wall_ms;
     (void)mono_ms;
-    r->rc = sg_ruler_load_take(ruler, r->ac->rules, &r->err);
+    r->rc = sg_ruler_reload_take(ruler, r->ac->rules, &r->settings, &r->err);
     r->ac->rules = NULL;
     if (r->rc < 0)
         return;
+    sg_alerting_set_external_url(alerting, r->settings.external_url);
     sg_notify_reload_take(r->a->notify, r->ac->receivers);
     sg_alerting_load_take(alerting, r->ac->routing);
     r->rc = sg__digests_load_take(r->a, r->ac->digests, &r->err);
@@ -391,19 +407,29 @@ int sg_alerts_reload(struct sg_alerts *a, const struct sg_config *c, struct sg_e
 {
     struct sg_alert_config ac;
     struct reloading r = {.a = a, .ac = &ac};
+    char url[256];
+    sg_alert_external_url(c, url);
     pthread_mutex_lock(&a->reloading);
     int rc = sg_alert_config_load(c, &ac, reterr);
     if (rc == 0) {
+        const struct sg_labels *labels = external_labels(c);
+        r.settings = (struct sg_ruler_settings){.interval_ms = c->evaluation_ms,
+                                                .external_url = sg_str_from(url),
+                                                .external_labels = labels};
         char *text = config_text(ac.receivers);
         rc = sg_alerts_call(a, run_reload, &r);
         if (rc < 0)
             rc = sg_error_set(reterr, SG_ETIMEOUT, "the engine is too busy, try again");
         else if (r.rc < 0)
             rc = sg_error_set(reterr, (enum sg_errc)r.rc, "%s", r.err.text);
-        if (rc == 0)
+        sg_labels_unref(labels);
+        if (rc == 0) {
+            set_external_url(a, c);
+            sg_notify_set_external_url(a->notify, url);
             keep_config_take(a, text);
-        else
+        } else {
             sg_free(text);
+        }
         sg_alert_config_deinit(&ac);
     }
     pthread_mutex_unlock(&a->reloading);
@@ -448,7 +474,9 @@ void sg_alerts_free(struct sg_alerts *a)
     sg_digester_free(a->digester);
     sg_digests_unref(a->digests);
     sg_ruler_free(a->ruler);
-    sg_labels_unref(a->external_labels);
+    for (size_t i = 0; i < a->n_external_urls; i++)
+        sg_free(a->external_urls[i]);
+    sg_free(a->external_urls);
     sg_journal_free(a->journal);
     sg_zones_free(a->zones);
     sg_free(a->config_text);

@@ -54,7 +54,8 @@ void sg_alerts_epoch(const struct sg_alerts *a, uint64_t *ret_epoch, uint64_t *r
 /* Before the engine's thread and net start. */
 SG_NODISCARD int sg_alerts_start(struct sg_alerts *a, struct sg_engine_thread *engine,
                                  struct sg_error *reterr);
-/* Replaces rules, routing and receivers; nothing changes on errors. Any thread but the engine's and
+/* Replaces rules, routing, receivers, digests, the external URL and labels, and the rules' interval;
+ * nothing changes on errors. Any thread but the engine's and
  * the edges'. */
 SG_NODISCARD int sg_alerts_reload(struct sg_alerts *a, const struct sg_config *c,
                                   struct sg_error *reterr);

@@ -48,8 +48,9 @@ struct sg_alerts {
     bool kept;             /* there is a data folder */
     bool resumed;
     uint64_t epoch, first_offset;
-    char external_url[256];
-    const struct sg_labels *external_labels;
+    const char *_Atomic external_url; /* one of those, which live on to the end */
+    char **external_urls;
+    size_t n_external_urls, cap_external_urls; /* while reloading, or before threads run */
     struct sg_vapid vapid;
 
     pthread_mutex_t lock;

@@ -129,6 +129,9 @@ SG_NODISCARD int sg_config_parse_flags(struct sg_config *c, int argc, char **arg
 /* What must hold over all keys: address syntax, cert with key, a public address needs tokens or
  * anonymous. */
 SG_NODISCARD int sg_config_check(const struct sg_config *c, struct sg_error *reterr);
+/* Keys whose values differ and that no reload puts to use; static texts. */
+size_t sg_config_needs_restart(const struct sg_config *running, const struct sg_config *now,
+                               const char **ret, size_t max);
 /* The flags part of `streamgauge serve --help`. */
 void sg_config_print_flags(FILE *out);
 /* "host:port" or "[v6]:port" into its parts; host gets 64 bytes. */

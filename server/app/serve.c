@@ -158,11 +158,11 @@ static void reload(struct sg_server *s)
     struct sg_error err = {0};
     char text[sizeof(err.source) + sizeof(err.text) + 32];
     sd_notify(0, "RELOADING=1");
-    if (sg_server_reload(s, &err) < 0)
+    if (sg_server_reload(s, NULL, &err) < 0)
         SG_LOG(ERROR, "app", "reload refused, going on as before", "reason=\"%s\"",
                sg_error_format(&err, text, sizeof(text)));
     else
-        SG_LOG(INFO, "app", "reloaded", "what=%s", "rules,routes,receivers,tokens,certificates");
+        SG_LOG(INFO, "app", "reloaded", "what=%s", "alerts,streams,tokens,certificates");
     sd_notify(0, "READY=1");
 }
 

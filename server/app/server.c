@@ -38,7 +38,7 @@ struct sg_server {
     struct sg_net_route *routes; /* all that are not net's own */
     struct sg_source sources[N_SOURCES];
     struct sg_source *source_list[N_SOURCES];
-    struct sg_live_names *names;
+    struct sg_live_names *names, *reloaded_names; /* the second: NULL before there are some */
     struct sg_engine_thread *engine;
     struct sg_assets assets;
     struct sg_net_listen *listen;
@@ -92,10 +92,15 @@ static void on_reload(void *ctx, struct sg_net_exchange *x)
 {
     struct sg_error err = {0};
     char text[sizeof(err.source) + sizeof(err.text) + 32];
-    if (sg_server_reload(ctx, &err) < 0)
+    SG_AUTO(sg_buf_deinit) struct sg_buf restart;
+    sg_buf_init(&restart, 65536);
+    if (sg_server_reload(ctx, &restart, &err) < 0) {
         sg_net_exchange_error(x, 400, "%s", sg_error_format(&err, text, sizeof(text)));
-    else
-        sg_buf_puts(&x->out, "{\"status\":\"success\"}\n");
+        return;
+    }
+    sg_buf_puts(&x->out, "{\"status\":\"success\",\"needsRestart\":");
+    sg_buf_put_str(&x->out, sg_buf_str(&restart));
+    sg_buf_puts(&x->out, "}\n");
 }
 
 static void on_settle(void *ctx)
@@ -135,14 +140,14 @@ static void init_sources(struct sg_server *s)
     s->sources[SOURCE_SELF].stale_after_ms = 5000;
 }
 
-static int make_names(struct sg_server *s, struct sg_error *reterr)
+static int make_names(const struct sg_config *c, struct sg_live_names **ret,
+                      struct sg_error *reterr)
 {
-    const struct sg_config *c = s->config;
     struct sg_live_name *names = sg_calloc(c->n_streams + 1, sizeof(*names));
     for (size_t i = 0; i < c->n_streams; i++)
         names[i] =
             (struct sg_live_name){sg_str_from(c->streams[i].name), sg_str_from(c->streams[i].expr)};
-    int rc = sg_live_names_new(names, c->n_streams, &s->names, reterr);
+    int rc = sg_live_names_new(names, c->n_streams, ret, reterr);
     sg_free(names);
     return rc;
 }
@@ -455,7 +460,7 @@ int sg_server_start(const struct sg_config *config, const struct sg_config_sourc
     if (rc == 0)
         rc = sg_alerts_open(config, &s->alerts, reterr);
     if (rc == 0)
-        rc = make_names(s, reterr);
+        rc = make_names(config, &s->names, reterr);
     if (rc == 0)
         rc = make_engine(s, reterr);
     /* UDP first: a port that is taken must not leave edges half started. Its batches wait in the
@@ -507,8 +512,79 @@ static int reload_tokens(struct sg_server *s, const struct sg_config *c, struct 
     return rc;
 }
 
+static bool same_names(const struct sg_live_names *a, const struct sg_live_names *b)
+{
+    size_t n = sg_live_names_count(a);
+    bool same = n == sg_live_names_count(b);
+    for (size_t i = 0; same && i < n; i++) {
+        struct sg_live_name x = sg_live_names_at(a, i), y = sg_live_names_at(b, i);
+        same = sg_str_eq(x.name, y.name) && sg_str_eq(x.expr, y.expr);
+    }
+    return same;
+}
+
+/* The edges take references; ours of the first stays with net's configuration. */
+static void reload_names_take(struct sg_server *s, struct sg_live_names *names)
+{
+    struct sg_live_names *now = s->reloaded_names ? s->reloaded_names : s->names;
+    if (same_names(now, names)) {
+        sg_live_names_unref(names);
+        return;
+    }
+    sg_net_reload_names(s->net, names);
+    sg_live_names_unref(s->reloaded_names);
+    s->reloaded_names = names;
+}
+
+/* What is different and does not count before a restart is said, else the operator would believe
+ * it does. */
+static void tell_restart(const struct sg_config *running, const struct sg_config *now,
+                         struct sg_buf *ret)
+{
+    const char *keys[64];
+    size_t n = sg_config_needs_restart(running, now, keys, SG_ARRAY_LEN(keys));
+    SG_AUTO(sg_buf_deinit) struct sg_buf list;
+    sg_buf_init(&list, 65536);
+    for (size_t i = 0; i < n; i++)
+        sg_buf_printf(&list, "%s%s", i ? "," : "", keys[i]);
+    if (n)
+        SG_LOG(WARN, "app", "changed keys that count only after a restart", "keys=%s",
+               sg_buf_cstr(&list));
+    if (!ret)
+        return;
+    sg_buf_putc(ret, '[');
+    for (size_t i = 0; i < n; i++)
+        sg_buf_printf(ret, "%s\"%s\"", i ? "," : "", keys[i]);
+    sg_buf_putc(ret, ']');
+}
+
+static void set_log_level(const struct sg_config *c)
+{
+    enum sg_log_level level;
+    if (sg_log_level_parse(c->log_level, &level) == 0)
+        sg_log_set_level(level);
+}
+
+/* Of a configuration that was checked as a whole: what can still be refused comes first. */
+static int apply(struct sg_server *s, const struct sg_config *c, struct sg_error *reterr)
+{
+    struct sg_live_names *names = NULL;
+    int rc = make_names(c, &names, reterr);
+    if (rc == 0)
+        rc = sg_alerts_reload(s->alerts, c, reterr);
+    if (rc == 0)
+        rc = reload_tokens(s, c, reterr);
+    if (rc < 0) {
+        sg_live_names_unref(names);
+        return rc;
+    }
+    reload_names_take(s, names);
+    set_log_level(c);
+    return 0;
+}
+
 /* The new configuration has been checked as a whole before the first part of it is used. */
-int sg_server_reload(struct sg_server *s, struct sg_error *reterr)
+int sg_server_reload(struct sg_server *s, struct sg_buf *ret_restart, struct sg_error *reterr)
 {
     struct sg_config c = {0};
     pthread_mutex_lock(&s->reloading);
@@ -516,9 +592,9 @@ int sg_server_reload(struct sg_server *s, struct sg_error *reterr)
     if (rc == 0 && s->config->tls_cert)
         rc = sg_net_reload_tls(s->net, reterr);
     if (rc == 0 && s->source)
-        rc = sg_alerts_reload(s->alerts, &c, reterr);
-    if (rc == 0 && s->source)
-        rc = reload_tokens(s, &c, reterr);
+        rc = apply(s, &c, reterr);
+    if (rc == 0)
+        tell_restart(s->config, s->source ? &c : s->config, ret_restart);
     if (s->source)
         sg_config_deinit(&c);
     pthread_mutex_unlock(&s->reloading);
@@ -567,6 +643,7 @@ void sg_server_stop(struct sg_server *s, int64_t drain_ms)
     sg_engine_thread_free(s->engine);
     sg_labels_unref(s->self_labels);
     sg_live_names_unref(s->names);
+    sg_live_names_unref(s->reloaded_names);
     sg_assets_deinit(&s->assets);
     sg_free(s->listen);
     sg_free(s->hosts);

@@ -11,6 +11,7 @@
 #define STREAMGAUGE_APP_SERVER_H
 
 #include <stdint.h>
+#include <streamgauge/buf.h>
 #include <streamgauge/error.h>
 
 #include "config.h"
@@ -33,10 +34,12 @@ uint16_t sg_server_port(const struct sg_server *s, size_t i);
 size_t sg_server_listeners(const struct sg_server *s);
 /* UDP port, 0 when StatsD is off. */
 uint16_t sg_server_statsd_port(const struct sg_server *s);
-/* Reads the configuration, rule files and certificates again; rules, routes, receivers,
- * tokens and certificates are replaced, what else changed needs a restart. On errors nothing
- * changes. Any thread but the engine's and the edges'. */
-SG_NODISCARD int sg_server_reload(struct sg_server *s, struct sg_error *reterr);
+/* Reads the configuration, rule files and certificates again; everything about alerts, named
+ * streams, tokens and certificates are replaced. What else changed needs a restart: its keys are
+ * logged, and appended as a JSON array to ret_restart (may be NULL). On errors nothing changes. Any
+ * thread but the engine's and the edges'. */
+SG_NODISCARD int sg_server_reload(struct sg_server *s, struct sg_buf *ret_restart,
+                                  struct sg_error *reterr);
 /* Feeds the server's own metrics into its own series. */
 void sg_server_second(struct sg_server *s, int64_t now_ms);
 /* Ends sessions politely, waits for them up to drain_ms, stops all threads, frees. */

@@ -193,6 +193,48 @@ void sg_hub_judge(struct sg_hub *hub, bool (*judge)(void *ctx, uint32_t rights, 
     }
 }
 
+/* ---- names ---- */
+
+/* Whether what it was subscribed by stands for something else now. */
+static bool renamed(struct sg_hub *hub, const struct sg__sub *sub)
+{
+    const struct sg__mirror *m = sub->flavour->mirror;
+    bool simple = sub->flavour->kind == SG__FLAVOUR_SIMPLE;
+    SG_AUTO(sg_buf_deinit) struct sg_buf key;
+    if (!simple && !sub->stream)
+        return false;
+    sg_buf_init(&key, (size_t)hub->limits.expression_bytes * 8);
+    int rc = hub->hooks->resolve(hub->hooks_ctx, simple ? SG_RESOLVE_METRIC : SG_RESOLVE_STREAM,
+                                 simple ? sg_str_make(sub->flavour->text, sub->flavour->text_len)
+                                        : sg_str_from(sub->stream),
+                                 &key, NULL);
+    return rc < 0 || !sg_str_eq(sg_buf_str(&key), sg_str_make(m->key, m->key_len));
+}
+
+static void end_for_a_while(struct sg_session *s, uint32_t retry_ms)
+{
+    char reason[64];
+    uint64_t spread = retry_ms ? sg_hash64(s->id, strlen(s->id)) % ((uint64_t)retry_ms + 1) : 0;
+    uint32_t ms = (uint32_t)(retry_ms / 2 + spread);
+    snprintf(reason, sizeof(reason), "{\"retryAfter\":%u}", ms);
+    if (s->state == SG_SESSION_OPEN)
+        sg__put_retry(s, ms);
+    sg__session_end(s, 1001, reason);
+}
+
+void sg_hub_renamed(struct sg_hub *hub, uint32_t retry_ms)
+{
+    SG_LIST_FOREACH_SAFE(node, next, &hub->sessions)
+    {
+        struct sg_session *s = SG_CONTAINER_OF(node, struct sg_session, all);
+        bool is = false;
+        for (uint32_t i = 0; i < s->n_subs && !is; i++)
+            is = renamed(hub, s->subs[i]);
+        if (is)
+            end_for_a_while(s, retry_ms);
+    }
+}
+
 /* ---- sessions with a rate: a heap by due time ---- */
 
 static void heap_set(struct sg_hub *hub, size_t at, struct sg_session *s)
@@ -384,17 +426,8 @@ void sg_hub_flush(struct sg_hub *hub, int64_t now_ms)
 
 void sg_hub_drain(struct sg_hub *hub, uint32_t retry_ms)
 {
-    char reason[64];
     sg__hub_settle(hub);
     hub->draining = true;
     SG_LIST_FOREACH_SAFE(node, next, &hub->sessions)
-    {
-        struct sg_session *s = SG_CONTAINER_OF(node, struct sg_session, all);
-        uint64_t spread = retry_ms ? sg_hash64(s->id, strlen(s->id)) % ((uint64_t)retry_ms + 1) : 0;
-        uint32_t ms = (uint32_t)(retry_ms / 2 + spread);
-        snprintf(reason, sizeof(reason), "{\"retryAfter\":%u}", ms);
-        if (s->state == SG_SESSION_OPEN)
-            sg__put_retry(s, ms);
-        sg__session_end(s, 1001, reason);
-    }
+    end_for_a_while(SG_CONTAINER_OF(node, struct sg_session, all), retry_ms);
 }

@@ -220,6 +220,7 @@ struct sg__sub {
     struct sg__flavour *flavour; /* one reference */
     enum sg__sub_state state;
     char *id;                 /* NUL-terminated, owned; simple: the alias */
+    char *stream;             /* the configured name it came by, owned; NULL: none */
     int64_t history_ms;       /* 0: none asked for */
     struct sg__link by_token; /* in hub->by_token while HISTORY; its hash is the token */
     uint64_t joined;          /* seq up to which it alone was told; nothing older may follow */

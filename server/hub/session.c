@@ -168,6 +168,7 @@ void sg__session_drop_sub(struct sg_session *s, uint32_t i)
     sg_list_remove(&sub->of_mirror);
     sg__flavour_unref(sub->flavour);
     sg_free(sub->id);
+    sg_free(sub->stream);
     sg_free(sub);
     m->n_subs--;
     if (m->topic)

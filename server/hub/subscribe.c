@@ -131,6 +131,7 @@ static void add_sub(struct sg_session *s, struct sg__subscribe *spec, struct sg_
     sub->flavour = sg__flavour_get(m, kind, text, kind == SG__FLAVOUR_NOTES ? &spec->filter : NULL);
     sub->state = SG__SUB_WAITING;
     sub->id = sg_str_dup(spec->id);
+    sub->stream = spec->by == SG__BY_STREAM ? sg_str_dup(spec->text) : NULL;
     sub->history_ms = spec->history_ms;
     sub->resume = spec->resume;
     sub->from_epoch = spec->from_epoch;

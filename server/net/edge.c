@@ -5,6 +5,7 @@
 #include "pieces.h"
 
 #include <stdio.h>
+#include <streamgauge/live.h>
 #include <streamgauge/log.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/store.h>
@@ -15,6 +16,7 @@
 #define TIMER_MS 100
 #define MESSAGE_QUEUE_BYTES (1024 * 1024)
 #define DRAIN_RETRY_MS 2000
+#define RENAMED_RETRY_MS 500
 /* Turns of the loop that an end may take: closing handles needs a few, jobs on the pool end by
  * themselves. */
 #define END_TURNS 100000
@@ -106,6 +108,12 @@ static void handle(struct sg__edge *e, struct sg__message *m)
         break;
     case SG__MSG_JUDGE:
         sg_hub_judge(e->hub, judge, e);
+        sg_free(m);
+        break;
+    case SG__MSG_NAMES:
+        sg_live_names_unref(e->names);
+        e->names = m->names;
+        sg_hub_renamed(e->hub, RENAMED_RETRY_MS);
         sg_free(m);
         break;
     case SG__MSG_FORWARD:
@@ -332,6 +340,7 @@ static void drop_messages(struct sg__edge *e)
             continue;
         }
         SSL_CTX_free(m->pair);
+        sg_live_names_unref(m->names);
         sg_free(m);
     }
     n = sg_mpsc_take(&e->frames);
@@ -350,6 +359,7 @@ void sg__edge_free(struct sg__edge *e)
 {
     drop_messages(e);
     sg_hub_free(e->hub);
+    sg_live_names_unref(e->names);
     sg_batcher_free(e->batcher);
     sg_buf_deinit(&e->out);
     sg_free(e->listener);

@@ -96,6 +96,7 @@ enum sg__message_kind {
     SG__MSG_STOP,
     SG__MSG_RELOAD_TLS, /* pair: one reference of an SSL_CTX */
     SG__MSG_JUDGE,      /* the tokens were replaced */
+    SG__MSG_NAMES,      /* names: one reference of the configured streams */
     SG__MSG_FORWARD,    /* an action for a session of this edge, within a struct sg__request */
     SG__MSG_FORWARDED,  /* its answer */
     SG__MSG_PIECES,     /* of an answer that the pool makes: see pieces.h */
@@ -106,6 +107,7 @@ struct sg__message {
     struct sg_mpsc_node node; /* first */
     enum sg__message_kind kind;
     SSL_CTX *pair;
+    struct sg_live_names *names;
 };
 
 enum sg__edge_state { SG__EDGE_STARTING, SG__EDGE_SERVING, SG__EDGE_FAILED, SG__EDGE_ENDED };
@@ -123,7 +125,8 @@ struct sg__edge {
     uv_prepare_t before_sleep;
     struct lws_context *lws;
     struct lws_vhost *plain, *secure;
-    SSL_CTX *tls; /* of `secure`; borrowed */
+    SSL_CTX *tls;                /* of `secure`; borrowed */
+    struct sg_live_names *names; /* of a reload, one reference; NULL: the configuration's */
     struct sg__listener *listener;
     size_t listener_count;
     int reserve_fd;            /* given up for a moment to refuse a connection when fds are out */

@@ -11,7 +11,8 @@ static int on_resolve(void *ctx, enum sg_resolve_kind kind, struct sg_str text,
                       struct sg_buf *ret_key, struct sg_error *reterr)
 {
     struct sg__edge *e = ctx;
-    return sg_live_names_resolve((void *)(uintptr_t)e->net->cfg.names, kind, text, ret_key, reterr);
+    const struct sg_live_names *names = e->names ? e->names : e->net->cfg.names;
+    return sg_live_names_resolve((void *)(uintptr_t)names, kind, text, ret_key, reterr);
 }
 
 static int tell_engine(struct sg__edge *e, enum sg_control_kind kind, struct sg_str key,

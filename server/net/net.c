@@ -3,6 +3,7 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <streamgauge/live.h>
 #include <streamgauge/log.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/rand.h>
@@ -262,6 +263,15 @@ int sg_net_reload_tokens(struct sg_net *net, const struct sg_net_token *tokens, 
     for (unsigned i = 0; rc == 0 && i < net->edge_count; i++)
         (void)sg__edge_tell(net->edge[i], message(SG__MSG_JUDGE), 0);
     return rc;
+}
+
+void sg_net_reload_names(struct sg_net *net, struct sg_live_names *names)
+{
+    for (unsigned i = 0; i < net->edge_count; i++) {
+        struct sg__message *m = message(SG__MSG_NAMES);
+        m->names = sg_live_names_ref(names);
+        (void)sg__edge_tell(net->edge[i], m, 0);
+    }
 }
 
 void sg_net_drain(struct sg_net *net, int64_t timeout_ms)

@@ -9,9 +9,10 @@
 #include "notify/note.h"
 #include "notify/receivers.h"
 
-/* What does not change from row to row. Borrowed. */
+/* What does not change from row to row. Borrowed. What a reload replaces lives on to the end. */
 struct sg__site {
-    const char *external_url, *user_agent;
+    const char *_Atomic external_url;
+    const char *user_agent;
     struct sg_vapid vapid;
     const char *vapid_subject;
 };

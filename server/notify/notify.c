@@ -177,16 +177,27 @@ static void warn_of_refused(const struct sg_receivers *r)
     }
 }
 
+void sg_notify_set_external_url(struct sg_notify *n, const char *url)
+{
+    const char *was = n->site.external_url;
+    if (was && strcmp(was, url) == 0)
+        return;
+    char *copy = sg_strdup(url);
+    n->external_urls = sg_grow(n->external_urls, &n->cap_external_urls, n->n_external_urls + 1,
+                               sizeof(*n->external_urls));
+    n->external_urls[n->n_external_urls++] = copy;
+    n->site.external_url = copy;
+}
+
 static void copy_config(struct sg_notify *n, const struct sg_notify_config *cfg)
 {
     n->cfg = *cfg;
     n->vapid_subject = sg_strdup(cfg->vapid_subject ? cfg->vapid_subject : "");
     n->user_agent = sg_strdup(cfg->user_agent ? cfg->user_agent : "");
-    n->external_url = sg_strdup(cfg->external_url ? cfg->external_url : "");
-    n->site = (struct sg__site){.external_url = n->external_url,
-                                .user_agent = n->user_agent,
-                                .vapid = cfg->vapid,
-                                .vapid_subject = n->vapid_subject};
+    n->site.user_agent = n->user_agent;
+    n->site.vapid = cfg->vapid;
+    n->site.vapid_subject = n->vapid_subject;
+    sg_notify_set_external_url(n, cfg->external_url ? cfg->external_url : "");
 }
 
 int sg_notify_start(const struct sg_notify_config *cfg, struct sg_receivers *receivers_take,
@@ -255,7 +266,9 @@ void sg_notify_free(struct sg_notify *n)
     (void)pthread_mutex_destroy(&n->lock);
     sg_free(n->vapid_subject);
     sg_free(n->user_agent);
-    sg_free(n->external_url);
+    for (size_t i = 0; i < n->n_external_urls; i++)
+        sg_free(n->external_urls[i]);
+    sg_free(n->external_urls);
     sg_free(n);
 }
 

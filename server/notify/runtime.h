@@ -46,7 +46,9 @@ struct sg__periodic {
 struct sg_notify {
     struct sg_notify_config cfg;
     struct sg__site site;
-    char *vapid_subject, *user_agent, *external_url;
+    char *vapid_subject, *user_agent;
+    char **external_urls; /* all there have been: others may be reading one */
+    size_t n_external_urls, cap_external_urls;
     pthread_t thread;
     bool started;
     CURLM *multi;

@@ -327,6 +327,52 @@ def test_a_bad_reload_changes_nothing_and_says_where(start, receiver, tmp_path, 
     receiver.wait(FIRING)
 
 
+def test_a_reload_applies_links_labels_interval_and_streams_and_names_the_rest(start, receiver, tmp_path):
+    def reload(text):
+        with open(s.config, "w", encoding="utf-8") as f:
+            f.write(text)
+        answer = s.post("/-/reload", "")
+        assert answer.status == 200, answer
+        return answer.json["needsRestart"]
+
+    def told(status, **labels):
+        return kit.eventually(lambda: [b for _, b in receiver.got for a in b["alerts"] if a["status"] == status and
+                                       labels.items() <= a["labels"].items()], f"{status} with {labels}")[-1]
+
+    def shows(ws, value):
+        ws.until(lambda m: m.get("d") == [0, value] or m.get("points") and m["points"][-1][1] == [value])
+
+    more = """external_url: https://{host}.example
+external_labels: {{site: {site}}}
+evaluation_interval: {interval}
+retention: {retention}
+streams: {{busy: 'load * {factor}', other: 'load'}}
+"""
+    before = {"host": "one", "site": "a", "interval": "1h", "retention": "1h", "factor": 10}
+    after = {"host": "two", "site": "b", "interval": "100ms", "retention": "2h", "factor": 100}
+    rules = RULES.replace("    interval: 200ms\n", "")
+    s = start(config=config(tmp_path, receiver, rules=rules, more=more.format(**before)))
+    fire(s)
+    assert reload(config(tmp_path, receiver, rules=rules, more=more.format(**{**before, "interval": "100ms"}))) == []
+    assert told("firing", site="a")["externalURL"] == "https://one.example"
+    with s.ws(v1=True) as named, s.ws(v1=True) as other:
+        named.type("welcome")
+        named.send({"action": "subscribe", "id": "x", "stream": "busy"})
+        other.send({"action": "subscribe", "id": "y", "stream": "other"})
+        shows(named, 50)
+        other.type("full")
+        assert reload(config(tmp_path, receiver, rules=rules, more=more.format(**after))) == ["retention"]
+        assert named.closed()[0] == 1001
+        other.send({"action": "ping", "time": 7})
+        other.type("pong")
+    told("resolved", site="a")
+    assert told("firing", site="b")["externalURL"] == "https://two.example"
+    with s.ws(v1=True) as named:
+        named.send({"action": "subscribe", "id": "x", "stream": "busy"})
+        shows(named, 500)
+    assert "count only after a restart" in s.log and "keys=retention" in s.log
+
+
 def test_a_reload_replaces_tokens(start, receiver, tmp_path):
     def text(name):
         token = f'{{name: {name}, hash: "{kit.token_hash("secret-" + name)}", rights: [read, admin]}}'

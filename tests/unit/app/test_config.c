@@ -180,6 +180,48 @@ static void test_config__addresses_parse_strictly(void **state)
         assert_true(sg_address_parse(wrong[i], host, &port, NULL) < 0);
 }
 
+/* ---- what a reload cannot apply ---- */
+
+static size_t needs_restart(const char *running, const char *now, const char **ret)
+{
+    struct sg_config a, b;
+    sg_config_init(&a);
+    sg_config_init(&b);
+    assert_int_equal(sg_config_load_text(&a, "a.yml", running, strlen(running), NULL), 0);
+    assert_int_equal(sg_config_load_text(&b, "b.yml", now, strlen(now), NULL), 0);
+    size_t n = sg_config_needs_restart(&a, &b, ret, 8);
+    sg_config_deinit(&a);
+    sg_config_deinit(&b);
+    return n;
+}
+
+static void test_config__what_a_reload_cannot_apply_is_named(void **state)
+{
+    const char *keys[8];
+    (void)state;
+    assert_int_equal(needs_restart("listen: 127.0.0.1:1\nretention: 1h\ndeflate: true\n",
+                                   "listen: [127.0.0.1:1, 127.0.0.1:2]\nretention: 60m\n"
+                                   "data: /tmp/x\nlimits: {sessions: 7}\n",
+                                   keys),
+                     4);
+    assert_string_equal(keys[0], "listen");
+    assert_string_equal(keys[1], "data");
+    assert_string_equal(keys[2], "deflate");
+    assert_string_equal(keys[3], "limits.sessions");
+}
+
+static void test_config__what_a_reload_applies_is_not_named(void **state)
+{
+    const char *keys[8];
+    (void)state;
+    assert_int_equal(needs_restart("log_level: info\n",
+                                   "log_level: debug\nevaluation_interval: 5s\n"
+                                   "external_url: http://x\nrule_files: [a.yml]\n"
+                                   "streams: {a: b}\n",
+                                   keys),
+                     0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +232,8 @@ int main(void)
         cmocka_unit_test(test_config__wrong_flags_are_named),
         cmocka_unit_test(test_config__a_public_address_needs_tokens_or_anonymous),
         cmocka_unit_test(test_config__addresses_parse_strictly),
+        cmocka_unit_test(test_config__what_a_reload_cannot_apply_is_named),
+        cmocka_unit_test(test_config__what_a_reload_applies_is_not_named),
     };
     return cmocka_run_group_tests_name("app/config", tests, NULL, NULL);
 }
