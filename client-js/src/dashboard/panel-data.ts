@@ -226,7 +226,10 @@ export class PanelQueries {
             return { state: 'loading', reason: lost ? 'Waiting for the server.' : 'Waiting for the first answer.' };
         const shown = blocks.flatMap((b) => b.series);
         if (!shown.length && sources.every((s) => s.loaded))
-            return { state: 'empty', reason: `No series match\n${this.asks.map((a) => a.expr).join('\n')}` };
+            {
+            const { noValue } = this.model.defaults; /* a sentence says more than the query */
+            return { state: 'empty', reason: noValue.includes(' ') ? noValue : `No series match\n${this.asks.map((a) => a.expr).join('\n')}` };
+        }
         if (lost)
             return { state: 'stale', reason: `No connection. Data from ${timeOfDay(lost)}.` };
         const limit = (s: DataSeries) => s.stale;

@@ -148,7 +148,7 @@ export class Wall {
             return;
         const at = new Date(time);
         text(this.local, timeOfDay(time));
-        text(this.utc, `${at.toISOString().slice(11, 19)} UTC`);
+        text(this.utc, at.getTimezoneOffset() ? `${at.toISOString().slice(11, 16)} UTC` : 'UTC');
         this.beat.classList.toggle('on', Math.floor(time / 1000) % 2 === 0);
     }
 
@@ -182,8 +182,8 @@ export class Wall {
             this.shown = key;
             this.state.dataset['status'] = status;
             put(this.state, glyph(status), h('strong', null, WORD[status]));
-            put(this.counts, ...SEVERITIES.map((s) => h('span', { class: count(s) ? 'count' : 'count none', data: { status: s } }, glyph(s), h('b', null, count(s)), h('small', null, WORD[s]))),
-                h('span', { class: acked ? 'count' : 'count none', data: { status: 'acknowledged' } }, glyph('acknowledged'), h('b', null, acked), h('small', null, WORD.acknowledged)));
+            const each: [Status, number][] = [...SEVERITIES.map((s): [Status, number] => [s, count(s)]), ['acknowledged', acked]];
+            put(this.counts, ...each.filter(([, n]) => n).map(([s, n]) => h('span', { class: 'count', data: { status: s } }, glyph(s), h('b', null, n), h('small', null, WORD[s]))));
         }
         const critical = firing.some((i) => i.severity === 'critical');
         this.rotation?.pin(critical ? this.parts.alertsOn(this.rotation.pages) || this.rotation.pages[this.rotation.state.index]! : '', performance.now());

@@ -7,7 +7,7 @@ import { chosenCalc, reduceValues } from '../model/calcs.ts';
 import { string } from '../model/json.ts';
 import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { fitText, orientationOf, shownValues, tiles, type Shown } from './values.ts';
+import { orientationOf, shownValues, tiles, type Shown } from './values.ts';
 
 class Tile {
     readonly root = h('div', { class: 'stat-tile' });
@@ -22,11 +22,11 @@ class Tile {
     private shownStatus = '';
 
     constructor() {
-        this.value.append(this.state, this.prefix, this.number, this.unit, this.change);
-        this.root.append(this.canvas, this.name, this.value);
+        this.value.append(this.state, this.prefix, this.number, this.unit);
+        this.root.append(this.canvas, this.name, this.value, this.change);
     }
 
-    draw(s: Shown, o: Options, width: number, height: number, theme: Theme, now: number): void {
+    draw(s: Shown, o: Options, { width, height, small, family }: Room, theme: Theme, now: number): void {
         const { display: d } = s;
         const status = s.stale ? 'stale' : d.status;
         const key = `${status} ${theme.name}`;
@@ -39,13 +39,17 @@ class Tile {
         text(this.prefix, o.values ? d.prefix : '');
         text(this.number, o.values ? d.text : s.name);
         text(this.unit, o.values ? d.suffix : '');
-        text(this.change, o.change && s.series ? changeOf(s.series) : '');
-        const nameHeight = o.names ? Math.min(22, height * 0.25) : 0;
-        const letters = (o.values ? d.prefix.length + d.text.length + 0.6 * d.suffix.length : s.name.length) + (status ? 1.4 : 0.4);
-        const size = o.fixedSize || fitText(letters, width - 20, (height - nameHeight) * (o.graph && height > 90 ? 0.52 : 0.62));
-        this.value.style.fontSize = `${size}px`;
+        const change = o.change && s.series && height > 4 * small ? changeOf(s.series) : '';
+        text(this.change, change);
+        const rest = height - (o.names ? 1.5 * small : 0) - (change ? 1.4 * small : 0);
+        const ems = o.values ? widthOf(d.prefix, family) * 0.6 + widthOf(d.text, family) + (d.suffix ? 0.12 + widthOf(d.suffix, family) * 0.6 : 0) : widthOf(s.name, family);
+        const size = o.fixedSize || Math.max(11, Math.min(96 * (small / 12), rest * (o.graph && height > 90 ? 0.6 : 0.7), (width - 20) / (ems + (status ? 0.9 : 0))));
+        this.value.style.fontSize = `${Math.floor(size)}px`;
         const color = s.stale || !d.color ? theme.text : d.color;
-        const filled = o.color.startsWith('background') && !!d.color && !s.stale && d.color.startsWith('#');
+        /* What is as it should be stays quiet: an edge, no ground. */
+        const ground = o.color.startsWith('background') && !!d.color && !s.stale && d.color.startsWith('#');
+        const filled = ground && status !== 'ok';
+        this.root.classList.toggle('quiet', ground && !filled);
         this.root.style.backgroundColor = filled ? d.color : '';
         const ink = filled ? inkOn(d.color) : '';
         this.root.style.color = ink;
@@ -55,6 +59,31 @@ class Tile {
         if (!this.canvas.hidden)
             spark(this.canvas, s.series!, filled ? ink : s.stale ? theme.stale : o.color === 'none' ? theme.dim : color, width, Math.round(height * (o.names ? 0.36 : 0.4)));
     }
+}
+
+interface Room {
+    readonly width: number;
+    readonly height: number;
+    /** Of names, pixels. */
+    readonly small: number;
+    readonly family: string;
+}
+
+let ruler: CanvasRenderingContext2D | null = null;
+const widths = new Map<string, number>();
+
+/** In ems of the letters of a value. Digits are as wide as each other, so there are few different ones. */
+function widthOf(words: string, family: string): number {
+    const key = `${family}\n${words.replace(/\d/g, '0')}`;
+    let known = widths.get(key);
+    if (known === undefined) {
+        ruler ??= h('canvas').getContext('2d')!;
+        ruler.font = `600 100px ${family}`;
+        if (widths.size > 500)
+            widths.clear();
+        widths.set(key, known = ruler.measureText(key.slice(family.length + 1)).width / 100);
+    }
+    return known;
 }
 
 function changeOf(s: DataSeries): string {
@@ -159,7 +188,9 @@ class Stat implements Panel {
         this.tiles.splice(all.length).forEach((t) => t.root.remove());
         const options = this.options(all.length);
         const gap = 4;
-        all.forEach((s, i) => this.tiles[i]!.draw(s, options, (this.width - gap * (columns - 1)) / columns, (this.height - gap * (rows - 1)) / rows, theme, now));
+        const { fontSize, fontFamily } = getComputedStyle(this.host);
+        const room = { width: (this.width - gap * (columns - 1)) / columns, height: (this.height - gap * (rows - 1)) / rows, small: parseFloat(fontSize) || 12, family: fontFamily };
+        all.forEach((s, i) => this.tiles[i]!.draw(s, options, room, theme, now));
     }
 
     describe(): string {

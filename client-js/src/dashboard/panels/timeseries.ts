@@ -13,9 +13,11 @@ import { LegendView, type LegendMode } from './legend-view.ts';
 import { TooltipView } from './tooltip-view.ts';
 
 const MAX_DRAWN = 200;
-const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
+const FAMILY = 'system-ui, "DejaVu Sans", sans-serif';
+const fontOf = (px: number): string => `${px}px ${FAMILY}`;
 const END_LABELS = 5; /* as many series have their names at their ends instead of a legend */
-const END_WIDTH = 110;
+const END_EMS = 9.2;
+const SEPARATOR = '\u0000'; /* of the parts of a scale's name: units may have any letter in them */
 /* Ticks of bytes lie on what is whole in KiB, MiB … */
 const BINARY = /^(bytes|kbytes|mbytes|gbytes|bits|binBps|binbps)$/;
 const POWERS = Array.from({ length: 60 }, (_, i) => 2 ** i);
@@ -42,7 +44,7 @@ function styleOf(s: DataSeries, theme: Theme): Style {
     return {
         color: color.mode === 'fixed' ? resolveColor(color.fixed, theme, own) : own,
         draw: draw === 'bars' || draw === 'points' ? draw : 'line',
-        scale: `${right ? 'r' : 'l'}:${percent ? 'percentunit' : unit}:${distribution}`, right,
+        scale: `${right ? 'r' : 'l'}\n${percent ? 'percentunit' : unit}\n${distribution}`, right,
         hidden: bool(at(custom, 'hideFrom.viz')),
         rule: stacking === 'normal' || percent ? { group: `${string(at(custom, 'stacking.group'), 'A')}${right}`, percent, negative: custom['transform'] === 'negative-Y' }
             : custom['transform'] === 'negative-Y' ? { group: '', percent: false, negative: true } : null,
@@ -95,6 +97,8 @@ class TimeSeries implements Panel {
     private readonly tip: TooltipView;
     private u: uPlot | null = null;
     private data: PanelData | null = null;
+    /** Of letters: as the page has it, larger on a wall. */
+    private px = 12;
     private builtFor = '';
     private width = 0;
     private height = 0;
@@ -187,12 +191,13 @@ class TimeSeries implements Panel {
         const { series } = this.aligned;
         const stacked = this.styles.some((s) => s.rule?.group);
         return this.legendMode() === 'list' && !this.legend.calcs.length && !stacked && series.length > 1 && series.length <= END_LABELS
-            && this.width >= 420 && series.every((s) => s.name.length <= 16) && this.styles.every((s) => !s.right);
+            && this.width >= 35 * this.px && series.every((s) => s.name.length <= 16) && this.styles.every((s) => !s.right);
     }
 
     private build(shape: string): void {
         this.builtFor = shape;
         this.u?.destroy();
+        this.px = parseFloat(getComputedStyle(this.plot).fontSize) || 12;
         const theme = this.context.theme.get();
         const { series } = this.aligned;
         this.styles = series.map((s) => styleOf(s, theme));
@@ -200,7 +205,7 @@ class TimeSeries implements Panel {
         const scales = [...new Set(this.styles.map((s) => s.scale))];
         const options: uPlot.Options = {
             width: Math.max(20, this.width), height: Math.max(20, this.height), ms: 1, legend: { show: false }, pxAlign: 1,
-            padding: [8, this.endLabels() ? END_WIDTH : 12, 0, 4],
+            padding: [8, this.endLabels() ? END_EMS * this.px : 12, 0, 4],
             focus: { alpha: 0.3 },
             cursor: this.cursor(),
             scales: { x: { time: true, auto: false }, ...Object.fromEntries(scales.map((key) => [key, this.scale(key)])) },
@@ -236,7 +241,7 @@ class TimeSeries implements Panel {
     }
 
     private scale(key: string): uPlot.Scale {
-        const [, unit, distribution] = key.split(':') as [string, string, string];
+        const [, unit, distribution] = key.split('\n') as [string, string, string];
         const mine = () => this.aligned.series.filter((_, i) => this.styles[i]!.scale === key);
         const limits = () => {
             const fields = mine().map((s) => s.field);
@@ -267,20 +272,20 @@ class TimeSeries implements Panel {
     }
 
     private xAxis(theme: Theme): uPlot.Axis {
-        return { ...axis(theme), space: 70, size: 26, values: (_, splits, __, space) => timeLabels(splits, this.width / Math.max(1, space)) };
+        return { ...axis(theme, this.px), space: 5.8 * this.px, size: 14 + this.px, values: (_, splits, __, space) => timeLabels(splits, this.width / Math.max(1, space)) };
     }
 
     private yAxis(key: string, i: number, theme: Theme): uPlot.Axis {
         const owner = () => this.aligned.series[this.styles.findIndex((s) => s.scale === key)];
         const style = this.styles.find((s) => s.scale === key)!;
-        const unit = key.split(':')[1]!;
+        const unit = key.split('\n')[1]!;
         const label = string(style.custom['axisLabel']);
         return {
-            ...axis(theme), scale: key, ...(BINARY.test(unit) ? { incrs: POWERS } : {}), side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme).grid, show: i === 0 }, space: 34,
-            ...(label ? { label, labelSize: 18, labelFont: FONT, labelGap: 0 } : {}),
+            ...axis(theme, this.px), scale: key, ...(BINARY.test(unit) ? { incrs: POWERS } : {}), side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme, this.px).grid, show: i === 0 }, space: 22 + this.px,
+            ...(label ? { label, labelSize: 6 + this.px, labelFont: fontOf(this.px), labelGap: 0 } : {}),
             size: (u, values) => {
                 u.ctx.save();
-                u.ctx.font = FONT.replace('12px', `${12 * devicePixelRatio}px`);
+                u.ctx.font = fontOf(this.px * devicePixelRatio);
                 const width = Math.max(0, ...(values ?? []).map((v) => u.ctx.measureText(v ?? '').width));
                 u.ctx.restore();
                 return Math.ceil(Math.max(34, width / devicePixelRatio + 14));
@@ -348,7 +353,7 @@ class TimeSeries implements Panel {
     /** Names where the lines end, moved apart. */
     private drawEnds(u: uPlot, theme: Theme, ratio: number): void {
         const { ctx } = u;
-        const line = 14 * ratio;
+        const line = 1.2 * this.px * ratio;
         const ends = this.aligned.series.map((s, i) => {
             const column = u.data[i + 1] as Column;
             const last = column.findLastIndex((v) => v !== null && v !== undefined);
@@ -359,13 +364,13 @@ class TimeSeries implements Panel {
         for (let k = ends.length - 1, limit = top + height; k >= 0; k--, limit -= line)
             ends[k]!.y = Math.min(ends[k]!.y, limit);
         ctx.save();
-        ctx.font = FONT.replace('12px', `${12 * ratio}px`);
+        ctx.font = fontOf(this.px * ratio);
         ctx.textBaseline = 'middle';
         for (const { s, i, y } of ends) {
             ctx.fillStyle = this.styles[i]!.color;
-            ctx.fillRect(left + width + 5 * ratio, y - 1.5 * ratio, 8 * ratio, 3 * ratio);
+            ctx.fillRect(left + width + 0.4 * this.px * ratio, y - 1.5 * ratio, 0.7 * this.px * ratio, 3 * ratio);
             ctx.fillStyle = s.stale ? theme.stale : theme.text;
-            ctx.fillText(s.stale ? `${s.name} (stale)` : s.name, left + width + 17 * ratio, y, (END_WIDTH - 18) * ratio);
+            ctx.fillText(s.stale ? `${s.name} (stale)` : s.name, left + width + 1.4 * this.px * ratio, y, (END_EMS - 1.5) * this.px * ratio);
         }
         ctx.restore();
     }
@@ -440,9 +445,9 @@ class TimeSeries implements Panel {
 
 /* ---- axes ---- */
 
-function axis(theme: Theme): uPlot.Axis {
+function axis(theme: Theme, px: number): uPlot.Axis {
     const line = { stroke: alpha(theme.line, 0.7), width: 1 };
-    return { stroke: theme.dim, font: FONT, grid: line, ticks: { ...line, size: 4 }, gap: 4 };
+    return { stroke: theme.dim, font: fontOf(px), grid: line, ticks: { ...line, size: 4 }, gap: 4 };
 }
 
 function timeLabels(splits: number[], _: number): string[] {
@@ -458,9 +463,13 @@ function timeLabels(splits: number[], _: number): string[] {
 
 /** As many decimals as tell neighbours apart. */
 function axisLabels(splits: number[], unit: string, decimals: number | null): string[] {
+    const apart = (labels: string[]) => splits.length < 2 || new Set(labels).size === splits.length;
+    const wanted = decimals === null ? null : splits.map((v) => formatValue(v, unit, Math.min(decimals, 3)));
+    if (wanted && apart(wanted))
+        return wanted;
     const plain = splits.map((v) => formatValue(v, unit, null));
-    if (new Set(plain).size === splits.length || splits.length < 2)
-        return decimals === null ? plain : splits.map((v) => formatValue(v, unit, Math.min(decimals, 3)));
+    if (apart(plain))
+        return plain;
     const step = Math.abs(splits[1]! - splits[0]!);
     const need = Math.min(9, Math.max(0, Math.ceil(-Math.log10(step)) + 1));
     return splits.map((v) => (unit ? formatValue(v, unit, need) : digits(v, need)));
