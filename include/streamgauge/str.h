@@ -55,6 +55,11 @@ SG_API bool sg_utf8_valid(const char *p, size_t n);
 SG_API size_t sg_utf8_len(const char *p, size_t n);
 /* Length of the longest valid prefix. */
 SG_API size_t sg_utf8_valid_prefix(const char *p, size_t n);
+/* Writes the code point c (at most U+10FFFF) as 1 to 4 bytes; returns their number. Surrogates are
+ * the caller's to refuse. */
+SG_API size_t sg_utf8_put(char *dst, uint32_t c);
+/* 0 to 15, or -1 for what is no hexadecimal digit. */
+SG_API int sg_hex_digit(char c);
 /* NUL-terminated copy; free with sg_free. */
 SG_API char *sg_str_dup(struct sg_str s);
 /* Edit distance (Levenshtein), for "did you mean"; at most `max` + 1 is returned. Inputs up to 64

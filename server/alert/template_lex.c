@@ -126,45 +126,12 @@ static int lex_text(struct sg__lexer *l, struct sg__token *ret, struct sg_error 
 
 /* ---- inside actions ---- */
 
-static int hex_digit(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static size_t put_utf8(uint32_t c, char *dst)
-{
-    if (c < 0x80) {
-        dst[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        dst[0] = (char)(0xc0 | c >> 6);
-        dst[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        dst[0] = (char)(0xe0 | c >> 12);
-        dst[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        dst[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    dst[0] = (char)(0xf0 | c >> 18);
-    dst[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    dst[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    dst[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 /* `digits` digits of base 8 or 16 at *at. */
 static int code(const struct sg__lexer *l, size_t *at, int digits, uint32_t base, uint32_t *ret)
 {
     *ret = 0;
     for (int i = 0; i < digits; i++, (*at)++) {
-        int d = *at < l->text.n ? hex_digit(l->text.p[*at]) : -1;
+        int d = *at < l->text.n ? sg_hex_digit(l->text.p[*at]) : -1;
         if (d < 0 || (uint32_t)d >= base)
             return SG_ESYNTAX;
         *ret = *ret * base + (uint32_t)d;
@@ -199,7 +166,7 @@ static int escape(const struct sg__lexer *l, size_t *at, char *dst, size_t *ret_
     if (c == 'x')
         dst[0] = (char)value;
     else
-        *ret_n = put_utf8(value, dst);
+        *ret_n = sg_utf8_put(dst, value);
     return 0;
 }
 

@@ -250,15 +250,7 @@ static void put_code(struct printing *p, const struct spec *s, int64_t v)
     }
     if (s->verb.p[0] == 'q')
         text[n++] = '\'';
-    if (c < 0x80) {
-        text[n++] = (char)c;
-    } else {
-        int extra = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-        static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
-        text[n++] = (char)(first[extra] | c >> 6 * extra);
-        while (extra-- > 0)
-            text[n++] = (char)(0x80 | (c >> 6 * extra & 0x3f));
-    }
+    n += sg_utf8_put(text + n, c);
     if (s->verb.p[0] == 'q')
         text[n++] = '\'';
     put_padded(p, s, sg_str_make(text, n));

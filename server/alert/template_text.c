@@ -22,23 +22,14 @@ static int32_t next_char(struct sg_str s, size_t *at)
     return c;
 }
 
+/* `c` as next_char gave it: a byte that is no UTF-8 is negative, and comes out as it was. */
 static void put_char(int32_t c, struct sg_buf *out)
 {
-    if (c < 0x80) {
-        sg_buf_putc(out, (char)(c < 0 ? -c : c));
-    } else if (c < 0x800) {
-        sg_buf_putc(out, (char)(0xc0 | c >> 6));
-        sg_buf_putc(out, (char)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        sg_buf_putc(out, (char)(0xe0 | c >> 12));
-        sg_buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sg_buf_putc(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        sg_buf_putc(out, (char)(0xf0 | c >> 18));
-        sg_buf_putc(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        sg_buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sg_buf_putc(out, (char)(0x80 | (c & 0x3f)));
-    }
+    char text[4];
+    if (c < 0)
+        sg_buf_putc(out, (char)-c);
+    else
+        sg_buf_append(out, text, sg_utf8_put(text, (uint32_t)c));
 }
 
 /* Letters of Latin, Greek and Cyrillic: ranges whose capitals are `by` below, or where capital and

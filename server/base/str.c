@@ -121,6 +121,29 @@ bool sg_utf8_valid(const char *p, size_t n)
     return sg_utf8_valid_prefix(p, n) == n;
 }
 
+size_t sg_utf8_put(char *dst, uint32_t c)
+{
+    if (c < 0x80) {
+        dst[0] = (char)c;
+        return 1;
+    }
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        dst[i] = (char)(0x80 | (c & 0x3f));
+    dst[0] = (char)(lead[n] | c);
+    return n;
+}
+
+int sg_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 char *sg_str_dup(struct sg_str s)
 {
     char *copy = sg_alloc(s.n + 1);

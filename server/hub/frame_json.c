@@ -126,6 +126,10 @@ void sg_frame_json(const struct sg_frame *f, struct sg_buf *out)
     case SG_FRAME_HEARTBEAT:
         sg_buf_puts(out, "{\"type\":\"heartbeat\",\"t\":");
         sg_buf_put_i64(out, f->time_ms);
+        if (f->text.n) {
+            sg_buf_puts(out, ",\"late\":");
+            sg_buf_put_str(out, f->text);
+        }
         sg_buf_putc(out, '}');
         return;
     case SG_FRAME_CLOSED:
@@ -146,21 +150,14 @@ size_t sg_event_id_format(uint64_t epoch, uint64_t offset, char *dst)
     return 17 + sg_u64_format(offset, dst + 17);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int sg_event_id_parse(struct sg_str text, uint64_t *ret_epoch, uint64_t *ret_offset)
 {
     if (text.n < 18 || text.p[16] != '-' || text.p[17] < '0' || text.p[17] > '9')
         return SG_ESYNTAX;
     uint64_t epoch = 0, offset = 0;
     for (int i = 0; i < 16; i++) {
-        int d = hex_digit(text.p[i]);
-        if (d < 0)
+        int d = sg_hex_digit(text.p[i]);
+        if (d < 0 || (text.p[i] >= 'A' && text.p[i] <= 'F')) /* we write small ones */
             return SG_ESYNTAX;
         epoch = epoch << 4 | (uint64_t)d;
     }

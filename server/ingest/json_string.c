@@ -7,31 +7,13 @@ static int hex4(const char *s, const char *end, uint32_t *ret)
     if (end - s < 4)
         return SG_ESYNTAX;
     for (int i = 0; i < 4; i++) {
-        unsigned char c = (unsigned char)s[i];
-        uint32_t digit = (uint32_t)c - '0';
-        if (digit > 9) {
-            digit = ((uint32_t)c | 0x20) - 'a';
-            if (digit > 5)
-                return SG_ESYNTAX;
-            digit += 10;
-        }
-        v = v * 16 + digit;
+        int d = sg_hex_digit(s[i]);
+        if (d < 0)
+            return SG_ESYNTAX;
+        v = v * 16 + (uint32_t)d;
     }
     *ret = v;
     return 0;
-}
-
-static void put_utf8(struct sg_buf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        (void)sg_buf_putc(out, (char)c);
-        return;
-    }
-    int tail = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const unsigned lead[] = {0, 0xc0, 0xe0, 0xf0};
-    (void)sg_buf_putc(out, (char)(lead[tail] | c >> (6 * tail)));
-    while (tail-- > 0)
-        (void)sg_buf_putc(out, (char)(0x80 | (c >> (6 * tail) & 0x3f)));
 }
 
 /* \uXXXX at s (behind the 'u'), with its second half when it is a surrogate. Returns what follows,
@@ -51,7 +33,8 @@ static const char *unicode(const char *s, const char *end, struct sg_buf *out)
         c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
         s += 6;
     }
-    put_utf8(out, c);
+    char utf8[4];
+    (void)sg_buf_append(out, utf8, sg_utf8_put(utf8, c));
     return s;
 }
 

@@ -54,17 +54,6 @@ static bool is_alnum(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The byte `ahead` places further, or 0 past the end. */
 static char peek(const struct reader *r, size_t ahead)
 {
@@ -119,7 +108,7 @@ static int take_hex(struct reader *r, size_t start, uint32_t *ret)
 {
     uint32_t c = 0;
     if (peek(r, 0) != '{') {
-        int hi = hex_digit(peek(r, 0)), lo = hi < 0 ? -1 : hex_digit(peek(r, 1));
+        int hi = sg_hex_digit(peek(r, 0)), lo = hi < 0 ? -1 : sg_hex_digit(peek(r, 1));
         if (lo < 0)
             return fail(r, start, r->i, "invalid escape sequence");
         r->i += 2;
@@ -127,8 +116,8 @@ static int take_hex(struct reader *r, size_t start, uint32_t *ret)
         return 0;
     }
     size_t digits = 0;
-    for (r->i++; hex_digit(peek(r, 0)) >= 0; r->i++, digits++) {
-        c = c * 16 + (uint32_t)hex_digit(peek(r, 0));
+    for (r->i++; sg_hex_digit(peek(r, 0)) >= 0; r->i++, digits++) {
+        c = c * 16 + (uint32_t)sg_hex_digit(peek(r, 0));
         if (c > 0x10ffff)
             return fail(r, start, r->i + 1, "invalid escape sequence");
     }

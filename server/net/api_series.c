@@ -367,26 +367,6 @@ void sg__api_labels(void *ctx, struct sg_net_exchange *x)
 
 /* ---- label values ---- */
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static size_t put_utf8(char *dst, unsigned code)
-{
-    if (code < 0x80) {
-        dst[0] = (char)code;
-        return 1;
-    }
-    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--, code >>= 6)
-        dst[i] = (char)(0x80 | (code & 0x3f));
-    dst[0] = (char)((0xf0 << (4 - n) & 0xff) | code);
-    return n;
-}
-
 /* "U__a_2e_b" stands for "a.b": names with other than word characters, as they come in a path.
  * `dst` holds text.n bytes. Text that is not of that form stays as it is. */
 static struct sg_str unescape(struct sg_str text, char *dst)
@@ -406,11 +386,11 @@ static struct sg_str unescape(struct sg_str text, char *dst)
         }
         unsigned code = 0;
         size_t k = i + 1;
-        for (; k < text.n && k - i <= 6 && hex(text.p[k]) >= 0; k++)
-            code = code * 16 + (unsigned)hex(text.p[k]);
+        for (; k < text.n && k - i <= 6 && sg_hex_digit(text.p[k]) >= 0; k++)
+            code = code * 16 + (unsigned)sg_hex_digit(text.p[k]);
         if (k == i + 1 || k >= text.n || text.p[k] != '_' || code > 0x10ffff)
             return text;
-        n += put_utf8(dst + n, code); /* never longer than its escape */
+        n += sg_utf8_put(dst + n, code); /* never longer than its escape */
         i = k;
     }
     return sg_str_make(dst, n);

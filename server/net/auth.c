@@ -24,23 +24,12 @@ void sg_net_token_hash(struct sg_str token, char *dst)
     dst[71] = 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool parse_hash(const char *text, uint8_t ret[32])
 {
     if (!text || strncmp(text, "sha256:", 7) != 0 || strlen(text) != 71)
         return false;
     for (int i = 0; i < 32; i++) {
-        int a = hex_digit(text[7 + 2 * i]), b = hex_digit(text[8 + 2 * i]);
+        int a = sg_hex_digit(text[7 + 2 * i]), b = sg_hex_digit(text[8 + 2 * i]);
         if (a < 0 || b < 0)
             return false;
         ret[i] = (uint8_t)(a << 4 | b);

@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 16;
-}
-
 /* How an escape with digits goes on. */
 struct numeric {
     int digits, base;
@@ -47,8 +36,8 @@ static size_t numeric_value(struct sg_str s, const struct numeric *e, uint32_t *
     if (s.n < e->skip + (size_t)e->digits)
         return 0;
     for (size_t i = 0; i < (size_t)e->digits; i++) {
-        int d = hex_digit(s.p[e->skip + i]);
-        if (d >= e->base)
+        int d = sg_hex_digit(s.p[e->skip + i]);
+        if (d < 0 || d >= e->base)
             return 0;
         v = v * (uint32_t)e->base + (uint32_t)d;
     }
@@ -118,20 +107,6 @@ int sg__string_scan(struct sg_str s, uint32_t pos, size_t *ret_len, struct sg_er
     return 0;
 }
 
-static size_t encode_utf8(uint32_t c, char *dst)
-{
-    if (c < 0x80) {
-        dst[0] = (char)c;
-        return 1;
-    }
-    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--, c >>= 6)
-        dst[i] = (char)(0x80 | (c & 0x3f));
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    dst[0] = (char)(lead[n] | c);
-    return n;
-}
-
 /* Writes what the escape at s stands for. Returns the bytes written; *used gets the bytes read. */
 static size_t unescape(struct sg_str s, char *dst, size_t *used)
 {
@@ -146,7 +121,7 @@ static size_t unescape(struct sg_str s, char *dst, size_t *used)
     }
     *used = numeric_value(s, &e, &v);
     if (e.max > 255)
-        return encode_utf8(v, dst);
+        return sg_utf8_put(dst, v);
     dst[0] = (char)v;
     return 1;
 }

@@ -152,6 +152,33 @@ static void test_str_distance__is_bounded(void **state)
     assert_int_equal(sg_str_distance(sg_str_make(big, 64), sg_str_make(big, 64), 2), 0);
 }
 
+static void test_utf8_put__is_read_back_by_utf8_len(void **state)
+{
+    static const uint32_t points[] = {0,      0x7f,   0x80,   0x7ff,   0x800,
+                                      0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff};
+    static const size_t bytes[] = {1, 1, 2, 2, 3, 3, 3, 3, 4, 4};
+    char text[4];
+    (void)state;
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        assert_int_equal(sg_utf8_put(text, points[i]), bytes[i]);
+        assert_int_equal(sg_utf8_len(text, bytes[i]), bytes[i]);
+    }
+    assert_int_equal(sg_utf8_put(text, 0x20ac), 3);
+    assert_memory_equal(text, "\xe2\x82\xac", 3);
+}
+
+static void test_hex_digit__takes_exactly_its_22_characters(void **state)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    int found = 0;
+    (void)state;
+    for (int c = -128; c < 128; c++)
+        found += sg_hex_digit((char)c) >= 0;
+    assert_int_equal(found, 22);
+    for (int i = 0; i < 22; i++)
+        assert_int_equal(sg_hex_digit(digits[i]), i < 16 ? i : i - 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +191,8 @@ int main(void)
         cmocka_unit_test(test_utf8_valid__finds_a_bad_byte_anywhere),
         cmocka_unit_test(test_utf8_valid__accepts_empty_and_mixed),
         cmocka_unit_test(test_utf8_valid_prefix__stops_at_a_cut_sequence),
+        cmocka_unit_test(test_utf8_put__is_read_back_by_utf8_len),
+        cmocka_unit_test(test_hex_digit__takes_exactly_its_22_characters),
         cmocka_unit_test(test_str_dup__terminates),
         cmocka_unit_test(test_str_distance__is_levenshtein),
         cmocka_unit_test(test_str_distance__is_bounded),
