@@ -17,7 +17,6 @@ const FAMILY = 'system-ui, "DejaVu Sans", sans-serif';
 const fontOf = (px: number): string => `${px}px ${FAMILY}`;
 const END_LABELS = 5; /* as many series have their names at their ends instead of a legend */
 const END_EMS = 9.2;
-const SEPARATOR = '\u0000'; /* of the parts of a scale's name: units may have any letter in them */
 /* Ticks of bytes lie on what is whole in KiB, MiB … */
 const BINARY = /^(bytes|kbytes|mbytes|gbytes|bits|binBps|binbps)$/;
 const POWERS = Array.from({ length: 60 }, (_, i) => 2 ** i);
