@@ -6,6 +6,7 @@ import { calc } from './calcs.ts';
 import { knowsColorMode } from './display.ts';
 import { KNOWN_MATCHERS, KNOWN_PROPERTIES } from './field.ts';
 import { at, isObject, object, objects, string, strings } from './json.ts';
+import { isOld } from './old.ts';
 import { KNOWN_TRANSFORMATIONS } from './transform.ts';
 import type { Dashboard, Json, JsonObject, LintNote, PanelModel } from './types.ts';
 
@@ -49,8 +50,8 @@ const OPTIONS = byName({
 /* How small a panel may get, which frame is edited: nothing anybody sees here. */
 const UNSEEN = words('minVizHeight minVizWidth maxVizHeight sizing wideLayout frameIndex alertThreshold');
 /** Values that say no more than nothing does. */
-const asUsual = (v: Json | undefined): boolean => v === undefined || v === null || v === false || v === '' || v === 'auto' || v === 'text' || v === 'standard'
-    || (typeof v === 'object' && Object.values(v).every((x) => asUsual(x as Json)));
+const asUsual = (v: Json | undefined): boolean => v === undefined || v === null || v === false || v === '' || v === 0 || v === 'auto' || v === 'text' || v === 'standard' || v === 'color'
+    || (typeof v === 'object' && (at(v, 'showLegend') === false || Object.values(v).every((x) => asUsual(x as Json))));
 const MAPPINGS = words('value range regex special 1 2');
 const VARIABLES = words('query custom constant interval textbox datasource');
 
@@ -82,7 +83,7 @@ function unknown(o: JsonObject, known: ReadonlySet<string>, place: string, notes
 /** As unknown(), but what is as usual, or unseen, is not worth a word. */
 function unused(o: JsonObject, known: ReadonlySet<string> | undefined, place: string, notes: LintNote[]): void {
     for (const key of Object.keys(known ? o : {}))
-        if (!known!.has(key) && !UNSEEN.has(key) && !asUsual(o[key]))
+        if (!known!.has(key) && !UNSEEN.has(key) && !asUsual(o[key]) && !(key === 'lineWidth' && o[key] === 1))
             note(notes, `${place}.${key}`, 'not used here');
 }
 
@@ -93,7 +94,7 @@ function lintPanel(p: PanelModel, place: string, notes: LintNote[], seen: Set<st
     }
     if (!panelType(p.type))
         note(notes, `${place}.type`, `there is no panel "${p.type}" here: its place shows its name`, 'error');
-    const old = p.source['type'] !== p.type;
+    const old = isOld(p.source);
     if (!old) {
         unknown(p.source, PANEL, place, notes);
         unknown(object(at(p.source, 'fieldConfig.defaults')), DEFAULTS, `${place}.fieldConfig.defaults`, notes);

@@ -135,7 +135,7 @@ function panel(raw: JsonObject, place: string, notes: LintNote[], used: Set<numb
     let p = raw;
     if (isOld(raw)) {
         p = modernize(raw);
-        notes.push({ level: 'changed', place: `${place}.type`, text: `"${string(raw['type'])}" is shown as "${string(p['type'])}"` });
+        notes.push({ level: 'changed', place: `${place}.type`, text: raw['type'] === p['type'] ? 'settings of an early version, as those of today' : `"${string(raw['type'])}" is shown as "${string(p['type'])}"` });
     }
     if (isObject(p['libraryPanel']) && isObject(at(p, 'libraryPanel.model')))
         p = { ...object(at(p, 'libraryPanel.model')), gridPos: p['gridPos'] ?? null, id: p['id'] ?? null };
