@@ -147,10 +147,12 @@ def test_the_tables_of_flags_and_limits_are_those_of_the_binary():
     assert README == with_tables(README), "run tests/e2e/readme_tables.py"
 
 
-def test_the_configuration_example_is_good(tmp_path):
-    text = next(t for language, _, t in BLOCKS if language == "yaml")
-    (tmp_path / "example.yml").write_text(text)
-    subprocess.run([BINARY, "check-config", "example.yml"], check=True, cwd=tmp_path)
+def test_the_configuration_examples_are_good(tmp_path):
+    texts = [t for language, _, t in BLOCKS if language == "yaml"]
+    assert len(texts) >= 2
+    for text in texts:
+        (tmp_path / "example.yml").write_text(text)
+        subprocess.run([BINARY, "check-config", "example.yml"], check=True, cwd=tmp_path)
 
 
 def test_files_that_are_linked_exist():
