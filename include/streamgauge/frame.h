@@ -85,7 +85,8 @@ enum sg_frame_kind {
     SG_FRAME_RESYNC_BEGIN, /* to an edge that lost frames: what follows repeats the state of all
                               topics … */
     SG_FRAME_RESYNC_END,   /* … up to here; offset: newest of all */
-    SG_FRAME_HEARTBEAT,    /* no topic: every due stream has been evaluated up to time_ms */
+    SG_FRAME_HEARTBEAT,    /* no topic: ticks have come up to time_ms; each edge names the streams
+                              that were put off */
 };
 
 /* Values are doubles; sg_is_stale(v) means "no value" (null on the wire). */
@@ -135,7 +136,8 @@ struct sg_frame {
     double sum;       /* of all present values after this frame; stale when there is none */
     bool sum_changed; /* against the frame before; FULL: true */
 
-    struct sg_str text;     /* NOTIFICATION: JSON object; owned */
+    struct sg_str text;     /* NOTIFICATION: JSON object; HEARTBEAT, made by an edge: the streams it
+                               says nothing about, as a JSON array of numbers, or `true`; owned */
     struct sg_str severity; /* NOTIFICATION: "info", "warning", "critical"; owned, for filters */
     const struct sg_labels
         *labels; /* NOTIFICATION: the alert's labels, for filters; one reference or NULL */

@@ -143,6 +143,8 @@ static void mark_groups(struct sg_hub *hub)
 static void flush_groups(struct sg_hub *hub)
 {
     hub->flushing = true;
+    if (hub->heartbeat)
+        sg__heartbeat_check(hub);
     mark_groups(hub);
     while (!sg_list_empty(&hub->dirty_groups)) {
         struct sg__group *g = SG_CONTAINER_OF(hub->dirty_groups.next, struct sg__group, dirty);

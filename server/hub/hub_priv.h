@@ -347,6 +347,9 @@ struct sg__pieces {
     uint32_t conflated;
 };
 
+/* heartbeat.c: names in hub->heartbeat the streams it says nothing about. */
+void sg__heartbeat_check(struct sg_hub *hub);
+
 void sg__pieces_reset(struct sg__pieces *p);
 /* Adds what a flavour has to tell after `cursor`. max_exact: with more frames than this they are
  * merged. */

@@ -46,7 +46,7 @@ struct client_model {
     size_t n_subs;
     unsigned welcomes, heartbeats, pongs, errors, simple_errors, comments, messages;
     char epoch[20], session[64], last_error[512], last_error_code[32], last_event_id[64];
-    int64_t heartbeat_ms;
+    int64_t heartbeat_ms, late; /* of the last heartbeat; late: the first it names, -1: none */
     /* Simple form: newest value per metric. */
     struct {
         char metric[128], value[64];
@@ -360,6 +360,9 @@ static void cm_typed(struct client_model *c, const json_t *m, const char *type)
     } else if (strcmp(type, "heartbeat") == 0) {
         c->heartbeat_ms = cm_int(c, m, "t");
         c->heartbeats++;
+        c->late = json_object_get(m, "late")
+                      ? json_integer_value(json_array_get(json_object_get(m, "late"), 0))
+                      : -1;
     } else if (strcmp(type, "pong") == 0) {
         c->pongs++;
     } else if (strcmp(type, "error") == 0) {

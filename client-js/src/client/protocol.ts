@@ -41,7 +41,7 @@ export type ServerMessage =
     | { type: 'notification'; o: number; notification: Notification }
     | { type: 'gap'; s: number; from: number; to: number }
     | ({ type: 'error'; id?: string; s?: number; o?: number } & WireError)
-    | { type: 'heartbeat'; t: number }
+    | { type: 'heartbeat'; t: number; late?: number[] | true }
     | { type: 'pong'; time?: number; server: number };
 
 export type Action = { action: string; [field: string]: unknown };

@@ -300,6 +300,55 @@ static void test_session__equals_share_one_group_and_one_block(void **state)
     finish(f);
 }
 
+/* A heartbeat at now_ms, while the stream was last evaluated at the rig's time. */
+static void beat(struct fixture *f, int64_t now_ms)
+{
+    rig_send_take(&f->r, sg_publisher_heartbeat(&f->r.pub, now_ms));
+    rig_flush(&f->r);
+}
+
+static void test_session__heartbeats_name_streams_that_were_put_off(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    line_subscribe(&f->l, "a", "x"); /* at 100 ms */
+    for (int i = 0; i < 3; i++)
+        rig_step(&f->r);
+    int64_t tick = f->r.now_ms - 100;
+    beat(f, tick + 99);
+    assert_int_equal(f->c.late, -1);
+    beat(f, tick + 100);
+    assert_int_equal(f->c.heartbeat_ms, tick + 100);
+    assert_int_equal(f->c.late, f->c.subs[0].stream);
+    rig_step(&f->r);
+    beat(f, tick + 100);
+    assert_int_equal(f->c.late, -1);
+    finish(f);
+}
+
+static bool judge(void *ctx, uint32_t rights, uint32_t *ret_rights)
+{
+    const int *verdict = ctx;
+    *ret_rights = *verdict == 4003 ? rights & ~(uint32_t)SG_RIGHT_READ : rights;
+    return *verdict != 4001;
+}
+
+static void test_session__judging_ends_those_who_may_not_read_any_more(void **state)
+{
+    (void)state;
+    for (int verdict = 4000; verdict <= 4003; verdict++) {
+        struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+        sg_session_start(f->l.session);
+        sg_hub_judge(f->r.hub, judge, &verdict);
+        bool stays = verdict != 4001 && verdict != 4003;
+        assert_int_equal(sg_session_get_state(f->l.session),
+                         stays ? SG_SESSION_OPEN : SG_SESSION_CLOSING);
+        assert_int_equal(f->l.close_code, stays ? 0 : verdict);
+        finish(f);
+    }
+}
+
 static void test_session__heartbeats_go_to_v1_only(void **state)
 {
     (void)state;
@@ -648,6 +697,8 @@ int main(void)
         cmocka_unit_test(test_session__sse_gets_comments_and_ws_does_not),
         cmocka_unit_test(test_session__equals_share_one_group_and_one_block),
         cmocka_unit_test(test_session__heartbeats_go_to_v1_only),
+        cmocka_unit_test(test_session__heartbeats_name_streams_that_were_put_off),
+        cmocka_unit_test(test_session__judging_ends_those_who_may_not_read_any_more),
         cmocka_unit_test(test_session__arguments_are_checked_as_a_whole),
         cmocka_unit_test(test_session__deflate_compresses_large_frames),
         cmocka_unit_test(test_session__too_much_history_is_an_error_not_the_end),

@@ -299,7 +299,8 @@ static void happen(struct play *p, char *what)
         p->r.drop = false;
         rig_resync(&p->r);
     } else if (strcmp(what, "heartbeat") == 0) {
-        rig_send_take(&p->r, sg_publisher_heartbeat(&p->r.pub, p->r.now_ms));
+        /* Of the newest tick. */
+        rig_send_take(&p->r, sg_publisher_heartbeat(&p->r.pub, p->r.now_ms - 100));
         rig_flush(&p->r);
     } else {
         happen_2(p, what);
