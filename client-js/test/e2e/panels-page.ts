@@ -6,7 +6,8 @@ import { resolveField } from '../../src/dashboard/model/field.ts';
 import { loadDashboard } from '../../src/dashboard/model/load.ts';
 import type { Json, PanelModel } from '../../src/dashboard/model/types.ts';
 import type { Crosshair, Panel, PanelContext, PanelData, Services } from '../../src/dashboard/panels/base.ts';
-import { panelType, panelTypes } from '../../src/dashboard/panels/registry.ts';
+import { toDataTable } from '../../src/dashboard/panel-data.ts';
+import { needsQuery, panelType, panelTypes } from '../../src/dashboard/panels/registry.ts';
 import { Scheduler } from '../../src/dashboard/scheduler.ts';
 import type { Notification } from '../../src/client/index.ts';
 import { alerts, dashboard, golden, notifications, NOW } from '../lib/golden.mjs';
@@ -42,8 +43,23 @@ function dataOf(model: PanelModel, situation: string): PanelData {
                 return { ...s, name, key: name + index, refId: 'A', index, lastTime: NOW, stale: situation === 'normal' && index === 3, field: resolveField(model.defaults, model.overrides, { name, refId: 'A', type: 'number' }) };
             }),
         }],
-        table: null, from, to, live: true, shape: 1,
+        table: model.type === 'table' && series.length ? tableOf(model, series) : null, from, to, live: true, shape: 1,
     };
+}
+
+/* As the dashboard makes it of series: a row for each. */
+function tableOf(model: PanelModel, series: readonly { labels: Record<string, string>; last: number | null }[]) {
+    const column = (name: string, type: 'string' | 'number', values: (string | number | null)[]) => ({ name, type, values, labels: {}, refId: 'A' });
+    const frame = { refId: 'A', fields: [column('Series', 'string', series.map((s) => Object.values(s.labels)[0]!)), column('Value', 'number', series.map((s) => s.last))] };
+    return toDataTable(frame, (name, refId, type) => resolveField(model.defaults, model.overrides, { name, refId, type }));
+}
+
+/* The frame of a panel says why there is nothing, as in the dashboard. */
+function frameOf(model: PanelModel, data: PanelData, body: HTMLElement, situation: string): HTMLElement {
+    const [reason, ...queries] = data.reason.split('\n');
+    const covered = data.state === 'empty' && needsQuery(model);
+    const overlay = h('div', { class: 'panel-overlay', hidden: !covered }, h('div', { class: 'panel-reason' }, h('strong', null, 'No data'), h('p', null, reason), ...queries.map((q) => h('code', null, q))));
+    return h('section', { class: `panel page-panel panel-${model.type}`, data: { state: covered ? 'empty' : 'live' } }, h('h2', null, `${model.title} · ${situation}`), h('div', { class: 'panel-frame' }, body, covered ? overlay : null));
 }
 
 function contextOf(model: PanelModel, situation: string, invalidate: () => void, end: AbortController, kiosk: boolean): PanelContext {
@@ -75,8 +91,8 @@ async function mount({ situation = 'normal', themeName = 'dark' as ThemeName, ty
         const factory = await panelType(model.type)?.load().catch(() => null);
         if (!factory)
             continue;
-        const body = h('div', { class: 'page-host' });
-        grid.append(h('section', { class: 'panel page-panel' }, h('h2', null, `${model.title} · ${situation}`), body));
+        const body = h('div', { class: 'panel-body page-host' }), data = dataOf(model, situation);
+        grid.append(frameOf(model, data, body, situation));
         body.style.setProperty('width', `${width}px`);
         body.style.setProperty('height', `${height}px`);
         const end = new AbortController();
@@ -84,7 +100,7 @@ async function mount({ situation = 'normal', themeName = 'dark' as ThemeName, ty
         const context = contextOf(model, situation, () => queueMicrotask(() => panel?.draw()), end, kiosk);
         try {
             panel = await factory(body, context);
-            const m = { type: model.type, host: body, panel, end, data: dataOf(model, situation) };
+            const m = { type: model.type, host: body, panel, end, data };
             panel.update(m.data);
             panel.resize(width, height);
             panel.draw();
@@ -130,7 +146,7 @@ function sticksOut(host: HTMLElement): string[] {
 
 function report() {
     return mounted.map(({ type, host, panel }) => ({
-        type, pixels: [...host.querySelectorAll('canvas')].reduce((n, c) => n + drawnPixels(c), 0), text: host.innerText.trim(), svg: host.querySelectorAll('svg path, svg circle').length,
+        type, said: (host.parentElement!.querySelector('.panel-overlay') as HTMLElement | null)?.innerText.trim() ?? '', pixels: [...host.querySelectorAll('canvas')].reduce((n, c) => n + drawnPixels(c), 0), text: host.innerText.trim(), svg: host.querySelectorAll('svg path, svg circle').length,
         out: sticksOut(host), sentence: panel.describe(), rows: panel.table()?.rows.length ?? -1, columns: panel.table()?.columns.length ?? -1,
     }));
 }

@@ -17,6 +17,7 @@ body { margin: 0; background: var(--page); color: var(--text); font: var(--body)
 #grid { display: flex; flex-wrap: wrap; gap: 8px; padding: 8px; }
 .page-panel { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px 8px; }
 .page-panel h2 { margin: 2px 0 4px; font-size: 13px; font-weight: 600; }
+.panel-frame { position: relative; }
 .page-host { position: relative; overflow: hidden; }
 `;
 

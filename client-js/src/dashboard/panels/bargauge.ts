@@ -11,6 +11,8 @@ import { orientationOf, shownValues, type Shown } from './values.ts';
 
 const CELL = 9; /* px of an lcd's cell with its gap */
 const MIN_BAR = 18;
+const LEAST_BAR = 20; /* with its gap: lower ones cannot be read */
+const LEAST_COLUMN = 44;
 
 class Bar {
     readonly root = h('div', { class: 'bar-row' });
@@ -96,12 +98,14 @@ function gradient(s: Shown, part: number, vertical: boolean, theme: Theme): stri
 
 class BarGauge implements Panel {
     private readonly bars: Bar[] = [];
+    private readonly more = h('div', { class: 'bar-more', hidden: true });
     private data: PanelData | null = null;
     private width = 0;
     private height = 0;
 
     constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
         host.classList.add('bargauge');
+        host.append(this.more);
         context.theme.on(() => context.invalidate(), { signal: context.signal });
     }
 
@@ -121,11 +125,15 @@ class BarGauge implements Panel {
         const orientation = orientationOf(model);
         const vertical = orientation === 'vertical' || (orientation === 'auto' && this.width > this.height * 2 && this.height > 90);
         this.host.classList.toggle('vertical', vertical);
-        const all = shownValues(this.data, model, this.context.theme.get(), Date.now());
+        const found = shownValues(this.data, model, this.context.theme.get(), Date.now());
+        const fit = Math.max(1, vertical ? Math.floor(this.width / LEAST_COLUMN) : Math.floor(this.height / LEAST_BAR));
+        const all = found.length > fit ? found.slice(0, Math.max(1, fit - 1)) : found;
+        this.more.hidden = all.length === found.length;
+        text(this.more, `+${found.length - all.length} more`);
         this.host.classList.toggle('tight', !vertical && this.height / Math.max(1, all.length) < 2 * MIN_BAR);
         while (this.bars.length < all.length) {
             this.bars.push(new Bar());
-            this.host.append(this.bars.at(-1)!.root);
+            this.more.before(this.bars.at(-1)!.root);
         }
         this.bars.splice(all.length).forEach((b) => b.root.remove());
         const o = { mode: string(model.options['displayMode'], 'gradient'), vertical, unfilled: bool(model.options['showUnfilled'], true), length: vertical ? this.height - 50 : this.width * 0.5 };

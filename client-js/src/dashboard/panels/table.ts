@@ -7,6 +7,7 @@ import { display } from '../model/display.ts';
 import { at, bool, number, objects, string, strings } from '../model/json.ts';
 import { sortRows } from '../model/transform.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { sentence } from './describe.ts';
 import { limits } from './values.ts';
 
 const ROW = { sm: 26, md: 32, lg: 42 } as const;
@@ -216,7 +217,7 @@ class Table implements Panel {
     describe(): string {
         const table = this.data?.table;
         const title = this.context.interpolate(this.context.model.title) || 'Table';
-        return table ? `${title}: table of ${table.rows.length} rows, ${table.columns.map((c) => c.name).join(', ')}.` : `${title}: ${this.data?.reason || 'no data'}`;
+        return table ? `${title}: table of ${table.rows.length} rows, ${table.columns.map((c) => c.name).join(', ')}.` : `${title}: ${sentence(this.data?.reason || 'no data')}`;
     }
 
     table(): DataTable | null {
