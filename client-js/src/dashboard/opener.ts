@@ -58,6 +58,7 @@ export class Opener {
             const page = new Page(this.app, loadDashboard(json, uid), { version, shipped }, route.search);
             document.title = `${page.dashboard.title} · streamgauge`;
             this.app.page.set(page);
+            clearTimeout(waiting);
             put(this.main, page.grid.root);
             await page.start();
         } catch (error) {

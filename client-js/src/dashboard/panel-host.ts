@@ -177,9 +177,11 @@ export class PanelHost {
         if (performance.now() - this.described > DESCRIBE_MS) {
             this.described = performance.now();
             this.body.setAttribute('aria-label', panel.describe());
-            if (panel.table() && !this.body.querySelector('button, input, a, [tabindex]')) /* what is inside an image cannot be reached */
-                this.body.setAttribute('role', 'img');
         }
+        /* What is inside an image cannot be reached. */
+        const role = panel.table() && !this.body.querySelector('button, input, a, [tabindex]') ? 'img' : 'group';
+        if (this.body.getAttribute('role') !== role)
+            this.body.setAttribute('role', role);
     }
 
     private condition(data: PanelData): void {

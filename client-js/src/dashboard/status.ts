@@ -30,7 +30,7 @@ export class StatusView {
         put(this.mark, glyph(c.fatal ? 'critical' : word === 'Live' ? 'ok' : 'stale'));
         text(this.word, word);
         this.root.dataset['status'] = word === 'Live' ? 'ok' : 'stale';
-        this.root.setAttribute('aria-label', `Connection: ${word}`);
+        this.root.title = `Connection: ${word}`;
     }
 
     private details(): void {

@@ -9,7 +9,7 @@ import type { Page } from './page.ts';
 const MAX_SHOWN = 200;
 
 export class VariableBar {
-    readonly root = h('div', { class: 'variables', hidden: true });
+    readonly root = h('section', { class: 'variables', 'aria-label': 'Variables and links', hidden: true });
     private readonly fields = h('div', { class: 'variable-fields', role: 'group', 'aria-label': 'Variables' });
     private readonly links = h('nav', { class: 'variable-links', 'aria-label': 'Links of the dashboard' });
     private end: (() => void) | null = null;
