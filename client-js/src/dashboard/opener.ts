@@ -59,6 +59,7 @@ export class Opener {
             document.title = `${page.dashboard.title} · streamgauge`;
             this.app.page.set(page);
             clearTimeout(waiting);
+            clearTimeout(waiting);
             put(this.main, page.grid.root);
             await page.start();
         } catch (error) {

@@ -1,5 +1,5 @@
 /* theme.ts - dark or light: as pinned (by the address, by the person), else as the system has it. */
-import { THEMES, type Theme, type ThemeName } from './lib/color.ts';
+import { drawOn, THEMES, type Theme, type ThemeName } from './lib/color.ts';
 import { signal, type Signal } from './lib/signal.ts';
 
 export type ThemeChoice = ThemeName | 'auto';
@@ -49,6 +49,7 @@ export class Themes {
 
     private apply(): void {
         const theme = this.wanted();
+        drawOn(theme.name);
         document.documentElement.dataset['theme'] = theme.name;
         document.querySelector('meta[name="theme-color"]')?.setAttribute('content', theme.page);
         this.theme.set(theme);

@@ -104,7 +104,7 @@ class TimeSeries implements Panel {
     private aligned: Aligned = { times: [], raw: [], series: [] };
     private styles: Style[] = [];
     private readonly hidden = new Set<string>();
-    private following = false;
+    private led = false; /* the crosshair is another panel's */
 
     constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
         const { options } = context.model;
@@ -155,8 +155,6 @@ class TimeSeries implements Panel {
             u.setData([this.aligned.times, ...drawn] as uPlot.AlignedData, false);
             u.setScale('x', { min: data.from, max: data.to });
         });
-        if (this.following)
-            this.context.invalidate();
     }
 
     private fit(): void {
@@ -204,7 +202,7 @@ class TimeSeries implements Panel {
         const scales = [...new Set(this.styles.map((s) => s.scale))];
         const options: uPlot.Options = {
             width: Math.max(20, this.width), height: Math.max(20, this.height), ms: 1, legend: { show: false }, pxAlign: 1,
-            padding: [8, this.endLabels() ? END_EMS * this.px : 12, 0, 4],
+            padding: [0.7 * this.px, this.endLabels() ? END_EMS * this.px : 12, 0, 4],
             focus: { alpha: 0.3 },
             cursor: this.cursor(),
             scales: { x: { time: true, auto: false }, ...Object.fromEntries(scales.map((key) => [key, this.scale(key)])) },
@@ -215,6 +213,7 @@ class TimeSeries implements Panel {
         };
         this.u = new uPlot(options, [this.aligned.times, ...drawn] as uPlot.AlignedData, this.plot);
         this.u.over.addEventListener('mouseleave', () => this.leave());
+        this.plot.addEventListener('mousemove', () => (this.led = false), { capture: true });
     }
 
     private cursor(): uPlot.Cursor {
@@ -383,9 +382,9 @@ class TimeSeries implements Panel {
             return;
         }
         const time = this.aligned.times[idx] ?? null;
-        if (!this.following && time !== null)
+        if (!this.led && time !== null)
             this.context.crosshair.set({ time: u.posToVal(left, 'x'), source: this });
-        if (this.following || at(this.context.model.options, 'tooltip.mode') === 'none' || time === null)
+        if (this.led || at(this.context.model.options, 'tooltip.mode') === 'none' || time === null)
             return;
         this.tip.show({ title: timeOfDay(time), rows: this.rowsAt(u, idx), x: left + u.over.offsetLeft, y: (u.cursor.top ?? 0) + u.over.offsetTop });
     }
@@ -414,10 +413,9 @@ class TimeSeries implements Panel {
         const { u } = this;
         if (!u || own)
             return;
-        this.following = true;
+        this.led = true; /* uPlot tells of the cursor later */
         const inside = time !== null && time >= (u.scales['x']!.min ?? 0) && time <= (u.scales['x']!.max ?? 0);
         u.setCursor(inside ? { left: u.valToPos(time, 'x'), top: 0 } : { left: -10, top: -10 }, true);
-        this.following = false;
     }
 
     private zoom(u: uPlot): void {
@@ -450,7 +448,7 @@ function axis(theme: Theme, px: number): uPlot.Axis {
 }
 
 function timeLabels(splits: number[], _: number): string[] {
-    const step = splits.length > 1 ? splits[1]! - splits[0]! : 1000;
+    const step = splits.length > 1 ? splits[1]! - splits[0]! : 6e4;
     const span = (splits.at(-1) ?? 0) - (splits[0] ?? 0);
     return splits.map((t) => {
         const d = new Date(t);
