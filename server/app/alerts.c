@@ -1,6 +1,7 @@
 /* alerts.c - the life of everything about alerts: opened before the engine, driven by its ticks,
  * reloaded as a whole, written out at the end. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <streamgauge/fault.h>
@@ -46,14 +47,14 @@ static void read_epoch(struct sg_alerts *a, struct sg_journal *j)
 {
     SG_AUTO(sg_buf_deinit) struct sg_buf text;
     char hex[24];
-    unsigned long long epoch = 0;
-    uint64_t offset = 0;
+    uint64_t epoch = 0, offset = 0; /* no epoch is 0 */
     sg_buf_init(&text, 4096);
-    bool known = get_meta(a, "epoch", &text) && sscanf(sg_buf_cstr(&text), "%16llx", &epoch) == 1;
-    known = known && get_meta(a, "offset", &text) &&
-            sg_u64_parse(sg_buf_cstr(&text), text.len, &offset) == 0;
-    a->resumed = known && epoch && offset + OFFSET_STEP < OFFSET_MAX;
-    a->epoch = a->resumed ? (uint64_t)epoch : sg_rand_u64() | 1;
+    if (get_meta(a, "epoch", &text))
+        epoch = strtoull(sg_buf_cstr(&text), NULL, 16);
+    bool known =
+        get_meta(a, "offset", &text) && sg_u64_parse(sg_buf_cstr(&text), text.len, &offset) == 0;
+    a->resumed = epoch && known && offset + OFFSET_STEP < OFFSET_MAX;
+    a->epoch = a->resumed ? epoch : sg_rand_u64() | 1;
     a->first_offset = a->resumed ? offset + OFFSET_STEP : 0;
     snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)a->epoch);
     put_meta(j, "epoch", hex);

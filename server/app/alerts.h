@@ -54,9 +54,8 @@ void sg_alerts_epoch(const struct sg_alerts *a, uint64_t *ret_epoch, uint64_t *r
 /* Before the engine's thread and net start. */
 SG_NODISCARD int sg_alerts_start(struct sg_alerts *a, struct sg_engine_thread *engine,
                                  struct sg_error *reterr);
-/* Replaces rules, routing, receivers, digests, the external URL and labels, and the rules' interval;
- * nothing changes on errors. Any thread but the engine's and
- * the edges'. */
+/* Replaces rules, routing, receivers, digests, the external URL and labels, and the rules'
+ * interval; nothing changes on errors. Any thread but the engine's and the edges'. */
 SG_NODISCARD int sg_alerts_reload(struct sg_alerts *a, const struct sg_config *c,
                                   struct sg_error *reterr);
 /* Writes what is left and ends the threads. Engine and net must have stopped. */
@@ -67,9 +66,9 @@ void sg_alerts_free(struct sg_alerts *a); /* accepts NULL; before the engine is 
 
 /* An sg_api_call (api.h): ctx is the alerts. */
 int sg_alerts_call(void *ctx, sg_api_work *fn, void *arg);
-/* net.h's ack hook. Does not wait: what is not known to fire is refused at once, else the
- * acknowledged notification on the feed is the answer. */
-int sg_alerts_ack(void *ctx, struct sg_str notification, struct sg_str comment, struct sg_str by,
+/* net.h's ack hook; id: the notification's. Does not wait: what is not known to fire is refused at
+ * once, else the acknowledged notification on the feed is the answer. */
+int sg_alerts_ack(void *ctx, struct sg_str id, struct sg_str comment, struct sg_str by,
                   struct sg_error *reterr);
 /* For /api/v2/status (api.h, alert_config). */
 void sg_alerts_print_config(void *ctx, struct sg_buf *out);
