@@ -99,8 +99,9 @@ struct sg_ruler_options {
     int64_t interval_ms; /* of groups that give none; 1000 */
     int64_t resend_ms;   /* firing alerts are told again; 60000 */
     int64_t grace_ms;    /* after a start, alerts restored as active are not resolved by
-                            missing data before that; 60000. Half of it, at most 30 s, no state
-                            changes after the wall clock has jumped */
+                            missing data before that; 60000. Data that is there and says no
+                            resolves at once, where one sample is enough to tell (m > 5). Half of it,
+                            at most 30 s, no state    changes after the wall clock has jumped */
     uint64_t budget_ns;  /* per tick; groups over it wait, counted and told; 50 ms */
     uint32_t max_alerts; /* instances in total; beyond: the rule fails with SG_ELIMIT; 100000 */
     struct sg_str external_url;              /* $externalURL, generator URLs; copied */

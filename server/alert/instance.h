@@ -35,6 +35,7 @@ struct sg__instance {
     const struct sg_labels *alerts;      /* of the ALERTS series in this state; NULL: none yet */
     const struct sg_labels *for_state;   /* of the ALERTS_FOR_STATE series; NULL: none yet */
     uint64_t alerts_id, for_state_id;
+    uint64_t data;  /* number of the evaluation that had samples to judge it by; see judge */
     uint64_t seen;  /* number of the evaluation that saw it last */
     uint32_t index; /* in the rule's items */
     enum sg_alert_state state;

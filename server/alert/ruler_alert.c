@@ -24,8 +24,8 @@ void sg__alert_count(struct sg_ruler *r, enum sg_alert_state state, int by)
 
 /* ---- labels and annotations ---- */
 
-static const struct sg_labels *alert_labels(struct sg_ruler *r, const struct sg__rule *u,
-                                            const struct sg_labels *row, double value)
+const struct sg_labels *sg__alert_labels(struct sg_ruler *r, const struct sg__rule *u,
+                                         const struct sg_labels *row, double value)
 {
     struct sg_labels_builder *b = &r->builder;
     sg_labels_builder_load(b, row);
@@ -167,7 +167,7 @@ static struct sg__instance *find_instance(struct sg_ruler *r, struct sg__rule *u
                                           const struct sg_labels *row, double value,
                                           struct sg_error *reterr)
 {
-    const struct sg_labels *labels = alert_labels(r, u, row, value);
+    const struct sg_labels *labels = sg__alert_labels(r, u, row, value);
     struct sg__instance *i = sg__instances_find(&u->item_of, labels);
     if (i) {
         sg_labels_unref(labels);
@@ -290,7 +290,8 @@ static void step(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *i,
 {
     enum sg_alert_state from = i->state;
     bool kept = i->t.kept;
-    if (e == SG_ALERT_FALSE && i->restored && r->mono_ms < r->grace_until_ms)
+    if (e == SG_ALERT_FALSE && i->restored && i->data != u->evaluation &&
+        r->mono_ms < r->grace_until_ms)
         e = SG_ALERT_UNKNOWN;
     if (e == SG_ALERT_TRUE && i->restored)
         seen_again(i);
@@ -333,6 +334,8 @@ int sg__alerts(struct sg_ruler *r, struct sg__rule *u, const struct sg_promql_vi
     int rc = mark(r, u, view, reterr);
     if (rc < 0)
         return rc;
+    if (u->judge)
+        sg__restore_judge(r, u, at_ms);
     step_all(r, u, true, at_ms);
     return 0;
 }

@@ -32,6 +32,7 @@ struct sg__rule {
     struct sg_str source; /* "<file>;<group>;<name>", owned */
     struct sg_str url;    /* generator URL, owned */
     struct sg_promql_root *root;
+    struct sg_promql_root *judge; /* while some are restored; see ruler_restore.c; may be NULL */
     const struct sg_rule_text **labels; /* of group and rule, by name */
     size_t n_labels;
     bool labels_vary; /* with the value: expanded anew each time */
@@ -126,6 +127,9 @@ void sg__alerts_unknown(struct sg_ruler *r, struct sg__rule *u, int64_t at_ms);
 void sg__alerts_retire(struct sg_ruler *r, struct sg__rule *u);
 /* An instance that may be looked at now has annotations. */
 void sg__alert_annotate(struct sg_ruler *r, const struct sg__rule *u, struct sg__instance *i);
+/* The labels of the alert of a row; a reference. */
+const struct sg_labels *sg__alert_labels(struct sg_ruler *r, const struct sg__rule *u,
+                                         const struct sg_labels *row, double value);
 /* The labels it is told with; a reference. */
 const struct sg_labels *sg__alert_with_external(struct sg_ruler *r, const struct sg_labels *labels);
 void sg__alert_tell(struct sg_ruler *r, const struct sg__rule *u, struct sg__instance *i,
@@ -137,6 +141,8 @@ void sg__alert_key(const struct sg__rule *u, const struct sg__instance *i, char 
 /* ---- ruler_restore.c ---- */
 bool sg__restore_is_alive(struct sg_str key);
 int64_t sg__restore_alive_ms(struct sg_str body);
+/* Notes of restored instances whether there are samples that tell of them. */
+void sg__restore_judge(struct sg_ruler *r, struct sg__rule *u, int64_t at_ms);
 /* At the first tick: sets monotonic times, tells what fires, forgets what is too old. */
 void sg__restore_finish(struct sg_ruler *r);
 /* Writes now and then that this process lives. */

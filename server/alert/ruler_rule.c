@@ -140,6 +140,8 @@ void sg__rule_free(struct sg_ruler *r, struct sg__rule *u)
     sg_free(u->items);
     if (u->root)
         r->opt.hooks.remove(r->opt.hooks.ctx, u->root);
+    if (u->judge)
+        r->opt.hooks.remove(r->opt.hooks.ctx, u->judge);
     sg_free(u->labels);
     sg_free((void *)(uintptr_t)u->source.p);
     sg_free((void *)(uintptr_t)u->url.p);

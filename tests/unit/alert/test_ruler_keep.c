@@ -190,6 +190,53 @@ static void test_restart__grace_ends(void **state)
     rig_expect(rig, "resolved{alertname=\"A\"} since 0 until 61000\n");
 }
 
+#define ALERT_ON(expr) HEAD "  - alert: A\n    expr: " expr "\n"
+
+/* Fires for i="a", and starts anew. */
+static void fire_and_restart(struct rig *rig, const char *rules)
+{
+    rig_load(rig, rules);
+    rig_put(rig, "m{i=\"a\"}", 7);
+    rig_tick(rig, 1000);
+    restart(rig, rules, 1000);
+    rig_tick(rig, 0);
+    sg_buf_reset(&rig->told);
+}
+
+static void test_restart__a_sample_that_says_no_resolves_at_once(void **state)
+{
+    struct rig *rig = *state;
+    static const char rules[] = ALERT_ON("1024 * 5 < -m * -1024 > 0");
+    fire_and_restart(rig, rules);
+    rig_put(rig, "m{i=\"b\"}", 1); /* another one's says nothing */
+    rig_tick(rig, 1000);
+    rig_expect(rig, "");
+    rig_put(rig, "m{i=\"a\"}", 1);
+    rig_tick(rig, 1000);
+    rig_expect(rig, "resolved{alertname=\"A\", i=\"a\"} since 1000 until 4000\n");
+}
+
+static void test_restart__parts_of_the_data_resolve_nothing(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const rules[] = {
+        ALERT_ON("sum by (i) (m) > 5"), ALERT_ON("max_over_time(m[5m]) > 5"),
+        ALERT_ON("m > 5 and m > 6"),    ALERT_ON("m > scalar(n) or m > 5"),
+        ALERT_ON("(m > bool 5) == 1"),
+    };
+    for (size_t i = 0; i < SG_ARRAY_LEN(rules); i++) {
+        fire_and_restart(rig, rules[i]);
+        rig_put(rig, "m{i=\"a\"}", 1);
+        rig_tick(rig, 1000);
+        rig_expect(rig, "");
+        rig_tick(rig, 60000);
+        if (!strstr(sg_buf_cstr(&rig->told), "resolved{"))
+            fail_msg("%s: told %s", rules[i], sg_buf_cstr(&rig->told));
+        restart(rig, HEAD "  - {record: r, expr: m}\n", 1000);
+        rig_tick(rig, 0);
+    }
+}
+
 static void test_restart__resolved_is_told_again(void **state)
 {
     struct rig *rig = *state;
@@ -298,6 +345,8 @@ int main(void)
         TEST(test_restart__firing_is_the_same_alert),
         TEST(test_restart__annotations_are_those_of_before),
         TEST(test_restart__grace_ends),
+        TEST(test_restart__a_sample_that_says_no_resolves_at_once),
+        TEST(test_restart__parts_of_the_data_resolve_nothing),
         TEST(test_restart__resolved_is_told_again),
         TEST(test_restart__rules_that_went_are_resolved),
         TEST(test_restart__bad_rows_are_deleted),
