@@ -90,10 +90,10 @@ export function golden(type, situation) {
         const values = new Float64Array(n).fill(NaN);
         let before = NaN;
         for (let k = 0; k < n && situation !== 'null'; k++) {
-            before = valueOf(type, i, k, r, before);
+            before = valueOf(type, situation === 'one' ? 5 : i, k, r, before);
             values[k] = situation === 'nan' ? (k % 3 === 2 && i % 2 ? before : NOT_FINITE[(k + i) % 3]) : k > 100 && k < 110 && !many ? NaN : before;
         }
-        return { labels: labelsFor(type, i, many), values, last: situation === 'null' || !n ? null : values[n - 1] };
+        return { labels: labelsFor(type, situation === 'one' && type === 'heatmap' ? 5 : i, many), values, last: situation === 'null' || !n ? null : values[n - 1] };
     });
     return { times, series, from: NOW - Math.max(n, 60) * step, to: NOW };
 }

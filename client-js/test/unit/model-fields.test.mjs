@@ -27,6 +27,7 @@ describe('numbers', () => {
         for (const unit of ['', 'short', 'bytes', 'percent', 's', 'dtdurations', 'dthms', 'dateTimeAsIso', 'dateTimeFromNow', 'hex', 'hex0x', 'sci', 'locale', 'reqps', 'currencyEUR', 'sishort', 'si:X'])
             for (const [v, text] of [[NaN, /NaN/], [Infinity, /^\D?∞/], [-Infinity, /^\D?−∞/]])
                 assert.match(formatValue(v, unit, null, 0), text, `${unit} ${v}`);
+        assert.deepEqual([formatValue(Infinity, 'Bps'), formatValue(-Infinity, 'reqps'), formatValue(Infinity, 'kbytes')], ['∞ B/s', '−∞ req/s', '∞ KiB']);
     });
 });
 

@@ -39,8 +39,10 @@ export function digits(value: number, decimals: number | null = null): string {
 
 function scaled(base: number, names: readonly string[], unit: string, small: readonly string[] = [], start = 0): Format {
     return (value, decimals) => {
+        if (!Number.isFinite(value))
+            return part(digits(value), names[start] + unit);
         let v = value, i = start;
-        while (Math.abs(v) >= base && i < names.length - 1 && Number.isFinite(v)) {
+        while (Math.abs(v) >= base && i < names.length - 1) {
             v /= base;
             i++;
         }

@@ -116,8 +116,11 @@ class Heatmap extends CanvasPanel {
 
     protected problem(): string {
         this.refresh();
-        if (this.grid?.rows.some((r) => r.values.some(Number.isFinite)))
+        const { grid } = this;
+        if (grid?.rows.some((r) => r.values.some((v) => Number.isFinite(v) && !(grid.bounds && v === 0))))
             return '';
+        if (grid?.rows.some((r) => r.values.some(Number.isFinite)))
+            return 'Nothing was counted in this range';
         return this.grid && this.data?.state === 'live' ? 'No finite value in this range' : reasonOf(this.data);
     }
 

@@ -132,7 +132,7 @@ class HistogramPanel extends CanvasPanel {
         for (const { counts } of counted)
             for (const c of counts)
                 max = Math.max(max, c);
-        const levels = ticks(0, max, Math.max(2, (height - px * 3) / (px * 4)));
+        const levels = ticks(0, max, Math.max(2, (height - px * 3) / (px * 4)), 1); /* counts are whole */
         const label = (v: number) => say(v, NO_FIELD);
         const left = Math.max(...levels.map((v) => ctx.measureText(label(v)).width), 0) + px;
         this.box = { left, top: px * 0.8, width: width - left - px * 0.8, height: height - px * 3 - legendRows * px * 1.6, max };

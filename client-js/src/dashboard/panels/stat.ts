@@ -52,13 +52,14 @@ class Tile {
         this.root.classList.toggle('quiet', ground && !filled);
         this.root.style.backgroundColor = filled ? d.color : '';
         const ink = filled ? inkOn(d.color) : '';
+        const crisis = status === 'critical' ? inkOn(theme.status.critical) : ''; /* its ground is filled by the style */
         this.root.style.color = ink;
         this.number.style.color = this.unit.style.color = filled ? ink : s.stale ? theme.stale : o.color === 'value' ? color : theme.text;
         this.root.style.setProperty('--mark', filled ? ink : color);
         this.canvas.hidden = !o.graph || !s.series || height < 48;
         this.root.style.paddingBottom = this.canvas.hidden ? '' : `${Math.round(height * 0.24)}px`; /* digits stand above the line */
         if (!this.canvas.hidden)
-            spark(this.canvas, s.series!, filled ? ink : s.stale ? theme.stale : o.color === 'none' ? theme.dim : color, width, Math.round(height * (o.names ? 0.36 : 0.4)));
+            spark(this.canvas, s.series!, ink || crisis || (s.stale ? theme.stale : o.color === 'none' ? theme.dim : color), width, Math.round(height * (o.names ? 0.36 : 0.4)));
     }
 }
 

@@ -51,6 +51,7 @@ class StateTimeline extends CanvasPanel {
     private span = { from: 0, to: 1, step: 1 };
     private readonly options = this.context.model.options;
     private first = 0;
+    private alone = false;
 
     constructor(...args: ConstructorParameters<typeof CanvasPanel>) {
         super(...args);
@@ -71,6 +72,7 @@ class StateTimeline extends CanvasPanel {
         }));
         const longest = this.data.blocks.reduce<DataBlock | null>((a, b) => (!a || b.times.length > a.times.length ? b : a), null);
         this.span.step = longest ? stepOf(longest) : 1;
+        this.alone = (longest?.times.length ?? 0) < 2;
     }
 
     protected problem(): string {
@@ -90,7 +92,10 @@ class StateTimeline extends CanvasPanel {
         const visible = Math.max(1, Math.floor(room / row + 0.01));
         this.first = clamp(this.first, 0, this.rows.length - visible);
         this.box = { left, top: px * 0.3, width: width - left - px * 0.5, height: visible * row, row };
-        this.span = { ...this.span, from: data.from, to: Math.max(data.to, data.from + 1) };
+        const newest = this.rows.reduce((t, r) => Math.max(t, r.runs.at(-1)?.to ?? 0), 0);
+        this.span.step = Math.max(this.span.step, this.alone ? (data.to - data.from) / 60 : 0);
+        /* A state that has just begun is seen. */
+        this.span = { ...this.span, from: data.from, to: Math.max(data.from + 1, data.to, Math.min(newest, data.to) + this.span.step) };
         const thick = row * clamp(numberOf(this.options['rowHeight'], 0.9), 0.2, 1);
         for (const [i, r] of this.rows.slice(this.first, this.first + visible).entries()) {
             const y = this.box.top + i * row;
