@@ -1,6 +1,6 @@
 /* data.ts - what panels ask for, asked once: sources are shared by expression, interval and history. A live source is a
  * subscription of the library with its points in a ring; a historic one is the answer to one range query. */
-import type { Frame, Labels, PushClient, Subscription, Value } from '../client/index.ts';
+import { labelsKey, type Frame, type Labels, type PushClient, type Subscription, type Value } from '../client/index.ts';
 import type { Fetcher } from './api.ts';
 import { Ring } from './lib/ring.ts';
 import { promDuration } from './model/time.ts';
@@ -218,7 +218,7 @@ export class Source {
     /** The answer of a range query. */
     fill(result: readonly RangeSeries[]): void {
         const { intervalMs, historyMs, to } = this.spec;
-        this.place(result.map((r, slot) => ({ labels: r.metric, key: JSON.stringify(r.metric), slot })));
+        this.place(result.map((r, slot) => ({ labels: r.metric, key: labelsKey(r.metric), slot })));
         const byTime = new Map<number, [number, number][]>();
         for (const [slot, r] of result.entries())
             for (const [t, v] of r.values ?? (r.value ? [r.value] : [])) {

@@ -55,6 +55,7 @@ class Editor {
         }
         this.area.focus();
         this.area.setSelectionRange(0, 0);
+        this.area.scrollTop = 0;
     }
 
     private set(words: string): void {

@@ -65,6 +65,8 @@ export class Grid {
                 return host.root;
             })));
         }
+        if (this.viewed !== null) /* the others are out of sight, and keep what they know */
+            this.hosts.forEach((host, key) => wanted.has(key) || wanted.set(key, host));
         for (const [key, host] of this.hosts)
             if (wanted.get(key) !== host) {
                 this.seen.unobserve(host.root);
@@ -74,7 +76,11 @@ export class Grid {
         wanted.forEach((host, key) => this.hosts.set(key, host));
         this.root.classList.toggle('one', this.viewed !== null);
         this.root.replaceChildren(...parts);
-        wanted.forEach((host) => this.seen.observe(host.root));
+        wanted.forEach((host) => {
+            if (!host.root.isConnected)
+                host.visible = false;
+            this.seen.observe(host.root);
+        });
         if (!parts.length)
             this.root.append(h('p', { class: 'nothing' }, 'This dashboard has no panels.'));
     }
@@ -110,7 +116,7 @@ export class Grid {
     /** Moves the focus to the nearest panel in a direction. */
     move(key: string): boolean {
         const here = (document.activeElement as HTMLElement | null)?.closest('.panel');
-        const all = this.panels.map((p) => p.root);
+        const all = this.panels.map((p) => p.root).filter((root) => root.isConnected);
         if (!all.length)
             return false;
         if (!here) {

@@ -37,7 +37,7 @@ export class Opener {
 
     private async list(route: Route): Promise<void> {
         const { signal } = this.opening;
-        const { dashboardList } = await import('./list.ts');
+        const [{ dashboardList }] = await Promise.all([import('./list.ts'), this.app.relist().catch(() => {})]);
         if (signal.aborted)
             return;
         document.title = 'Dashboards · streamgauge';

@@ -140,8 +140,8 @@ export class PanelQueries {
             return;
         this.shape++;
         const raw = this.asks.map((a) => this.namesOf(a));
-        const flat = raw.flatMap((names, ask) => names.map((name, column) => ({ ask, column, name })));
-        this.order = transformNames(flat.map((f) => f.name), this.model.type === 'table' ? [] : this.model.transformations);
+        const flat = raw.flatMap((names, ask) => this.inOrder(this.asks[ask]!, names.length).map((column) => ({ ask, name: names[column]!, index: this.offset(raw, ask) + column })));
+        this.order = transformNames(flat.map((f) => f.name), this.model.type === 'table' ? [] : this.model.transformations).map(({ index, name }) => ({ index: flat[index]!.index, name }));
         const final = new Map(this.order.map(({ index, name }) => [index, name]));
         let n = 0;
         this.named = this.asks.map((a, i) => {
@@ -152,6 +152,16 @@ export class PanelQueries {
                 names: names.map((name, k) => (name === null ? null : this.displayName(fields[k]!, name, a.hold.source.series[k]!))),
             };
         });
+    }
+
+    /** Columns by labels, so that a series has its colour live and in the past; where only the newest values are asked, as the server has sorted them. */
+    private inOrder({ hold: { source } }: Ask, n: number): number[] {
+        const columns = Array.from({ length: n }, (_, i) => i);
+        return source.spec.historyMs ? columns.sort((a, b) => (source.series[a]!.key < source.series[b]!.key ? -1 : 1)) : columns;
+    }
+
+    private offset(raw: readonly string[][], ask: number): number {
+        return raw.slice(0, ask).reduce((n, names) => n + names.length, 0);
     }
 
     private namesOf(a: Ask): string[] {

@@ -141,7 +141,12 @@ export class PanelHost {
 
     private newData(): void {
         this.dataDirty = true;
-        this.ticket.invalidate();
+        this.ticket.invalidate(this.waiting());
+    }
+
+    /** Nothing has been shown yet: then a pause does not count. */
+    private waiting(): boolean {
+        return !this.data || this.data.state === 'loading';
     }
 
     private retitle(): void {
@@ -158,7 +163,7 @@ export class PanelHost {
         if (!panel || this.size.width <= 0 || this.size.height <= 0)
             return;
         const needsData = needsQuery(this.placed.model);
-        const held = this.env.scheduler.paused && this.data !== null;
+        const held = this.env.scheduler.paused && !this.waiting();
         if (this.dataDirty && needsData && !held) {
             this.dataDirty = false;
             this.data = this.queries.build();

@@ -40,7 +40,7 @@ export class TimeControl {
         const { live } = page.resolved(), paused = page.pausedAt.get();
         text(this.words, describeRange(page.range.get()) + (paused ? ` until ${timeOfDay(paused)}` : ''));
         this.range.setAttribute('aria-label', `Time: ${this.words.textContent}`);
-        const label = !live ? 'Live' : paused ? 'Go on' : 'Pause';
+        const label = !live ? 'Live' : paused ? 'Resume' : 'Pause';
         this.root.dataset['mode'] = !live ? 'historic' : paused ? 'paused' : 'live';
         put(this.pause, icon(live && !paused ? ICONS.pause : ICONS.play), h('span', null, label));
         this.pause.setAttribute('aria-pressed', String(paused > 0));
