@@ -70,7 +70,8 @@ SG_API SG_NODISCARD int sg_persist_start(struct sg_persist *p, struct sg_error *
 SG_API void sg_persist_stop(struct sg_persist *p, int64_t timeout_ms);
 SG_API void sg_persist_free(struct sg_persist *p); /* accepts NULL */
 
-/* Takes the journal (0), or leaves it (SG_EBUSY: the queue is full). Any thread. */
+/* Takes the journal (0), or leaves it (SG_EBUSY: the queue is full; one larger than the queue fits
+ * when it is empty). Any thread. */
 SG_API SG_NODISCARD int sg_persist_submit_take(struct sg_persist *p, struct sg_journal *j);
 /* Takes it in any case and waits until it is durable: 0, SG_EBUSY, SG_EIO, SG_ETIMEOUT. Not on the
  * engine's thread or an edge's. */

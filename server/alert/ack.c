@@ -32,6 +32,7 @@ static struct sg__ack *make(struct sg_alerting *a, uint64_t fp, int64_t starts_m
     ack->ack.comment = sg__str_own(as->comment);
     ack->timer.kind = SG__TIMER_ACK;
     sg__htab_add(&a->by_ack, &ack->node, fp);
+    ack->index = (uint32_t)a->n_acks;
     SG__PUSH(a->acks, a->n_acks, a->cap_acks, ack);
     return ack;
 }
@@ -40,7 +41,6 @@ static struct sg__ack *make(struct sg_alerting *a, uint64_t fp, int64_t starts_m
 static void drop(struct sg_alerting *a, struct sg__ack *ack)
 {
     char fp[17];
-    size_t i = 0;
     struct sg__alert *alert = sg__alert_find(a, ack->fp);
     if (alert && alert->ack == ack) {
         alert->ack = NULL;
@@ -50,9 +50,9 @@ static void drop(struct sg_alerting *a, struct sg__ack *ack)
     sg_journal_delete(a->journal, SG_TABLE_ACKS, sg_str_from(fp));
     sg__timers_clear(&a->timers, &ack->timer);
     sg__htab_remove(&a->by_ack, &ack->node);
-    while (a->acks[i] != ack)
-        i++;
-    a->acks[i] = a->acks[--a->n_acks];
+    struct sg__ack *last = a->acks[--a->n_acks];
+    a->acks[ack->index] = last;
+    last->index = ack->index;
     sg__ack_free(ack);
 }
 

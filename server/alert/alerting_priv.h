@@ -69,6 +69,7 @@ struct sg__inhibit_link {
 struct sg__ack {
     struct sg__hnode node; /* by fingerprint */
     uint64_t fp;
+    uint32_t index;    /* in acks */
     int64_t starts_ms; /* the episode it belongs to */
     struct sg_ack ack; /* strings owned */
     struct sg__timer timer;
@@ -121,6 +122,7 @@ struct sg__told {
 
 struct sg__log {
     struct sg__hnode node; /* by key */
+    uint32_t index;        /* in logs */
     struct sg_str key;     /* "<receiver>:<group key>", owned */
     struct sg__told *told;
     size_t n_told;

@@ -31,6 +31,7 @@ struct sg__log *sg__log_make(struct sg_alerting *a, struct sg_str key)
     log = sg_calloc(1, sizeof(*log));
     log->key = sg__str_own(key);
     sg__htab_add(&a->by_log, &log->node, sg_hash64(key.p, key.n));
+    log->index = (uint32_t)a->n_logs;
     SG__PUSH(a->logs, a->n_logs, a->cap_logs, log);
     return log;
 }
@@ -48,13 +49,12 @@ void sg__log_free(struct sg__log *log)
 
 void sg__log_remove(struct sg_alerting *a, struct sg__log *log)
 {
-    size_t i = 0;
     if (log->put_ms)
         sg_journal_delete(a->journal, SG_TABLE_NFLOG, log->key);
     sg__htab_remove(&a->by_log, &log->node);
-    while (a->logs[i] != log)
-        i++;
-    a->logs[i] = a->logs[--a->n_logs];
+    struct sg__log *last = a->logs[--a->n_logs];
+    a->logs[log->index] = last;
+    last->index = log->index;
     sg__log_free(log);
 }
 

@@ -18,9 +18,12 @@
 #define OFFSET_STEP (UINT64_C(1) << 32)
 #define OFFSET_MAX (UINT64_C(1) << 52) /* numbers stay exact in JavaScript */
 #define OFFSET_NOTE_MS SG_MS_PER_HOUR
-/* Waiting for a queue that is full, at most that much. */
+/* Waiting for a queue that is full, at most that much: while the disk refuses, and while it is only
+ * slow. All alerts there may be, firing in one tick, are some 300 MiB of rows. */
 #define JOURNAL_MAX ((size_t)32 << 20)
+#define JOURNAL_SLOW_MAX ((size_t)768 << 20)
 #define CALL_WRITE_MS 1000
+#define LATE_TICK_MS 500
 
 /* ---- what is kept about the process itself ---- */
 
@@ -314,7 +317,9 @@ static void submit(struct sg_alerts *a)
     if (a->journal->done)
         a->journal->done(a->journal->done_ctx, SG_EBUSY);
     a->journal->done = NULL;
-    if (a->journal->bytes > JOURNAL_MAX) {
+    bool failing =
+        atomic_load_explicit(&sg_persist_get_stats(a->persist)->failing, memory_order_relaxed);
+    if (a->journal->bytes > (failing ? JOURNAL_MAX : JOURNAL_SLOW_MAX)) {
         SG_LOG(ERROR, "alerts", "cannot be written for too long, changes are lost", "ops=%zu",
                a->journal->n);
         atomic_fetch_add_explicit(&a->lost, a->journal->n, memory_order_relaxed);
@@ -326,8 +331,13 @@ static void submit(struct sg_alerts *a)
 static void on_tick(void *ctx, int64_t wall_ms, int64_t mono_ms)
 {
     struct sg_alerts *a = ctx;
+    int64_t alive_ms = atomic_load_explicit(&a->alive_ms, memory_order_relaxed);
     a->wall_ms = wall_ms;
     a->mono_ms = mono_ms;
+    /* What was to be told while this tick was late is told as it was then: what fires and ends
+     * between two ticks would otherwise never be told to receivers. */
+    if (alive_ms && mono_ms - alive_ms > LATE_TICK_MS)
+        sg_alerting_tick(a->alerting, wall_ms, mono_ms, a->journal);
     sg_ruler_tick(a->ruler, wall_ms, mono_ms, a->journal);
     sg_digester_tick(a->digester, wall_ms, a->journal);
     sg_live_roots_end(a->live);

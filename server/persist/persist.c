@@ -377,7 +377,10 @@ void sg_persist_free(struct sg_persist *p)
 int sg_persist_submit_take(struct sg_persist *p, struct sg_journal *j)
 {
     bool was_empty;
-    if (sg_mpsc_push(&p->queue, &j->node, j->bytes, &was_empty) < 0) {
+    /* One that is larger than the queue has it for itself: a hundred thousand alerts of one tick
+     * must not be lost on a disk that is well. */
+    size_t weight = j->bytes < p->cfg.queue_bytes ? j->bytes : p->cfg.queue_bytes;
+    if (sg_mpsc_push(&p->queue, &j->node, weight, &was_empty) < 0) {
         STAT_ADD(p, refused, 1);
         return SG_EBUSY;
     }

@@ -673,11 +673,24 @@ static void test_full_disk__the_queue_has_an_end(void **state)
     assert_int_equal(sg_persist_submit_wait(r->p, j, 10, &err), SG_ETIMEOUT);
 }
 
+static void test_queue__a_journal_larger_than_it_is_taken_alone(void **state)
+{
+    struct rig *r = *state;
+    struct sg_error err = {0};
+    r->cfg.queue_bytes = 1000;
+    start(r);
+    memset(big, 'x', sizeof(big) - 1);
+    struct sg_journal *j = sg_journal_new();
+    sg_journal_put(j, SG_TABLE_META, SG_STR("a"), sg_str_from(big), 0);
+    assert_int_equal(sg_persist_submit_wait(r->p, j, 10000, &err), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_tables__survive_a_restart),
+        T(test_queue__a_journal_larger_than_it_is_taken_alone),
         T(test_tables__are_read_by_prefix),
         T(test_tables__forget_what_is_deleted_or_expired),
         T(test_get__appends_the_body_or_says_not_found),
