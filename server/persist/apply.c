@@ -62,17 +62,19 @@ static int apply_send(struct sg_persist *p, const struct sg_journal_op *op,
 }
 
 /* State of a row, -1: there is none (any more). */
-static int look(struct sg_persist *p, uint64_t id, struct sg__target **ret)
+static int look(struct sg_persist *p, uint64_t id, int *ret_state, struct sg__target **ret,
+                struct sg_error *reterr)
 {
     sqlite3_stmt *s = p->stmt[SG__STMT_LOOK];
-    int state = -1;
+    *ret_state = -1;
     sqlite3_bind_int64(s, 1, (int64_t)id);
-    if (sqlite3_step(s) == SQLITE_ROW) {
-        state = sqlite3_column_int(s, 0);
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW) {
+        *ret_state = sqlite3_column_int(s, 0);
         *ret = sg__target(p, sg__text(s, 1));
     }
     sqlite3_reset(s);
-    return state;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sg__sql_error(p->w.db, "reading", reterr);
 }
 
 static void recount(struct sg__change *c, int state, int by)
@@ -93,7 +95,9 @@ static int apply_mark(struct sg_persist *p, const struct sg_journal_op *op, int 
                       struct sg__change *change, struct sg_error *reterr)
 {
     struct sg__target *target;
-    int was = look(p, op->number, &target);
+    int was, rc = look(p, op->number, &was, &target, reterr);
+    if (rc < 0)
+        return rc;
     if (was < 0 || was == SG_ROW_SENT || (was == SG_ROW_DEAD && state != SG_ROW_SENT))
         return 0; /* forgotten, or told twice */
     sqlite3_stmt *s = p->stmt[SG__STMT_MARK];
@@ -114,8 +118,9 @@ static int revive_row(struct sg_persist *p, uint64_t id, struct sg__change *chan
                       struct sg_error *reterr)
 {
     struct sg__target *target;
-    if (look(p, id, &target) != SG_ROW_DEAD)
-        return 0;
+    int was, rc = look(p, id, &was, &target, reterr);
+    if (rc < 0 || was != SG_ROW_DEAD)
+        return rc;
     sqlite3_stmt *s = p->stmt[SG__STMT_REVIVE];
     sqlite3_bind_int64(s, 1, (int64_t)id);
     sqlite3_bind_int64(s, 2, (int64_t)p->next_row++);
@@ -137,12 +142,13 @@ static int revive_all(struct sg_persist *p, struct sg__change *change, struct sg
     while (rc == 0) {
         sqlite3_bind_int64(s, 1, (int64_t)after);
         sqlite3_bind_int64(s, 2, (int64_t)last);
-        bool found = sqlite3_step(s) == SQLITE_ROW;
+        int found = sqlite3_step(s);
         after = (uint64_t)sqlite3_column_int64(s, 0);
         sqlite3_reset(s);
-        if (!found)
+        if (found == SQLITE_DONE)
             break;
-        rc = revive_row(p, after, change, reterr);
+        rc = found != SQLITE_ROW ? sg__sql_error(p->w.db, "reading", reterr)
+                                 : revive_row(p, after, change, reterr);
     }
     sqlite3_finalize(s);
     return rc;

@@ -60,15 +60,17 @@ static void collect(struct sg_persist *p, struct sg__target *t, const struct sg_
     t->ids[t->n_ids++] = row->id;
 }
 
-static void load_target(struct sg_persist *p, struct sg__target *t)
+/* False: the disk did not give all of them. */
+static bool load_target(struct sg_persist *p, struct sg__target *t)
 {
+    int rc;
     sqlite3_stmt *s = p->stmt[SG__STMT_NEXT];
     size_t room = t->n_ids < SG__WINDOW ? SG__WINDOW - t->n_ids : 0, n = 0;
     sg__bind(s, 1, sg_str_from(t->name));
     sqlite3_bind_int64(s, 2, (int64_t)t->last);
     sqlite3_bind_int64(s, 3, (int64_t)room + 1);
     t->more = false;
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
         if (n++ == room) {
             t->more = true;
             break;
@@ -86,6 +88,8 @@ static void load_target(struct sg_persist *p, struct sg__target *t)
     }
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
+    t->more = t->more || (rc != SQLITE_DONE && rc != SQLITE_ROW);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW;
 }
 
 void sg__outbox_load(struct sg_persist *p)
@@ -93,9 +97,10 @@ void sg__outbox_load(struct sg_persist *p)
     for (size_t i = 0; i < p->n_targets; i++) {
         struct sg__target *t = &p->targets[i];
         /* A half-empty window is filled at once: fewer, larger reads. */
+        bool done = true;
         if (t->touched && (!t->more || t->n_ids <= SG__WINDOW / 2))
-            load_target(p, t);
-        t->touched = false;
+            done = load_target(p, t);
+        t->touched = !done; /* the chores come back to it */
     }
 }
 

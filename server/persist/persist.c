@@ -209,7 +209,9 @@ static void chores(struct sg_persist *p)
     if (sg__prune(p, true, &err) < 0)
         SG_LOG(WARN, "persist", "cannot tidy up, later again", "reason=\"%s\"", err.text);
     publish_counts(p, true);
+    sg__outbox_load(p);
     pthread_mutex_unlock(&p->w.lock);
+    sg__outbox_hand(p);
 }
 
 /* Until there is something to do. True: it is to stop. */
