@@ -47,6 +47,9 @@ interface Named {
 /** Panels with a time axis want a point per pixel or so; the others want to be up to date. */
 const WITH_HISTORY = new Set(['timeseries', 'state-timeline', 'heatmap', 'stat', 'histogram', 'barchart', 'table', 'gauge', 'bargauge', 'piechart', 'geomap']);
 
+/** These show what was, too. */
+const OVER_TIME = new Set(['timeseries', 'state-timeline', 'heatmap', 'histogram', 'barchart', 'table']);
+
 export class PanelQueries {
     private asks: Ask[] = [];
     private key = '';
@@ -185,6 +188,9 @@ export class PanelQueries {
     private blocks(from: number): DataBlock[] {
         const place = new Map(this.order.map(({ index }, i) => [index, i]));
         let flat = 0;
+        const lives = (a: Ask) => a.hold.source.series.some((s) => !s.gone && !s.stale && s.last !== null);
+        /* A number of what has ended beside one that lives would be read as if it lived too. */
+        const onlyLiving = !OVER_TIME.has(this.model.type) && this.asks.some(lives);
         return this.asks.map((a, i) => {
             const { source } = a.hold;
             const { ring } = source;
@@ -193,7 +199,7 @@ export class PanelQueries {
             let start = 0;
             while (start < times.length && times[start]! < from - source.spec.intervalMs)
                 start++;
-            const alive = source.series.some((s) => !s.gone && !s.stale && s.last !== null);
+            const alive = lives(a);
             const series: DataSeries[] = [];
             for (const s of source.series) {
                 const index = flat++;
@@ -204,7 +210,7 @@ export class PanelQueries {
                 const dropped = s.gone || (s.stale && alive && (a.target.instant || source.time - s.lastTime > STALE_KEPT_MS));
                 if (dropped && !values.some((v) => !Number.isNaN(v)))
                     continue;
-                if (dropped && a.target.instant)
+                if (dropped && (a.target.instant || (onlyLiving && s.gone)))
                     continue;
                 series.push({
                     name, labels: s.labels, refId: a.target.refId, key: `${a.target.refId}${s.key}`, index: place.get(index) ?? index, values,
