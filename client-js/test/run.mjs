@@ -1,5 +1,5 @@
-/* run.mjs - node test/run.mjs unit|contract [file…]: compiles src to plain JavaScript, line by line, runs node --test on it and
- * measures which lines ran. unit: fails when a folder falls below its limit.
+/* run.mjs - node test/run.mjs unit|contract|e2e [file…]: compiles src to plain JavaScript, line by line, runs node --test on it and
+ * measures which lines ran. unit: fails when a folder falls below its limit. e2e: test/e2e/*.e2e.mjs in Chromium, one after the other.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -15,12 +15,12 @@ const [kind = 'unit', ...files] = process.argv.slice(2);
 /* Lines that ran, in percent of those with code. */
 const LIMITS = { 'client': 95, 'notify': 90, 'dashboard/model': 90, 'dashboard/lib': 90 };
 
-const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--noCheck'], { stdio: 'inherit' });
+const tsc = kind === 'e2e' ? { status: 0 } : spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--noCheck'], { stdio: 'inherit' });
 if (tsc.status)
     process.exit(1);
 
 const folder = join('test', kind);
-const tests = files.length ? files : readdirSync(folder).filter((n) => n.endsWith('.test.mjs')).sort().map((n) => join(folder, n));
+const tests = files.length ? files : readdirSync(folder).filter((n) => n.endsWith(kind === 'e2e' ? '.e2e.mjs' : '.test.mjs')).sort().map((n) => join(folder, n));
 const counts = mkdtempSync(join(tmpdir(), 'coverage-'));
 const run = spawnSync(process.execPath, ['--test', ...(kind === 'unit' ? [] : ['--test-concurrency=1']), ...tests], {
     stdio: 'inherit', env: { ...process.env, ...(kind === 'unit' ? { NODE_V8_COVERAGE: counts } : {}) },

@@ -1,5 +1,5 @@
 /* panels-page.ts - a page with one panel of every type on golden data; panels.e2e.mjs and the bench drive it through `bench`. */
-import { THEMES, type ThemeName } from '../../src/dashboard/lib/color.ts';
+import { drawOn, THEMES, type ThemeName } from '../../src/dashboard/lib/color.ts';
 import { signal } from '../../src/dashboard/lib/signal.ts';
 import { h } from '../../src/dashboard/lib/h.ts';
 import { resolveField } from '../../src/dashboard/model/field.ts';
@@ -83,6 +83,7 @@ async function mount({ situation = 'normal', themeName = 'dark' as ThemeName, ty
     grid.replaceChildren();
     errors.length = 0;
     document.documentElement.dataset['theme'] = themeName;
+    drawOn(themeName);
     theme.set(THEMES[themeName]);
     const { dashboard: all } = loadDashboard(dashboard() as unknown as Json);
     for (const model of all.panels) {
@@ -151,8 +152,11 @@ function report() {
     }));
 }
 
-/** n panels of a type through the dashboard's scheduler, fed `hz` times a second for `ms`; intervals of frames, and paints. */
-async function load(type: string, n: number, hz: number, ms: number, points = 1000, series = 5, width = 380, height = 250) {
+/**
+ * n panels of a type through the dashboard's scheduler, fed `hz` times a second for `ms`; intervals of frames, paints, how long input
+ * waits. `burst`: without the scheduler, all at once with each tick.
+ */
+async function load({ type = 'timeseries', n = 20, hz = 10, ms = 4000, points = 1000, series = 5, width = 340, height = 210, burst = false }) {
     await mount({ types: [], width, height, situation: 'empty' });
     mounted.splice(0).forEach((m) => (m.end.abort(), m.panel.destroy()));
     grid.replaceChildren();
@@ -177,7 +181,9 @@ async function load(type: string, n: number, hz: number, ms: number, points = 10
         all.push({ panel, ticket, end });
     }
     const data = feed(model, points, series, 1000 / hz);
-    const frames: number[] = [], ingest: number[] = [];
+    const frames: number[] = [], ingest: number[] = [], input: number[] = [];
+    const listening = new AbortController();
+    addEventListener('pointerdown', (e) => input.push(performance.now() - e.timeStamp), { signal: listening.signal, capture: true });
     let last = performance.now(), running = true;
     const tick = (now: number) => {
         frames.push(now - last);
@@ -191,19 +197,23 @@ async function load(type: string, n: number, hz: number, ms: number, points = 10
         const next = data();
         for (const { panel, ticket } of all) {
             panel.update(next);
-            ticket.invalidate();
+            if (!burst)
+                ticket.invalidate();
         }
         ingest.push(performance.now() - start);
+        if (burst)
+            requestAnimationFrame(() => all.forEach(({ panel }) => (panel.draw(), paints++)));
     }, 1000 / hz);
     await new Promise((done) => setTimeout(done, 1000)); /* warm */
-    frames.length = ingest.length = paints = 0;
+    frames.length = ingest.length = input.length = paints = 0;
     const start = performance.now();
     await new Promise((done) => setTimeout(done, ms));
     running = false;
     clearInterval(timer);
+    listening.abort();
     const seconds = (performance.now() - start) / 1000;
     all.forEach(({ panel, ticket, end }) => (ticket.remove(), end.abort(), panel.destroy()));
-    return { frames, ingest, paintsPerPanel: paints / n / seconds, rate: scheduler.rate, errors: [...errors] };
+    return { frames, ingest, input, paintsPerPanel: paints / n / seconds, rate: scheduler.rate, errors: [...errors] };
 }
 
 /** A window of points that slides by one at each call. */

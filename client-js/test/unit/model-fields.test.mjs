@@ -1,7 +1,7 @@
 /* How values are shown: overrides, mappings, thresholds, colours, units, names of series. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { alpha, contrast, inkOn, luminance, resolveColor, SERIES, seriesStyle, THEMES } from '../../dist/.js/dashboard/lib/color.js';
+import { alpha, contrast, drawOn, inkOn, luminance, resolveColor, SERIES, seriesStyle, THEMES } from '../../dist/.js/dashboard/lib/color.js';
 import { age, clockOf, dateTime, digits, formatParts, formatValue, fromNow, knowsUnit, spell, timeOfDay } from '../../dist/.js/dashboard/lib/format.js';
 import { statusOfColor } from '../../dist/.js/dashboard/lib/glyph.js';
 import { display, findMapping, knowsColorMode, mix, stepOf } from '../../dist/.js/dashboard/model/display.js';
@@ -131,7 +131,14 @@ describe('colours', () => {
 
     test('of series: each with a dash of its own', () => {
         assert.equal(new Set(SERIES.map((s) => s.dash.join())).size, SERIES.length);
-        assert.equal(seriesStyle(7), SERIES[1]);
+        assert.deepEqual(seriesStyle(SERIES.length + 1), SERIES[1]);
+    });
+
+    test('of series stand out from both grounds', () => {
+        for (const theme of ['light', 'dark']) {
+            drawOn(theme);
+            SERIES.forEach((s, i) => assert.ok(contrast(seriesStyle(i).color, THEMES[theme].panel) >= 3, `${theme} ${i}: ${contrast(seriesStyle(i).color, THEMES[theme].panel)}`));
+        }
     });
 
     test('between colours', () => {
