@@ -32,7 +32,7 @@ class Editor {
 
     constructor(private readonly app: App, title: string, words: string, private readonly known: { uid: string; version: number; shipped: boolean } | null) {
         this.save = h('button', { type: 'button', class: 'button primary', onclick: () => void this.put() }, 'Save');
-        const file = h('input', { type: 'file', accept: '.json,application/json', class: 'sr-only', tabindex: -1, onchange: () => void file.files?.[0]?.text().then((t) => this.set(t)) });
+        const file = h('input', { type: 'file', accept: '.json,application/json', class: 'sr-only', tabindex: -1, 'aria-label': 'A file', onchange: () => void file.files?.[0]?.text().then((t) => this.set(t)) });
         const tools = [
             known ? null : h('button', { type: 'button', class: 'button', onclick: () => file.click() }, 'From a file …'), file,
             h('button', { type: 'button', class: 'button', onclick: () => this.format() }, 'Format'),

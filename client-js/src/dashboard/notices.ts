@@ -53,9 +53,9 @@ export class Bell {
     readonly root: HTMLButtonElement;
     private readonly count = h('span', { class: 'count' });
     private readonly mark = h('span', { class: 'bell-mark' });
-    private readonly list = h('div', { class: 'notes-list', role: 'list' });
-    private readonly head = h('header');
-    private readonly tools = h('footer');
+    private readonly list = h('div', { class: 'notes-list', tabindex: 0, 'aria-label': 'Notifications' });
+    private readonly head = h('div', { class: 'notes-head' });
+    private readonly tools = h('div', { class: 'notes-tools' });
     private only: 'all' | 'firing' = 'all';
     private open = false;
     private worst: Severity | null | undefined;
@@ -106,7 +106,8 @@ export class Bell {
         } }, label);
         put(this.head, h('h2', null, 'Notifications'), h('div', { class: 'tabs' }, tab('all', 'All'), tab('firing', 'Firing')));
         put(this.list, ...(all.length ? all.slice(0, SHOWN).map((i) => this.entry(i)) : [h('p', { class: 'nothing' }, glyph('ok'), this.only === 'firing' ? ' Nothing fires.' : ' Nothing has happened.')]),
-            all.length > SHOWN ? h('p', { class: 'dim' }, `and ${all.length - SHOWN} more`) : null);
+            all.length > SHOWN ? h('p', { class: 'dim', role: 'listitem' }, `and ${all.length - SHOWN} more`) : null);
+        this.list.setAttribute('role', all.length ? 'list' : 'group');
         put(this.tools, this.toggle('Sound', center.preferences.sound, (on) => this.prefer({ sound: on })),
             this.toggle('Desktop', center.preferences.desktop && desktopState() === 'granted', (on) => void this.desktop(on), desktopState() === 'denied' ? 'The browser was told not to show notifications of this page: change it in its settings.' : ''),
             this.toggle('Mute critical 30 min', center.isMuted('critical'), (on) => center.mute('critical', on)));
@@ -119,7 +120,7 @@ export class Bell {
         const status = statusOf(item);
         const href = safeLink(n.actionUrl, location.href);
         const ack = item.state === 'firing' && item.live ? h('button', { type: 'button', class: 'button small', data: { key: `ack ${item.id}` }, onclick: (e: Event) => void this.ack(item, e.currentTarget as HTMLButtonElement) }, 'Ack') : null;
-        return h('article', { class: `note${item.read ? '' : ' unread'}${item.live ? '' : ' past'}`, role: 'listitem', data: { status } },
+        return h('div', { class: `note${item.read ? '' : ' unread'}${item.live ? '' : ' past'}`, role: 'listitem', data: { status } },
             glyph(status), h('div', { class: 'note-text' },
                 h('div', { class: 'note-title' }, h('span', { class: 'note-word' }, WORD[status]), ' ', href ? h('a', { href, data: { key: item.id } }, n.title) : n.title),
                 n.message ? h('div', { class: 'note-message' }, n.message) : null,

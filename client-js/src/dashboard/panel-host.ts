@@ -209,7 +209,7 @@ export class PanelHost {
         put(this.overlay, covered ? h('div', { class: 'panel-reason' }, mark, h('strong', null, REASON[state]), ...reason.split('\n').map((line, i) => h(i ? 'code' : 'p', null, line))) : null);
         const chip = (beside || state === 'stale') && reason !== '';
         this.chip.hidden = !chip;
-        put(this.chip, chip ? [mark?.cloneNode(true) as Node | undefined, h('span', null, state === 'live' ? reason : state === 'error' ? `Error: ${reason}` : `STALE · ${reason}`)] : null);
+        put(this.chip, chip ? [mark?.cloneNode(true) as Node | undefined, state === 'live' ? null : h('b', null, state === 'error' ? 'Error' : 'STALE'), h('span', null, reason)] : null);
         this.chip.title = reason;
     }
 
