@@ -63,7 +63,7 @@ function hang(app: App, shell: Shell, sound: Alarm, fresh: Updates, signal: Abor
     const look = (id: string, panels: readonly { type: string }[]): void => void (panels.some((p) => p.type === 'alertlist') && alerting.add(id));
     app.page.on((page) => page && (wall.showing(page.dashboard), look(page.dashboard.uid, page.dashboard.panels)), { signal, now: true });
     for (const other of wall.rotation?.pages ?? [])
-        app.fetcher.dashboard(other).then((d) => look(other, loadDashboard(d.document, other).dashboard.panels)).catch(() => {});
+        documentOf(app, other).then((d) => look(other, loadDashboard(d.document, other).dashboard.panels)).catch(() => {});
     let touched = -Infinity;
     for (const type of ['pointerdown', 'keydown'])
         document.addEventListener(type, () => (touched = performance.now()), { signal });
@@ -77,6 +77,12 @@ function hang(app: App, shell: Shell, sound: Alarm, fresh: Updates, signal: Abor
     return dog;
 }
 
+async function documentOf(app: App, uid: string): ReturnType<App['fetcher']['dashboard']> {
+    if (!app.dashboards.get().length)
+        await app.relist().catch(() => {});
+    return app.fetcher.dashboard(uid, app.dashboards.get().find((d) => d.uid === uid)?.shipped);
+}
+
 /** The next page of a rotation, out of sight: what it asks is answered when it is shown. */
 class Ahead {
     private page: Page | null = null;
@@ -88,7 +94,7 @@ class Ahead {
     async load(uid: string): Promise<void> {
         this.over();
         const { signal } = this.loading;
-        const found = await this.app.fetcher.dashboard(uid).catch(() => null);
+        const found = await documentOf(this.app, uid).catch(() => null);
         if (!found || signal.aborted)
             return;
         const { app } = this;

@@ -183,7 +183,7 @@ export class Wall {
             this.state.dataset['status'] = status;
             put(this.state, glyph(status), h('strong', null, WORD[status]));
             const each: [Status, number][] = [...SEVERITIES.map((s): [Status, number] => [s, count(s)]), ['acknowledged', acked]];
-            put(this.counts, ...each.filter(([, n]) => n).map(([s, n]) => h('span', { class: 'count', data: { status: s } }, glyph(s), h('b', null, n), h('small', null, WORD[s]))));
+            put(this.counts, ...each.filter(([, n]) => n).map(([s, n]) => h('span', { class: 'count', data: { status: s } }, glyph(s, WORD[s]), h('b', null, n))));
         }
         const critical = firing.some((i) => i.severity === 'critical');
         this.rotation?.pin(critical ? this.parts.alertsOn(this.rotation.pages) || this.rotation.pages[this.rotation.state.index]! : '', performance.now());
