@@ -46,6 +46,7 @@ struct sg_digest_report {
     uint64_t left_out; /* episodes */
     uint64_t minutes, starts;
     int64_t recorded_ms; /* the first minute that is recorded at all; INT64_MAX: none */
+    int64_t counted_ms;  /* end of what minutes are of */
     int64_t noted_ms;    /* earlier notifications are not kept */
 };
 

@@ -22,6 +22,7 @@ struct sg_digest_report *sg_digest_report_new(const struct sg_digest *digest,
     r->from_ms = (int64_t)op->number;
     r->until_ms = op->time_ms;
     r->recorded_ms = INT64_MAX;
+    r->counted_ms = r->until_ms;
     r->noted_ms = INT64_MIN;
     r->offset_s = (int32_t)json_integer_value(json_object_get(body, "offset"));
     json_decref(body);
@@ -101,18 +102,31 @@ static void add_point(struct sg_digest_report *r, struct sg_str id, int64_t star
     }
 }
 
-static void add_up(struct sg_digest_report *r, const json_t *row, bool within)
+/* A bucket belongs to the period that has the greater part of it; one that is still being filled,
+ * to the period that ends now. */
+static bool belongs(const struct sg_digest_report *r, int64_t start_ms, int64_t at_ms)
 {
-    int64_t most = sg_digest_bucket_ms(r->def) / SG_MS_PER_MIN;
-    int64_t n = json_integer_value(json_object_get(row, "n"));
-    int64_t last = sg_time_align(json_integer_value(json_object_get(row, "at")), SG_MS_PER_MIN);
-    n = n < 0 ? 0 : n > most ? most : n;
-    if (n && last - (n - 1) * SG_MS_PER_MIN < r->recorded_ms)
-        r->recorded_ms = last - (n - 1) * SG_MS_PER_MIN;
-    r->minutes += within ? (uint64_t)n : 0;
+    int64_t middle_ms = start_ms + sg_digest_bucket_ms(r->def) / 2;
+    return middle_ms >= r->from_ms && start_ms < r->until_ms &&
+           (middle_ms < r->until_ms || at_ms <= r->until_ms);
 }
 
-/* A bucket belongs to the period that has the greater part of it. */
+static void add_up(struct sg_digest_report *r, int64_t start_ms, const json_t *row)
+{
+    int64_t width = sg_digest_bucket_ms(r->def), most = width / SG_MS_PER_MIN;
+    int64_t n = json_integer_value(json_object_get(row, "n"));
+    int64_t at_ms = json_integer_value(json_object_get(row, "at"));
+    bool mine = belongs(r, start_ms, at_ms);
+    n = n < 0 ? 0 : n > most ? most : n;
+    int64_t first_ms = sg_time_align(at_ms, SG_MS_PER_MIN) - (n - 1) * SG_MS_PER_MIN;
+    if (n && first_ms < r->recorded_ms)
+        r->recorded_ms = first_ms;
+    /* It went on after the end: the whole of it counts, or nothing. */
+    if (start_ms < r->until_ms && start_ms + width > r->until_ms && at_ms > r->until_ms)
+        r->counted_ms = mine ? start_ms + width : start_ms;
+    r->minutes += mine ? (uint64_t)n : 0;
+}
+
 void sg_digest_report_point(struct sg_digest_report *r, struct sg_str key, struct sg_str body)
 {
     uint64_t start;
@@ -124,33 +138,31 @@ void sg_digest_report_point(struct sg_digest_report *r, struct sg_str key, struc
         return;
     }
     struct sg_str id = sg_str_split(&rest, '/'), at = sg_str_split(&rest, '/');
-    if (!sg_str_eq(name, r->def->name) || sg_u64_parse(at.p, at.n, &start) < 0)
-        return;
-    int64_t middle = (int64_t)start + sg_digest_bucket_ms(r->def) / 2;
-    bool within = middle >= r->from_ms && middle < r->until_ms, up = sg_str_eq_c(id, "up");
-    if (!within && !up)
+    if (!sg_str_eq(name, r->def->name) || sg_u64_parse(at.p, at.n, &start) < 0 ||
+        start > (uint64_t)r->until_ms)
         return;
     json_t *row = json_loadb(body.p, body.n, 0, NULL);
-    if (json_is_object(row) && up)
-        add_up(r, row, within);
-    else if (json_is_object(row))
+    if (json_is_object(row) && sg_str_eq_c(id, "up"))
+        add_up(r, (int64_t)start, row);
+    else if (json_is_object(row) &&
+             belongs(r, (int64_t)start, json_integer_value(json_object_get(row, "at"))))
         add_point(r, id, (int64_t)start, row);
     json_decref(row);
 }
 
-/* The start of the first bucket that belongs to what follows. */
-static int64_t first_bucket(const struct sg_digest_report *r, int64_t ms)
+/* Of the first bucket that belongs to the period. */
+static int64_t first_bucket_ms(const struct sg_digest_report *r)
 {
     int64_t width = sg_digest_bucket_ms(r->def);
-    return sg_time_align(ms - width / 2 + width - 1, width);
+    return sg_time_align(r->from_ms - width / 2 + width - 1, width);
 }
 
 double sg__report_uptime(const struct sg_digest_report *r)
 {
-    int64_t begin = first_bucket(r, r->from_ms), end = first_bucket(r, r->until_ms);
-    begin = r->recorded_ms > begin && r->recorded_ms < INT64_MAX ? r->recorded_ms : begin;
-    end = end < r->until_ms ? end : r->until_ms;
-    double minutes = (double)(end - begin) / (double)SG_MS_PER_MIN;
+    int64_t begin_ms = first_bucket_ms(r);
+    if (r->recorded_ms > begin_ms && r->recorded_ms < INT64_MAX)
+        begin_ms = r->recorded_ms;
+    double minutes = (double)(r->counted_ms - begin_ms) / (double)SG_MS_PER_MIN;
     return (double)r->minutes < minutes ? (double)r->minutes / minutes : r->minutes > 0;
 }
 

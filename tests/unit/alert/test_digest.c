@@ -473,6 +473,43 @@ static void test_digester__always_up_is_all_of_the_time(void **state)
     }
 }
 
+static void test_digester__the_bucket_of_now_belongs_to_now(void **state)
+{
+    struct rig *rig = *state;
+    rig_load(rig, DAILY);
+    rig->wall_ms = rig_time("2026-03-03T08:01:20Z");
+    run_hours(rig, "2026-03-03T08:03:20Z");
+    struct sg_digest_report *r = rig_report(rig, "2026-03-02T08:03:20Z", "2026-03-03T08:03:20Z");
+    assert_int_equal(r->minutes, 2);
+    assert_true(sg__report_uptime(r) > 0.8);
+    assert_int_equal(r->n_series, 1);
+    assert_int_equal(r->series[0]->n, 2);
+    assert_int_equal(r->series[0]->bucket[SG_DIGEST_BUCKETS - 1].n, 2);
+    sg_digest_report_free(r);
+}
+
+/* Composed late, of rows that have gone on since. */
+static void test_digester__what_came_after_the_end_does_not_count(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const ends[] = {"2026-03-03T08:00:00Z", "2026-03-03T08:10:00Z",
+                                       "2026-03-03T08:20:00Z"};
+    static const char *const begins[] = {"2026-03-02T08:00:00Z", "2026-03-02T08:10:00Z",
+                                         "2026-03-02T08:20:00Z"};
+    rig_load(rig, DAILY);
+    rig->wall_ms = rig_time("2026-03-02T00:00:00Z");
+    run_hours(rig, "2026-03-02T20:00:00Z");
+    rig->wall_ms = rig_time("2026-03-03T02:00:00Z");
+    run_hours(rig, "2026-03-03T11:00:00Z");
+    for (size_t i = 0; i < 3; i++) {
+        struct sg_digest_report *r = rig_report(rig, begins[i], ends[i]);
+        assert_int_equal(r->minutes, 18 * 60);
+        assert_int_equal(r->series[0]->n, 18 * 60);
+        assert_true(fabs(sg__report_uptime(r) - 0.75) < 1e-9);
+        sg_digest_report_free(r);
+    }
+}
+
 static void test_digester__time_that_was_down_is_missing(void **state)
 {
     struct rig *rig = *state;
@@ -529,6 +566,8 @@ int main(void)
         RIG(rows_outlive_two_periods),
         RIG(survives_rows_that_are_no_such),
         RIG(always_up_is_all_of_the_time),
+        RIG(the_bucket_of_now_belongs_to_now),
+        RIG(what_came_after_the_end_does_not_count),
         RIG(time_that_was_down_is_missing),
         RIG(time_before_the_first_start_does_not_count),
 #undef RIG
