@@ -59,6 +59,9 @@ SG_API size_t sg_regex_group_count(const struct sg_regex *re);
 /* Index of the group (?P<name>…) or (?<name>…), or SG_ENOTFOUND. */
 SG_API int sg_regex_group_index(const struct sg_regex *re, struct sg_str name);
 
+/* Of the calling thread: what a match may cost at most, as bytes times (states alive) squared, when
+ * backtracking did not get there; 200000000 (about a second). */
+SG_API void sg_regex_set_budget(uint64_t of_thread);
 /* Matches that were given up since the regex was made (limit reached, value too long or not UTF-8).
  */
 SG_API uint64_t sg_regex_errors(const struct sg_regex *re);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <streamgauge/log.h>
+#include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/net.h>
 #include <streamgauge/time.h>
@@ -26,6 +27,9 @@
 #define STREAMS_WAIT_S 2
 #define CALL_WAIT_S 2
 #define MAX_WAITING_JOBS 4096
+/* Silences and routes are matched on this thread, and their expressions come from outside: a match
+ * takes some 20 ms at most. */
+#define REGEX_BUDGET 4000000
 
 /* The streams' figures at one moment; immutable, shared by those who asked. */
 struct snapshot {
@@ -324,6 +328,7 @@ static void end_jobs(struct sg_engine_thread *t)
 static void *run(void *arg)
 {
     struct sg_engine_thread *t = arg;
+    sg_regex_set_budget(REGEX_BUDGET);
     int64_t last = sg_time_align(sg_wall_now_ms(), t->tick_ms);
     while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
         sleep_until(t, last + t->tick_ms);

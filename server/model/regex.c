@@ -4,7 +4,8 @@
  * against its literal prefix and then run by PCRE2's just-in-time code. Failure modes: when
  * backtracking passes MATCH_LIMIT or the stack of the compiled code, the breadth-first matcher
  * (pcre2_dfa_match) takes over, which never goes back in the value; its list of states is kept so
- * small that length times states squared stays within DFA_BUDGET. When that is not enough either
+ * small that length times states squared stays within DFA_BUDGET, or less where a thread must not
+ * be held up for that long. When that is not enough either
  * the match is given up: it counts as "no match" and in `errors`.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -238,20 +239,27 @@ static void put_match_data(struct sg_regex *re, pcre2_match_data *data)
     pcre2_match_data_free(data);
 }
 
-/* As many states as the budget allows for a value of this length. */
+static _Thread_local uint64_t budget = DFA_BUDGET;
+
+void sg_regex_set_budget(uint64_t of_thread)
+{
+    budget = of_thread < DFA_BUDGET ? of_thread : DFA_BUDGET;
+}
+
+/* As many states as the budget allows for a value of this length; 0: too few to try. */
 static size_t dfa_states(size_t len)
 {
     size_t states = DFA_MIN_STATES;
-    while (states < DFA_MAX_STATES && (len + 1) * (states + 1) * (states + 1) <= DFA_BUDGET)
+    while (states < DFA_MAX_STATES && (len + 1) * (states + 1) * (states + 1) <= budget)
         states++;
-    return states;
+    return (len + 1) * states * states <= budget || budget == DFA_BUDGET ? states : 0;
 }
 
 static int dfa_match(const struct sg_regex *re, struct sg_str s, pcre2_match_data *data)
 {
     const pcre2_code *code = re->dfa_code ? re->dfa_code : re->code;
-    size_t ints = dfa_states(s.n) * DFA_INTS_PER_STATE + 32;
-    int *workspace = sg_try_alloc(ints * sizeof(int));
+    size_t states = dfa_states(s.n), ints = states * DFA_INTS_PER_STATE + 32;
+    int *workspace = states ? sg_try_alloc(ints * sizeof(int)) : NULL;
     if (!workspace)
         return PCRE2_ERROR_NOMEMORY;
     int rc = pcre2_dfa_match(code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST,

@@ -452,6 +452,28 @@ static void test_match_type_text__is_the_operator(void **state)
     assert_string_equal(sg_match_type_text(SG_MATCH_NRE), "!~");
 }
 
+static void test_regex__a_small_budget_gives_up_early(void **state)
+{
+    struct sg_regex *re;
+    (void)state;
+    char *value = sg_alloc(16000);
+    memset(value, 'a', 16000);
+    value[15998] = 'c';
+    value[15999] = 'X';
+    assert_int_equal(sg_regex_new(SG_STR("(a|aa|aaa)*(b|c)"), &re, NULL), 0);
+    assert_false(sg_regex_match(re, sg_str_make(value, 16000)));
+    assert_int_equal(sg_regex_errors(re), 0); /* really none */
+    sg_regex_set_budget(4000000);
+    assert_false(sg_regex_match(re, sg_str_make(value, 16000)));
+    assert_int_equal(sg_regex_errors(re), 1);
+    assert_true(sg_regex_match(re, sg_str_make(value + 15800, 199)));
+    assert_false(sg_regex_match(re, sg_str_make(value + 15800, 200)));
+    assert_int_equal(sg_regex_errors(re), 1);
+    sg_regex_set_budget(UINT64_MAX);
+    sg_regex_unref(re);
+    sg_free(value);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -470,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_matcher__is_empty_after_an_error),
         cmocka_unit_test(test_matcher_cmp__orders_by_name_type_value),
         cmocka_unit_test(test_match_type_text__is_the_operator),
+        cmocka_unit_test(test_regex__a_small_budget_gives_up_early),
     };
     return cmocka_run_group_tests_name("model/matcher", tests, NULL, NULL);
 }
