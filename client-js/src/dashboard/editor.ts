@@ -60,6 +60,8 @@ class Editor {
 
     private set(words: string): void {
         this.area.value = words;
+        if (!words.trim().includes('\n'))
+            this.format();
         const draft = this.check();
         if (draft && !this.known) {
             this.uid.value = UID.test(draft.loaded.dashboard.uid) ? draft.loaded.dashboard.uid : slug(draft.loaded.dashboard.title);

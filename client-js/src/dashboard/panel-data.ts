@@ -14,6 +14,7 @@ import type { DataBlock, DataSeries, DataTable, PanelData } from './panels/base.
 import { MAX_SERIES } from './data.ts';
 
 const SCRAPE_MS = 15_000; /* what is assumed where nothing says how often there are samples */
+const SHIFT_MS = 15_000;
 const STALE_KEPT_MS = 60_000;
 const STALE_INTERVALS = 5;
 
@@ -65,7 +66,14 @@ export class PanelQueries {
     range(): Resolved {
         const { timeFrom } = this.model;
         const own = timeFrom && parseDuration(timeFrom) !== null ? { from: `now-${timeFrom}`, to: 'now' } : null;
-        return resolveRange(own ?? this.around.range(), this.around.now());
+        const shown = resolveRange(own ?? this.around.range(), this.around.now());
+        const shift = parseDuration(this.model.timeShift);
+        if (!shift)
+            return shown;
+        /* What was then does not change: it is asked once for each step, not each second. */
+        const step = Math.max(SHIFT_MS, stepFor(shown.to - shown.from, this.width));
+        const to = Math.floor((shown.to - shift) / step) * step;
+        return { from: to - (shown.to - shown.from), to, live: false };
     }
 
     macros(target?: Target): Macros {
@@ -295,7 +303,7 @@ function tableFrame(b: DataBlock, many: boolean, now: number): Frame {
     return {
         refId: b.refId,
         fields: series.length ? [
-            make('Time', 'time', series.map((s) => s.lastTime || now)),
+            make('Time', 'time', series.map(() => now)), /* of the answer: tables of one moment meet in it */
             ...labels.map((l) => make(l, 'string', series.map((s) => s.labels[l] ?? null))),
             make(many ? `Value #${b.refId}` : 'Value', 'number', series.map((s) => s.last)),
         ] : [],

@@ -5,7 +5,7 @@ import type { Theme } from './lib/color.ts';
 import { h, put, text } from './lib/h.ts';
 import { glyph } from './lib/glyph.ts';
 import type { Signal } from './lib/signal.ts';
-import { copy, menu, type MenuItem } from './menu.ts';
+import { copy, menu, popover, type MenuItem } from './menu.ts';
 import type { Placed } from './model/layout.ts';
 import type { Link } from './model/types.ts';
 import { PanelQueries, type Surroundings } from './panel-data.ts';
@@ -56,10 +56,12 @@ export class PanelHost {
         this.queries = new PanelQueries(model, env.around, () => this.newData(), scoped);
         this.title.id = `${id}-title`;
         const header = h('header', { class: 'panel-header' }, this.title, this.chip, ...this.headerLinks());
+        if (model.description.trim() && !env.kiosk)
+            header.append(h('button', { type: 'button', class: 'icon panel-info', 'aria-expanded': 'false', 'aria-label': 'About this panel', onclick: (e: Event) => this.about(e.currentTarget as HTMLElement) }, 'i'));
         if (!env.kiosk)
             header.append(h('button', { type: 'button', class: 'icon panel-menu', 'aria-haspopup': 'menu', 'aria-label': 'Panel menu', onclick: (e: Event) => this.openMenu(e.currentTarget as HTMLElement) }, '⋮'));
         this.root = h('section', {
-            class: `panel panel-${model.type}${model.transparent ? ' transparent' : ''}`, id, tabindex: 0, 'aria-labelledby': this.title.id, data: { state: 'loading', id: String(model.id) },
+            class: `panel panel-${model.type}${model.transparent ? ' transparent' : ''}`, id, tabindex: 0, 'aria-labelledby': model.title.trim() ? this.title.id : null, data: { state: 'loading', id: String(model.id) },
         }, header, h('div', { class: 'panel-frame' }, this.body, this.overlay));
         this.ticket = env.scheduler.add(() => this.paint(), panelType(model.type)?.maxHz);
         this.observer = new ResizeObserver(([entry]) => this.resized(entry!.contentRect));
@@ -104,6 +106,7 @@ export class PanelHost {
         return {
             model: this.placed.model, theme: env.theme, crosshair: env.crosshair, services: env.services, signal, kiosk: env.kiosk,
             interpolate: (template) => this.queries.text(template),
+            href: (link, facts) => env.href(link, (t) => this.queries.text(t, 'link', facts)),
             invalidate: () => this.ticket.invalidate(true),
         };
     }
@@ -135,6 +138,8 @@ export class PanelHost {
 
     /** Time went on. */
     tick(): void {
+        if (this.placed.model.timeShift && needsQuery(this.placed.model) && this.size.width > 0)
+            this.queries.refresh(this.size.width);
         if (this.data?.live)
             this.newData();
     }
@@ -152,8 +157,12 @@ export class PanelHost {
     private retitle(): void {
         const { model } = this.placed;
         text(this.title, this.queries.text(model.title));
-        this.root.classList.toggle('untitled', !model.title.trim());
-        this.title.title = this.queries.text(model.description);
+        const untitled = !model.title.trim();
+        this.root.classList.toggle('untitled', untitled);
+        this.title.hidden = untitled;
+        if (untitled)
+            this.root.setAttribute('aria-label', panelType(model.type)?.title ?? model.type);
+        this.title.title = this.title.textContent ?? '';
     }
 
     /* ---- painting ---- */
@@ -217,6 +226,10 @@ export class PanelHost {
 
     private headerLinks(): HTMLElement[] {
         return this.placed.model.links.slice(0, 1).map((link) => h('a', { class: 'icon panel-link', href: this.linkHref(link), target: link.newTab ? '_blank' : null, rel: 'noopener', title: this.queries.text(link.title), 'aria-label': `Go to ${this.queries.text(link.title)}` }, '↗'));
+    }
+
+    private about(anchor: HTMLElement): void {
+        popover(anchor, h('section', { class: 'box about', role: 'dialog', tabindex: -1 }, ...this.queries.text(this.placed.model.description).split(/\n{2,}/).map((p) => h('p', null, p))), { label: 'About this panel' });
     }
 
     private linkHref(link: Link): string {

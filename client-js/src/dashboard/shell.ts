@@ -10,6 +10,7 @@ import { ICONS, icon } from './lib/icons.ts';
 import { askToken } from './login-form.ts';
 import { menu, type MenuItem } from './menu.ts';
 import { Bell, Toasts } from './notices.ts';
+import { sentence } from './opener.ts';
 import { Picker } from './picker.ts';
 import { StatusView } from './status.ts';
 import { TimeControl } from './time-control.ts';
@@ -25,6 +26,7 @@ export class Shell {
     private readonly toasts: Toasts;
     private readonly banner = h('div', { class: 'banner hatch-strong', hidden: true });
     private readonly words = h('span', { class: 'banner-words' });
+    private asked = false; /* for a token */
     private readonly theme = h('button', { type: 'button', class: 'tool', 'aria-label': 'Dark or light', title: 'Dark or light' });
 
     constructor(private readonly app: App) {
@@ -66,9 +68,13 @@ export class Shell {
         document.documentElement.classList.toggle('disconnected', lost);
         if (!lost)
             return;
-        const from = c.lostSince > 1 ? ` · data from ${timeOfDay(c.lostSince)}` : ' · no data yet';
+        if (c.fatal && !this.asked && !this.app.kiosk) {
+            this.asked = true;
+            askToken(sentence(c.fatal));
+        }
+        const from = c.fatal ? '' : c.lostSince > 1 ? ` · data from ${timeOfDay(c.lostSince)}` : ' · no data yet';
         const next = c.fatal ? ` · ${c.fatal}` : c.retryIn > 0 ? ` · retry in ${c.retryIn} s` : c.state === 'open' ? ' · the server is silent' : ' · connecting …';
-        text(this.words, `DISCONNECTED${from}${next}`);
+        text(this.words, `${c.fatal ? 'NO ACCESS' : 'DISCONNECTED'}${from}${next}`);
         const button = this.banner.querySelector('button');
         if (c.fatal && !button)
             this.banner.append(h('button', { type: 'button', class: 'button small', onclick: () => askToken() }, 'Sign in'));

@@ -42,7 +42,8 @@ const BOARD = {
         panel('Modes $mode', 'timeseries', 'sum by (mode) (rate(node_cpu_seconds_total{mode=~"$mode"}[30s]))', { x: 0, y: 0, w: 12, h: 8 }, { targets: [{ refId: 'A', expr: 'sum by (mode) (rate(node_cpu_seconds_total{mode=~"$mode"}[30s]))', legendFormat: '{{mode}}' }] }),
         panel('Level', 'stat', 'vector($level)', { x: 12, y: 0, w: 6, h: 8 }, { links: [{ title: 'Down', url: '/d/node-detail' }] }),
         panel('Says $note', 'text', '', { x: 18, y: 0, w: 6, h: 8 }, { options: { mode: 'markdown', content: '**$note** world' }, targets: [] }),
-        panel('Odd', 'mystery-panel', 'up', { x: 0, y: 8, w: 12, h: 6 }),
+        panel('Linked', 'stat', 'sum by (mode) (node_cpu_seconds_total{mode="idle"})', { x: 0, y: 14, w: 12, h: 6 }, { fieldConfig: { defaults: { links: [{ title: 'Mode', url: '/d/node-detail?var-job=${__field.labels.mode}&v=${__value.raw}' }] }, overrides: [] } }),
+    panel('Odd', 'mystery-panel', 'up', { x: 0, y: 8, w: 12, h: 6 }),
         panel('Broken', 'stat', 'rate(up', { x: 12, y: 8, w: 12, h: 6 }),
     ],
 };
@@ -166,7 +167,7 @@ describe('a dashboard of one\'s own', () => {
         await page.waitForFunction(() => document.querySelectorAll('.grid .panel').length === 1);
         assert.equal(parameter(page, 'viewPanel'), '1');
         await page.keyboard.press('Escape');
-        await page.waitForFunction(() => document.querySelectorAll('.grid .panel').length === 5);
+        await page.waitForFunction(() => document.querySelectorAll('.grid .panel').length === 6);
         await page.locator('.panel-timeseries').focus();
         await page.keyboard.press('t');
         await page.locator('.as-table td', { hasText: 'user' }).first().waitFor();
@@ -182,6 +183,13 @@ describe('a dashboard of one\'s own', () => {
         assert.match(await page.evaluate(() => document.activeElement.className), /panel-stat/);
         await page.keyboard.press('Enter');
         await page.waitForURL('**/d/node-detail');
+    }));
+
+    test('a value leads where its link says, with its labels', () => on('/d/made-here', async (page) => {
+        await page.locator('.linked').click();
+        await page.waitForURL('**/d/node-detail?**');
+        assert.equal(parameter(page, 'var-job'), 'idle');
+        assert.ok(Number(parameter(page, 'v')) > 0);
     }));
 
     test('it is changed as JSON, checked while one types, and not over somebody else\'s change', () => on('/d/made-here', async (page) => {
@@ -223,7 +231,7 @@ describe('importing', () => {
         await page.waitForFunction(() => document.querySelector('.picker-title').textContent === 'Pasted one');
         const kept = await (await fetch(`${site.url}/api/v1/dashboards/pasted`)).json();
         assert.equal(kept.dashboard.title, 'Pasted one');
-        assert.equal(kept.dashboard.panels[3].type, 'mystery-panel', 'what is not known is kept');
+        assert.equal(kept.dashboard.panels[4].type, 'mystery-panel', 'what is not known is kept');
         await page.locator('#main').focus();
         await page.keyboard.press('e');
         await page.getByRole('button', { name: 'Delete' }).click();

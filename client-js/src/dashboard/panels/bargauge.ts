@@ -6,8 +6,9 @@ import { mix, stepOf } from '../model/display.ts';
 import { absoluteSteps } from '../model/field.ts';
 import { bool, string } from '../model/json.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { leads } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { orientationOf, shownValues, type Shown } from './values.ts';
+import { linkedOf, orientationOf, shownValues, type Shown } from './values.ts';
 
 const CELL = 9; /* px of an lcd's cell with its gap */
 const MIN_BAR = 18;
@@ -137,7 +138,10 @@ class BarGauge implements Panel {
         }
         this.bars.splice(all.length).forEach((b) => b.root.remove());
         const o = { mode: string(model.options['displayMode'], 'gradient'), vertical, unfilled: bool(model.options['showUnfilled'], true), length: vertical ? this.height - 50 : this.width * 0.5 };
-        all.forEach((s, i) => this.bars[i]!.draw(s, o, this.context.theme.get()));
+        all.forEach((s, i) => {
+            this.bars[i]!.draw(s, o, this.context.theme.get());
+            leads(this.bars[i]!.root, linkedOf(s), this.context);
+        });
     }
 
     describe(): string {

@@ -6,7 +6,7 @@
 import type { Labels } from '../../client/index.ts';
 import type { Theme } from '../lib/color.ts';
 import type { Signal } from '../lib/signal.ts';
-import type { FieldConfig, Json, PanelModel } from '../model/types.ts';
+import type { FieldConfig, Json, Link, PanelModel } from '../model/types.ts';
 
 /** A series of one target. Arrays are views: valid until the next update, not to be kept. */
 export interface DataSeries {
@@ -91,6 +91,8 @@ export interface PanelContext {
     readonly services: Services;
     /** Variables and time macros put in: for titles, links, texts. */
     interpolate(text: string): string;
+    /** Where a link of a value leads: `facts` are `__value.raw`, `__field.labels.mode`, `__data.fields.x` … by these names. */
+    href?(link: Link, facts: Readonly<Record<string, string>>): string;
     /** Ends with the panel. */
     readonly signal: AbortSignal;
     /** Asks to be drawn soon, for what is not data (hover, sorting, theme). */

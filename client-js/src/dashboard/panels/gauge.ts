@@ -6,8 +6,9 @@ import { h, put, svg, text } from '../lib/h.ts';
 import { absoluteSteps } from '../model/field.ts';
 import { bool } from '../model/json.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { leads } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { fitText, orientationOf, shownValues, tiles, type Shown } from './values.ts';
+import { fitText, linkedOf, orientationOf, shownValues, tiles, type Shown } from './values.ts';
 
 /* Of a box of 200 × 150; angles in turns of the arc, 0 to 1. */
 const CX = 100, CY = 102, R = 74, START = 0.8 * Math.PI, SWEEP = 1.4 * Math.PI;
@@ -123,7 +124,10 @@ class Gauge implements Panel {
         }
         this.dials.splice(all.length).forEach((d) => d.root.remove());
         const o = { labels: bool(options['showThresholdLabels']), markers: bool(options['showThresholdMarkers'], true), names: all.length > 1 };
-        all.forEach((s, i) => this.dials[i]!.draw(s, o, this.context.theme.get()));
+        all.forEach((s, i) => {
+            this.dials[i]!.draw(s, o, this.context.theme.get());
+            leads(this.dials[i]!.root, linkedOf(s), this.context);
+        });
     }
 
     describe(): string {

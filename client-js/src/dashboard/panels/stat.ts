@@ -6,8 +6,9 @@ import { h, text } from '../lib/h.ts';
 import { chosenCalc, reduceValues } from '../model/calcs.ts';
 import { string } from '../model/json.ts';
 import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { leads } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { orientationOf, shownValues, tiles, type Shown } from './values.ts';
+import { orientationOf, linkedOf, shownValues, tiles, type Shown } from './values.ts';
 
 class Tile {
     readonly root = h('div', { class: 'stat-tile' });
@@ -192,7 +193,10 @@ class Stat implements Panel {
         const gap = 4;
         const { fontSize, fontFamily } = getComputedStyle(this.host);
         const room = { width: (this.width - gap * (columns - 1)) / columns, height: (this.height - gap * (rows - 1)) / rows, small: parseFloat(fontSize) || 12, family: fontFamily };
-        all.forEach((s, i) => this.tiles[i]!.draw(s, options, room, theme, now));
+        all.forEach((s, i) => {
+            this.tiles[i]!.draw(s, options, room, theme, now);
+            leads(this.tiles[i]!.root, linkedOf(s), this.context);
+        });
     }
 
     describe(): string {

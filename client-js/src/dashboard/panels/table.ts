@@ -72,12 +72,9 @@ class Cell {
                 context.services.open(this.link!.getAttribute('href')!, this.link!.target === '_blank' || e.ctrlKey || e.metaKey);
             });
         }
-        const url = first.url.replace(/\$\{__value(?:\.(raw|text|numeric))?(?::\w+)?\}/g, () => encodeURIComponent(String(value ?? '')))
-            .replace(/\$\{__data\.fields(?:\.(\w+)|\["?([^"\]]+)"?\])\}/g, (_, a?: string, b?: string) => {
-                const i = this.names.indexOf((a ?? b)!);
-                return i < 0 ? '' : encodeURIComponent(String(row[i] ?? ''));
-            });
-        this.link.setAttribute('href', context.interpolate(url));
+        const facts: Record<string, string> = { '__value.raw': String(value ?? ''), '__value.text': this.words.textContent ?? '', '__value.numeric': String(value ?? ''), '__field.name': c.name, '__series.name': c.name };
+        this.names.forEach((name, i) => (facts[`__data.fields.${name}`] = facts[`__data.fields["${name}"]`] = facts[`__data.fields[${i}]`] = String(row[i] ?? '')));
+        this.link.setAttribute('href', context.href?.(first, facts) ?? context.interpolate(first.url));
         this.link.target = first.newTab ? '_blank' : '';
     }
 

@@ -8,6 +8,7 @@ import { absoluteSteps } from '../model/field.ts';
 import { at, bool, isObject, list, number, numberOr, string } from '../model/json.ts';
 import { align, stack, type Aligned, type Column, type StackRule } from './align.ts';
 import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
+import { follow, pointIn } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
 import { LegendView, type LegendMode } from './legend-view.ts';
 import { TooltipView } from './tooltip-view.ts';
@@ -214,6 +215,7 @@ class TimeSeries implements Panel {
         this.u = new uPlot(options, [this.aligned.times, ...drawn] as uPlot.AlignedData, this.plot);
         this.u.over.addEventListener('mouseleave', () => this.leave());
         this.plot.addEventListener('mousemove', () => (this.led = false), { capture: true });
+        this.u.over.addEventListener('click', () => this.click());
     }
 
     private cursor(): uPlot.Cursor {
@@ -401,6 +403,20 @@ class TimeSeries implements Panel {
         return (single ? rows.filter((r) => r === close) : rows).map((r) => ({
             name: r.s.name, value: formatValue(r.v, r.s.field.unit, r.s.field.decimals), color: this.styles[r.i]!.color, strong: r === close && !single,
         }));
+    }
+
+    /** The line next to the pointer, and its links. */
+    private click(): void {
+        const { u } = this;
+        const idx = u?.cursor.idx;
+        if (!u || idx === null || idx === undefined)
+            return;
+        const { left = 0, top = 0 } = u.cursor;
+        const rows = this.aligned.series.map((s, i) => ({ s, i, v: nearest(this.aligned.raw[i]!, idx), y: nearest(u.data[i + 1] as Column, idx) })).filter((r) => !this.isHidden(r.i) && r.v !== null && r.s.field.links.length);
+        if (!rows.length)
+            return;
+        const { s, v } = rows.reduce((a, b) => (distance(u, this.styles, b, top) < distance(u, this.styles, a, top) ? b : a));
+        follow({ name: s.name, field: s.field, labels: s.labels, value: v, text: formatValue(v, s.field.unit, s.field.decimals), time: this.aligned.times[idx] ?? 0 }, this.context, pointIn(u.over, left, top));
     }
 
     private leave(): void {

@@ -5,6 +5,7 @@ import { display, type Display } from '../model/display.ts';
 import { at, bool, numberOr, object, string } from '../model/json.ts';
 import type { FieldConfig, PanelModel } from '../model/types.ts';
 import type { DataSeries, PanelData } from './base.ts';
+import type { Linked } from './data-links.ts';
 
 export interface Shown {
     readonly key: string;
@@ -57,6 +58,9 @@ function fromSeries(data: PanelData, calc: string): Raw[] {
         key: s.key, name: s.name, value: reduced(s, calc), field: s.field, stale: s.stale, lastTime: s.lastTime, series: s,
     }));
 }
+
+/** What its links may name. */
+export const linkedOf = (s: Shown): Linked => ({ name: s.name, field: s.field, labels: s.series?.labels ?? {}, value: s.value, text: s.display.full, time: s.lastTime });
 
 /** Every number of every row, named by the row's text. */
 function fromTable(data: PanelData): Raw[] {
