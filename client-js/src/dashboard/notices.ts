@@ -172,7 +172,7 @@ function bellIcon(): SVGSVGElement {
 
 /** What is worth a glance, for a while; what is critical stays until somebody acts on it elsewhere or here. */
 export class Toasts {
-    readonly root = h('div', { class: 'toasts' });
+    readonly root = h('section', { class: 'toasts', 'aria-label': 'News' });
     private readonly byId = new Map<string, HTMLElement>();
 
     constructor(private readonly app: App) {

@@ -140,7 +140,7 @@ describe('transformations', () => {
         const binary = (left, operator, right, more = {}) => run([hosts], ['calculateField', { mode: 'binary', binary: { left, operator, right }, ...more }])[0];
         assert.deepEqual(['+', '-', '*', '/', '%', '**'].map((op) => binary('mem', op, '2')[`mem ${op} 2`]), [[52, 22, 92], [48, 18, 88], [100, 40, 180], [25, 10, 45], [0, 0, 0], [2500, 400, 8100]]);
         assert.deepEqual(binary({ matcher: { id: 'byName', options: 'mem' } }, '/', { fixed: '10' }, { alias: 'x', replaceFields: true }), { x: [5, 2, 9] });
-        assert.deepEqual(binary('mem', '+', 'cpu', { alias: 's' }).s, [55, NaN, 91]);
+        assert.deepEqual(binary('mem', '+', 'cpu', { alias: 's' }).s, [55, null, 91]);
         assert.deepEqual([Object.keys(binary('gone', '+', '1')), Object.keys(binary('mem', 'constructor', '1'))], [['host', 'cpu', 'mem'], ['host', 'cpu', 'mem']]);
         assert.deepEqual(run([hosts], ['calculateField', { mode: 'reduceRow', reduce: { reducer: 'sum' } }])[0].Total, [55, 20, 91]);
         assert.deepEqual(run([hosts], ['calculateField', { reduce: { reducer: 'max', include: ['cpu'] }, alias: 'm' }])[0].m, [5, null, 1]);

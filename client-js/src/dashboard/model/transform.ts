@@ -260,11 +260,12 @@ const calculateField: Apply = (frames, o) => frames.map((f) => {
     return { ...f, fields: bool(o['replaceFields']) ? [...f.fields.filter((x) => x.type === 'time'), made] : [...f.fields, made] };
 });
 
-function operand(f: Frame, v: unknown): ((row: number) => number) | null {
+/* null: nothing there, and so is what is calculated of it. */
+function operand(f: Frame, v: unknown): ((row: number) => number | null) | null {
     const name = string(at(v, 'matcher.options')) || string(at(v, 'fixed')) || string(v);
     const x = f.fields.find((y) => y.name === name);
     if (x)
-        return (row) => (typeof x.values[row] === 'number' ? (x.values[row] as number) : NaN);
+        return (row) => (typeof x.values[row] === 'number' ? (x.values[row] as number) : null);
     const n = number(name);
     return n === null ? null : () => n;
 }
@@ -273,7 +274,10 @@ function binary(f: Frame, o: JsonObject, alias: string): Field | null {
     const left = operand(f, o['left']), right = operand(f, o['right']), op = string(o['operator'], '+');
     if (!left || !right || !OPERATORS[op])
         return null;
-    return field(alias || `${string(o['left'])} ${op} ${string(o['right'])}`, 'number', Array.from({ length: rowsOf(f) }, (_, r) => OPERATORS[op]!(left(r), right(r))));
+    return field(alias || `${string(o['left'])} ${op} ${string(o['right'])}`, 'number', Array.from({ length: rowsOf(f) }, (_, r) => {
+        const a = left(r), b = right(r);
+        return a === null || b === null ? null : OPERATORS[op]!(a, b);
+    }));
 }
 
 function reduceRow(f: Frame, o: JsonObject, alias: string): Field | null {

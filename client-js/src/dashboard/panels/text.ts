@@ -124,7 +124,19 @@ export function blocks(lines: string[]): Node[] {
     return out;
 }
 
-export const markdown = (source: string): Node[] => blocks(source.replace(/\r\n?/g, '\n').split('\n'));
+/* No level is left out, whatever the text begins with. */
+function ordered(nodes: Node[]): Node[] {
+    let before = 2;
+    return nodes.map((node) => {
+        const level = Number(/^H([3-6])$/.exec(node.nodeName)?.[1] ?? 0);
+        if (!level)
+            return node;
+        before = Math.min(level, before + 1);
+        return before === level ? node : h(`h${before}` as 'h3', null, ...node.childNodes);
+    });
+}
+
+export const markdown = (source: string): Node[] => ordered(blocks(source.replace(/\r\n?/g, '\n').split('\n')));
 
 /** What is left of HTML when it may be neither code nor style: its words, lines kept. */
 export function withoutTags(source: string): string {
