@@ -96,7 +96,9 @@ static int64_t start_due(struct sg_notify *n)
             sg__give_up_all(n, q, "the configuration has this receiver no more");
             continue;
         }
-        while (n->n_transfers < SG__MAX_TRANSFERS && (item = next_of(n, q, &wait)))
+        /* One it may always have, else those that hang would keep it from the others. */
+        while ((n->n_transfers < SG__MAX_TRANSFERS || q->in_flight == 0) &&
+               (item = next_of(n, q, &wait)))
             (void)sg__start_row(n, q, item);
     }
     return sooner(wait, sg__periodics_run(n));

@@ -7,7 +7,7 @@
 #include "notify/http.h"
 #include "notify/queue.h"
 
-#define SG__MAX_TRANSFERS 256
+#define SG__MAX_TRANSFERS 256 /* beyond, targets that have none get one */
 
 /* What a transfer is for. */
 enum sg__purpose { SG__FOR_ROW, SG__FOR_BEAT, SG__FOR_REFRESH };

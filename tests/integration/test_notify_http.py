@@ -259,6 +259,16 @@ def test_a_dead_target_delays_nobody(notifier):
         assert len(slow.requests) <= 4, "its own concurrency"
 
 
+def test_one_that_hangs_on_all_connections_leaves_some(notifier):
+    with fake(lambda r: hang) as slow, fake() as well:
+        n = notifier("receivers:\n" + webhook(slow.url, "a-slow", timeout="20s", concurrency=256) +
+                     webhook(slow.url, "b-slow", timeout="20s", concurrency=256) + webhook(well.url, "well"), seconds=15)
+        n.send(*[row(f"{who}-slow/webhook/0", key=f"{who}{i}", order=f"g{i}") for i in range(300) for who in "ab"])
+        slow.wait(200)
+        n.send(*[row("well/webhook/0", key=f"well{i}", order=f"g{i}") for i in range(20)])
+        well.wait(20, deadline=10)
+
+
 def test_order_and_concurrency_of_one_target(notifier):
     active, most = [0], [0]
     import threading

@@ -211,6 +211,57 @@ static void test_queue__what_waited_for_a_dead_target_is_due_when_it_is_back(voi
     assert_int_equal(next_id(f, 40000), 3);
 }
 
+/* ---- ten minutes without an answer, on a clock of its own ---- */
+
+#define LANES 20
+#define DOWN_MS INT64_C(600000)
+
+struct outage {
+    struct fixture *f;
+    uint64_t pushed, delivered, attempts_down;
+    uint64_t last[LANES]; /* delivered of each lane */
+    int64_t last_delivery_ms;
+};
+
+static void attempt(struct outage *o, int64_t now)
+{
+    for (struct sg__item *item; (item = next(o->f, now));) {
+        uint64_t id = item->row->id, lane = (id - 1) % LANES;
+        if (now < DOWN_MS) {
+            o->attempts_down++;
+            sg__queue_failed(o->f->q, now, 0, &o->f->prng);
+            sg__queue_again(o->f->q, item,
+                            now + sg__backoff_ms(++item->row->attempts, &o->f->prng));
+            continue;
+        }
+        assert_int_equal(id, o->last[lane] ? o->last[lane] + LANES : lane + 1);
+        o->last[lane] = id;
+        o->delivered++;
+        o->last_delivery_ms = now;
+        sg__queue_succeeded(o->f->q, now);
+        sg__queue_done(o->f->q, item);
+    }
+}
+
+static void test_queue__after_ten_minutes_without_an_answer_all_is_delivered_in_order(void **state)
+{
+    static const char names[LANES][2] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j",
+                                         "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"};
+    struct outage o = {.f = *state};
+    for (int64_t now = 0; now < DOWN_MS + 120000; now += 10) {
+        if (now % 1000 == 0 && now < DOWN_MS) {
+            push(o.f, o.pushed + 1, names[o.pushed % LANES], 0, now);
+            o.pushed++;
+        }
+        attempt(&o, now);
+    }
+    assert_int_equal(o.pushed, 600);
+    assert_int_equal(o.delivered, o.pushed);
+    /* A probe now and then, not an attempt per row; and back within the longest pause. */
+    assert_in_range(o.attempts_down, 20, 200);
+    assert_true(o.last_delivery_ms <= DOWN_MS + 31000);
+}
+
 static void test_queue__one_failure_pauses_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -268,6 +319,7 @@ int main(void)
         T(test_queue__a_pause_holds_all),
         T(test_queue__failures_in_a_row_leave_one_probe),
         T(test_queue__what_waited_for_a_dead_target_is_due_when_it_is_back),
+        T(test_queue__after_ten_minutes_without_an_answer_all_is_delivered_in_order),
         T(test_queue__one_failure_pauses_nobody),
         T(test_queue__browsers_do_not_pause_each_other),
         T(test_queue__without_a_target_nothing_goes),
