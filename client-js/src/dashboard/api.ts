@@ -34,6 +34,9 @@ export interface Stored {
 }
 
 export class Fetcher {
+    /** Somebody saved or deleted here: what the service worker remembers is old. */
+    private changed = false;
+
     /** Asked when the server wants a token; null: there is none. */
     constructor(readonly token: () => string | null = () => null, private readonly base = '') {}
 
@@ -53,7 +56,11 @@ export class Fetcher {
     }
 
     async json(path: string, signal?: AbortSignal): Promise<Json> {
-        return (await (await this.request(path, { signal })).json()) as Json;
+        return (await (await this.get(path, signal)).json()) as Json;
+    }
+
+    private get(path: string, signal?: AbortSignal): Promise<Response> {
+        return this.request(path, { signal, ...(this.changed ? { cache: 'no-cache' } : {}) });
     }
 
     /* ---- dashboards: those of the program are files, those people made are documents with a version ---- */
@@ -80,7 +87,7 @@ export class Fetcher {
         if (shipped)
             return { document: await this.json(`/dashboards/${path}.json`), version: 0, shipped: true };
         try {
-            const answer = await this.request(`/api/v1/dashboards/${path}`);
+            const answer = await this.get(`/api/v1/dashboards/${path}`);
             const body = (await answer.json()) as JsonObject;
             const version = Number(/\d+/.exec(answer.headers.get('ETag') ?? '')?.[0] ?? body['version'] ?? 0);
             return { document: body['dashboard'] ?? body, version, shipped: false };
@@ -97,6 +104,7 @@ export class Fetcher {
 
     /** `version`: the one it was made from; 0: a new one. Returns the new one. */
     async save(uid: string, document: Json, version: number): Promise<number> {
+        this.changed = true;
         const answer = await this.request(`/api/v1/dashboards/${encodeURIComponent(uid)}`, {
             method: 'PUT', body: JSON.stringify(document), headers: { 'Content-Type': 'application/json', ...(version ? { 'If-Match': `"${version}"` } : {}) },
         });
@@ -104,6 +112,7 @@ export class Fetcher {
     }
 
     async remove(uid: string, version: number): Promise<void> {
+        this.changed = true;
         await this.request(`/api/v1/dashboards/${encodeURIComponent(uid)}`, { method: 'DELETE', headers: version ? { 'If-Match': `"${version}"` } : {} });
     }
 }

@@ -244,6 +244,8 @@ export class PanelHost {
             { label: 'Inspect', key: 'i', run: () => void this.inspect() },
             ...model.links.map((link) => ({ label: this.queries.text(link.title), run: () => this.env.services.open(this.linkHref(link), link.newTab) })),
         ];
+        if (model.description.trim())
+            items.push({ label: 'About this panel', run: () => this.about(anchor) });
         const queries = this.queries.expressions();
         if (queries.length)
             items.splice(3, 0, { label: queries.length > 1 ? 'Copy queries' : 'Copy query', key: 'c', run: () => void this.copyQueries() });

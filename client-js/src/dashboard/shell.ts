@@ -27,7 +27,7 @@ export class Shell {
     private readonly banner = h('div', { class: 'banner hatch-strong', hidden: true });
     private readonly words = h('span', { class: 'banner-words' });
     private asked = false; /* for a token */
-    private readonly theme = h('button', { type: 'button', class: 'tool', 'aria-label': 'Dark or light', title: 'Dark or light' });
+    private readonly theme = h('button', { type: 'button', class: 'tool theme', 'aria-label': 'Dark or light', title: 'Dark or light' });
 
     constructor(private readonly app: App) {
         this.bell = new Bell(app);

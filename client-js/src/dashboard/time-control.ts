@@ -12,13 +12,14 @@ const LAST = ['5m', '15m', '30m', '1h', '3h', '6h', '12h', '24h', '2d', '7d'];
 export class TimeControl {
     readonly root = h('div', { class: 'time-control', role: 'group', 'aria-label': 'Time' });
     private readonly range: HTMLButtonElement;
-    private readonly words = h('span');
+    private readonly words = h('span', { class: 'time-words' });
+    private readonly short = h('span', { class: 'time-short', 'aria-hidden': 'true' });
     private readonly pause: HTMLButtonElement;
     private page: Page | null = null;
     private ends: (() => void)[] = [];
 
     constructor(app: App) {
-        this.range = h('button', { type: 'button', class: 'tool', 'aria-haspopup': 'dialog', 'aria-expanded': 'false', onclick: () => this.choose() }, icon(ICONS.clock), this.words, icon(ICONS.down));
+        this.range = h('button', { type: 'button', class: 'tool', 'aria-haspopup': 'dialog', 'aria-expanded': 'false', onclick: () => this.choose() }, icon(ICONS.clock), this.words, this.short, icon(ICONS.down));
         this.pause = h('button', { type: 'button', class: 'tool pause', onclick: () => this.press() });
         this.root.append(this.range, this.pause);
         app.page.on((page) => this.take(page), { now: true });
@@ -39,6 +40,7 @@ export class TimeControl {
             return;
         const { live } = page.resolved(), paused = page.pausedAt.get();
         text(this.words, describeRange(page.range.get()) + (paused ? ` until ${timeOfDay(paused)}` : ''));
+        text(this.short, live ? page.range.get().from.replace(/^now-/, '') : '');
         this.range.setAttribute('aria-label', `Time: ${this.words.textContent}`);
         const label = !live ? 'Live' : paused ? 'Resume' : 'Pause';
         this.root.dataset['mode'] = !live ? 'historic' : paused ? 'paused' : 'live';

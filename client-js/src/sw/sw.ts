@@ -64,13 +64,15 @@ async function staleWhileRevalidate(event: FetchEvent): Promise<Response> {
     const fresh = fetch(event.request).then(async (response) => {
         if (response.ok)
             await cache.put(event.request, response.clone());
-        else if (response.status === 401 || response.status === 403)
-            await cache.delete(event.request); /* no longer allowed to be seen */
+        else if ([401, 403, 404].includes(response.status))
+            await cache.delete(event.request); /* no longer to be seen */
         return response;
     });
     const cached = await cache.match(event.request);
     if (!cached)
         return fresh;
+    if (event.request.cache === 'no-cache') /* the page knows that it has changed */
+        return fresh.catch(() => cached);
     event.waitUntil(fresh.catch(() => {}));
     return cached;
 }

@@ -389,7 +389,10 @@ class TimeSeries implements Panel {
             this.context.crosshair.set({ time: u.posToVal(left, 'x'), source: this });
         if (this.led || at(this.context.model.options, 'tooltip.mode') === 'none' || time === null)
             return;
-        this.tip.show({ title: timeOfDay(time), rows: this.rowsAt(u, idx), x: left + u.over.offsetLeft, y: (u.cursor.top ?? 0) + u.over.offsetTop });
+        const rows = this.rowsAt(u, idx);
+        if (!rows.length)
+            return this.tip.hide();
+        this.tip.show({ title: timeOfDay(time), rows, x: left + u.over.offsetLeft, y: (u.cursor.top ?? 0) + u.over.offsetTop });
     }
 
     private rowsAt(u: uPlot, idx: number): { name: string; value: string; color: string; strong: boolean }[] {

@@ -1,0 +1,54 @@
+/* shell.test.mjs - the parts of the shell that need no page: what lies above a dashboard, what a search finds, tokens in links. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ancestors, levelOf, plainTags } from '../../dist/.js/dashboard/crumbs.js';
+import { tokenOf } from '../../dist/.js/dashboard/login.js';
+import { hrefOf, matching } from '../../dist/.js/dashboard/picker.js';
+
+const stored = (uid, title, ...tags) => ({ uid, title, tags, version: 0, shipped: true });
+const ALL = [
+    stored('host-overview', 'Host overview', 'level:overview', 'host'),
+    stored('shop', 'Shop', 'level:overview', 'shop'),
+    stored('payments', 'Payments', 'level:domain', 'shop', 'pay'),
+    stored('stock', 'Stock', 'level:domain', 'shop'),
+    stored('card', 'Card readers', 'level:drilldown', 'shop', 'pay'),
+    stored('mine', 'My own'),
+];
+const names = (found) => found.map((d) => d.uid);
+const above = (uid) => {
+    const d = ALL.find((s) => s.uid === uid);
+    return names(ancestors({ ...d, level: levelOf(d.tags) }, ALL));
+};
+
+describe('breadcrumbs', () => {
+    test('at each level above, the one that shares most tags', () => assert.deepEqual(above('card'), ['shop', 'payments']));
+    test('an overview has nothing above it, and home is not above itself', () => {
+        assert.deepEqual(above('shop'), []);
+        assert.deepEqual(above('host-overview'), []);
+    });
+    test('one that shares nothing is below home', () => assert.deepEqual(above('mine'), ['host-overview']));
+    test('without a level it is custom; the level is no tag to people', () => {
+        assert.equal(levelOf(['x', 'level:strange']), 'custom');
+        assert.deepEqual(plainTags(['level:domain', 'shop']), ['shop']);
+    });
+});
+
+describe('searching', () => {
+    test('every word is in the title, a tag or the address', () => {
+        assert.deepEqual(names(matching(ALL, 'SHOP pay')), ['payments', 'card']);
+        assert.deepEqual(names(matching(ALL, '  ')).length, ALL.length);
+        assert.deepEqual(matching(ALL, 'shop nothing'), []);
+    });
+    test('home is at /, others below /d/', () => {
+        assert.equal(hrefOf(ALL[0]), '/');
+        assert.equal(hrefOf(stored('a b', 'x')), '/d/a%20b');
+    });
+});
+
+describe('links with a token', () => {
+    test('the token goes out of the address, the rest stays', () => {
+        assert.deepEqual(tokenOf('#token=abc'), { token: 'abc', rest: '' });
+        assert.deepEqual(tokenOf('#a=1&token=x%20y&kiosk'), { token: 'x y', rest: '#a=1&kiosk' });
+        assert.deepEqual(tokenOf(''), { token: '', rest: '' });
+    });
+});
