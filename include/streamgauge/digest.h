@@ -32,6 +32,7 @@
 #define SG_DIGEST_MAX_SERIES 8 /* of an expression; further ones are left out */
 #define SG_DIGEST_BUCKETS 48   /* a period */
 #define SG_DIGEST_STARTS "!start/"
+#define SG_DIGEST_ALERTS "api/"
 
 struct sg_digest_expr {
     struct sg_str title, expr, unit;
@@ -122,6 +123,10 @@ SG_API void sg_digest_report_point(struct sg_digest_report *r, struct sg_str key
                                    struct sg_str body);
 /* A notification of the feed, oldest first; also from before the period, as it may fire on. */
 SG_API void sg_digest_report_note(struct sg_digest_report *r, struct sg_str json);
+/* A row of SG_TABLE_ALERTS whose key begins with SG_DIGEST_ALERTS, after the notes: what fires for
+ * so long that its notification is not kept any more. */
+SG_API void sg_digest_report_alert(struct sg_digest_report *r, struct sg_str key,
+                                   struct sg_str body);
 /* Notifications from before that are not kept. */
 SG_API void sg_digest_report_since(struct sg_digest_report *r, int64_t time_ms);
 /* Appends the body of the outbox row (alerting.h). */

@@ -211,6 +211,45 @@ void sg_digest_report_note(struct sg_digest_report *r, struct sg_str json)
     json_decref(note);
 }
 
+static const char *severity_by(const json_t *labels)
+{
+    const char *severity = json_string_value(json_object_get(labels, "severity"));
+    struct sg_labels_builder b;
+    sg_labels_builder_init(&b);
+    if (severity)
+        sg_labels_builder_set(&b, SG_STR("severity"), sg_str_from(severity));
+    const struct sg_labels *built = sg_labels_builder_build(&b);
+    const char *type = sg_alert_severity(built);
+    sg_labels_unref(built);
+    sg_labels_builder_deinit(&b);
+    return type;
+}
+
+/* Silenced alerts are not on the feed, so they are not counted here either. */
+void sg_digest_report_alert(struct sg_digest_report *r, struct sg_str key, struct sg_str body)
+{
+    char id[64];
+    json_t *row = json_loadb(body.p, body.n, 0, NULL);
+    const json_t *labels = json_object_get(row, "labels");
+    const char *name = json_string_value(json_object_get(labels, "alertname"));
+    int64_t starts_ms = json_integer_value(json_object_get(row, "startsAt"));
+    bool firing = json_is_integer(json_object_get(row, "endsAt")) &&
+                  json_integer_value(json_object_get(row, "endsAt")) == 0 &&
+                  json_is_true(json_object_get(row, "fed"));
+    size_t skip = strlen(SG_DIGEST_ALERTS);
+    if (firing && starts_ms > 0 && starts_ms < r->until_ms && key.n > skip && key.n < 32) {
+        snprintf(id, sizeof(id), "%.*s-%llx", (int)(key.n - skip), key.p + skip,
+                 (unsigned long long)starts_ms);
+        struct sg__episode_seen *e = episode_of(r, id);
+        if (e && !e->name) { /* not on the feed */
+            e->name = sg_strdup(name ? name : "alert");
+            e->severity = severity_by(labels);
+            e->starts_ms = starts_ms;
+        }
+    }
+    json_decref(row);
+}
+
 void sg_digest_report_since(struct sg_digest_report *r, int64_t time_ms)
 {
     r->noted_ms = time_ms;

@@ -50,6 +50,12 @@ static void add_point(void *ctx, struct sg_str key, struct sg_str body, int64_t 
     sg_digest_report_point(ctx, key, body);
 }
 
+static void add_alert(void *ctx, struct sg_str key, struct sg_str body, int64_t expires_ms)
+{
+    (void)expires_ms;
+    sg_digest_report_alert(ctx, key, body);
+}
+
 struct notes {
     struct sg_digest_report *report;
     size_t n;
@@ -80,6 +86,9 @@ static int collect(struct sg_persist *p, const struct sg_digest *def,
         rc = sg_persist_feed(p, 0, op->time_ms, SG__FEED_KEPT, add_note, &notes, reterr);
     if (notes.n >= SG__FEED_KEPT)
         sg_digest_report_since(report, notes.first_ms);
+    if (rc == 0)
+        rc = sg_persist_each_of(p, SG_TABLE_ALERTS, SG_STR(SG_DIGEST_ALERTS), add_alert, report,
+                                reterr);
     return rc;
 }
 

@@ -107,6 +107,20 @@ def test_one_by_hand_says_what_happened(start, box, tmp_path):
     assert s.post("/api/v1/digests/other", "").status == 404
 
 
+def test_what_fires_for_longer_than_notifications_are_kept_is_in_it(start, box, tmp_path):
+    first = start(config=config(tmp_path, box), data="data")
+    first.put(("load", 5))
+    kit.eventually(lambda: first.get("/api/v1/notifications").json["notifications"], "a notification")
+    first.stop()
+    with database(first) as db:
+        db.execute("DELETE FROM feed")
+    second = start(config=config(tmp_path, box), data="data")
+    assert second.post("/api/v1/digests/ops", "").status == 200
+    (mail,) = mails(box)
+    assert mail["Subject"] == "[DAILY] Shop: 1 alert, 1 firing"
+    assert "  critical  LoadHigh: 1 time, " in text_of(mail)
+
+
 def test_the_list_says_when_the_next_one_is_due(start, box, tmp_path):
     s = start(config=config(tmp_path, box))
     (digest,) = s.get("/api/v1/digests").json["digests"]

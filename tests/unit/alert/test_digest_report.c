@@ -258,6 +258,38 @@ static void test_digest_report__only_the_period_counts(void **state)
     sg_digest_report_free(r);
 }
 
+/* As alerting writes its rows. */
+static void alert_row(struct sg_digest_report *r, const char *key, const char *name,
+                      const char *from, const char *more)
+{
+    char body[512];
+    snprintf(body, sizeof(body),
+             "{\"labels\":{\"alertname\":\"%s\",\"severity\":\"page\"},\"startsAt\":%lld,%s}", name,
+             (long long)rig_time(from), more);
+    sg_digest_report_alert(r, sg_str_from(key), sg_str_from(body));
+}
+
+static void test_digest_report__what_fires_for_ever_is_not_forgotten(void **state)
+{
+    struct sg_digest_report *r = report(*state, DAILY);
+    char json[256];
+    snprintf(json, sizeof(json),
+             "{\"id\":\"0b-%llx\",\"type\":\"info\",\"status\":\"firing\",\"context\":{\"labels\":"
+             "{\"alertname\":\"Known\"},\"startsAt\":%lld}}",
+             (unsigned long long)rig_time("2026-03-02T09:00:00Z"),
+             (long long)rig_time("2026-03-02T09:00:00Z"));
+    sg_digest_report_note(r, sg_str_from(json));
+    alert_row(r, "api/0a", "Old", "2026-01-02T06:00:00Z", "\"endsAt\":0,\"fed\":true");
+    alert_row(r, "api/0b", "Known", "2026-03-02T09:00:00Z", "\"endsAt\":0,\"fed\":true");
+    alert_row(r, "api/0c", "Silenced", "2026-01-02T06:00:00Z", "\"endsAt\":0,\"fed\":false");
+    alert_row(r, "api/0d", "Ended", "2026-01-02T06:00:00Z", "\"endsAt\":1,\"fed\":true");
+    alert_row(r, "api/0e", "After", "2026-03-03T09:00:00Z", "\"endsAt\":0,\"fed\":true");
+    sg_digest_report_alert(r, SG_STR("api/"), SG_STR("{"));
+    sg_digest_report_alert(r, SG_STR("api/x"), SG_STR("[]"));
+    expect_worst(r, "critical Old 1/1 1440m 1440m\ninfo Known 1/1 1380m 1380m\n");
+    sg_digest_report_free(r);
+}
+
 static void test_digest_report__an_episode_counts_once(void **state)
 {
     struct sg_digest_report *r = report(*state, DAILY);
@@ -340,9 +372,10 @@ int main(void)
         RIG(is_a_row_of_the_outbox),      RIG(nothing_was_recorded),
         RIG(time_is_of_the_place),        RIG(a_young_server_says_since_when),
         RIG(not_quite_always_is_not_100), RIG(the_worst_are_first),
-        RIG(only_the_period_counts),      RIG(an_episode_counts_once),
-        RIG(top_bounds_the_list),         RIG(what_is_not_known_is_said),
-        RIG(has_a_bound_on_episodes),     RIG(survives_what_is_no_note),
+        RIG(only_the_period_counts),      RIG(what_fires_for_ever_is_not_forgotten),
+        RIG(an_episode_counts_once),      RIG(top_bounds_the_list),
+        RIG(what_is_not_known_is_said),   RIG(has_a_bound_on_episodes),
+        RIG(survives_what_is_no_note),
 #undef RIG
     };
     return cmocka_run_group_tests_name("alert/digest_report", tests, NULL, NULL);
