@@ -82,6 +82,7 @@ for (const name of Object.keys(MAY_LACK))
                 }
                 assert.deepEqual(page.complaints, []);
                 assert.deepEqual(await axe(page), []);
+                await page.evaluate(() => scrollTo(0, 0));
                 await shot(page, `export-${name}-${theme}`, { fullPage: true });
                 await page.context().close();
             });

@@ -105,8 +105,10 @@ describe('colours', () => {
         }
     });
 
-    test('mean a state only by their names', () => {
-        assert.deepEqual(['green', 'light-yellow', 'orange', 'dark-red', 'blue', 'purple', '#f00', undefined].map(statusOfColor), ['ok', 'warning', 'warning', 'critical', 'info', 'maintenance', null, null]);
+    test('mean a state by their names, or as traffic lights do', () => {
+        assert.deepEqual(['green', 'light-yellow', 'orange', 'dark-red', 'blue', 'purple', 'mauve', undefined].map(statusOfColor), ['ok', 'warning', 'warning', 'critical', 'info', 'maintenance', null, null]);
+        assert.deepEqual(['rgba(50, 172, 45, 0.97)', 'rgba(237, 129, 40, 0.89)', 'rgba(245, 54, 54, 0.9)', '#F2495C', '#EAB839', '#299c46', '#d44a3a'].map(statusOfColor), ['ok', 'warning', 'critical', 'critical', 'warning', 'ok', 'critical']);
+        assert.deepEqual(['#1F60C4', '#B877D9', '#808080', '#000000', '#ffffff', '#052B51', '#200000', '#f00', 'rgb(x)'].map(statusOfColor), Array(9).fill(null));
     });
 
     test('contrast as WCAG counts it', () => {

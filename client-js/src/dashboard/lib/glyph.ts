@@ -57,7 +57,19 @@ const BY_COLOR = byName<Status>({
     green: 'ok', blue: 'info', yellow: 'warning', orange: 'warning', red: 'critical', purple: 'maintenance',
 });
 
-/** What state a dashboard means with a colour's name; null: none, it only decorates. */
+/* Colours written as numbers, by their hue in degrees: older dashboards know no names. Pale and dark ones mean nothing. */
+function statusOfHue(color: string): Status | null {
+    const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})/i.exec(color), rgb = /^rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)/.exec(color);
+    const [r, g, b] = hex ? hex.slice(1).map((c) => parseInt(c, 16)) : rgb ? rgb.slice(1).map(Number) : [0, 0, 0];
+    const high = Math.max(r!, g!, b!), range = high - Math.min(r!, g!, b!);
+    if (high < 90 || range < 0.45 * high)
+        return null;
+    const hue = (60 * (high === r ? (g! - b!) / range : high === g ? 2 + (b! - r!) / range : 4 + (r! - g!) / range) + 360) % 360;
+    return hue < 20 || hue > 340 ? 'critical' : hue < 70 ? 'warning' : hue < 170 ? 'ok' : null;
+}
+
+/** What state a dashboard means with a colour, by name or hue; null: none, it only decorates. */
 export function statusOfColor(name: string | undefined): Status | null {
-    return BY_COLOR[(name ?? '').replace(/^(super-light|light|semi-dark|dark)-/, '')] ?? null;
+    const color = name ?? '';
+    return /^(#|rgb)/.test(color) ? statusOfHue(color) : (BY_COLOR[color.replace(/^(super-light|light|semi-dark|dark)-/, '')] ?? null);
 }

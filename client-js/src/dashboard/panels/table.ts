@@ -99,7 +99,7 @@ class Table implements Panel {
     private readonly above = h('tr', { class: 'spacer', 'aria-hidden': 'true' });
     private readonly below = h('tr', { class: 'spacer', 'aria-hidden': 'true' });
     private readonly element = h('table', null);
-    private readonly scroller = h('div', { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': 'table' });
+    private readonly scroller = h('div', { class: 'table-scroll', tabindex: 0, role: 'group' });
     private readonly rows: { root: HTMLTableRowElement; cells: Cell[] }[] = [];
     private data: PanelData | null = null;
     private columns: Column[] = [];
@@ -117,6 +117,7 @@ class Table implements Panel {
         this.element.append(h('thead', { hidden: options['showHeader'] === false }, this.head), this.body, this.foot);
         this.element.style.setProperty('--row', `${this.rowHeight}px`);
         this.scroller.append(this.element);
+        this.scroller.setAttribute('aria-label', `Rows of ${context.interpolate(context.model.title) || 'the table'}`);
         host.append(this.scroller);
         this.scroller.addEventListener('scroll', () => context.invalidate(), { passive: true });
         context.theme.on(() => context.invalidate(), { signal: context.signal });
