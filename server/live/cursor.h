@@ -35,6 +35,7 @@ struct sg__exact {
 
 /* What goes out of a long window next, read from the store some samples at a time. */
 enum { SG__TRAIL = 128 };
+#define SG__TRAIL_BYTES (SG__TRAIL * sizeof(struct sg__mono_entry))
 struct sg__trail {
     struct sg__mono_entry *entry; /* SG__TRAIL, or NULL; [at, n) follow the window's first sample */
     uint32_t at, n;
