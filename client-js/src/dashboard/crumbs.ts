@@ -45,7 +45,7 @@ export class Crumbs {
 }
 
 /** One level up. */
-export function goUp(app: App): void {
+export function upwards(app: App): void {
     const page = app.page.get();
     if (page?.view.get() !== null && page)
         return page.setView(null);

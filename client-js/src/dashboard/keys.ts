@@ -1,6 +1,6 @@
 /* keys.ts - the page without a mouse. Single letters can be switched off (WCAG 2.1.4). */
 import type { App } from './app.ts';
-import { goUp } from './crumbs.ts';
+import { upwards } from './crumbs.ts';
 import { closePopover } from './menu.ts';
 import { edit, type Shell } from './shell.ts';
 import { recall, remember } from './theme.ts';
@@ -42,7 +42,7 @@ export class Keys {
             if (page && page.view.get() !== null)
                 return page.setView(null), true;
             return closePopover(), false;
-        case 'Backspace': return goUp(app), true;
+        case 'Backspace': return upwards(app), true;
         default: break;
         }
         return lettersOn() && !e.repeat && this.letter(e.key, target);
