@@ -36,7 +36,7 @@ class Dial {
 
     constructor() {
         this.label.append(this.number, this.unit);
-        this.root.append(svg('svg', { viewBox: '0 6 200 166', 'aria-hidden': 'true' }, svg('path', { class: 'gauge-track', d: arc(0, 1, R), fill: 'none', 'stroke-width': 20 }), this.value, this.marks, this.label), this.word, this.name);
+        this.root.append(svg('svg', { viewBox: '0 -5 200 177', 'aria-hidden': 'true' }, svg('path', { class: 'gauge-track', d: arc(0, 1, R), fill: 'none', 'stroke-width': 20 }), this.value, this.marks, this.label), this.word, this.name);
     }
 
     draw(s: Shown, o: { labels: boolean; markers: boolean; names: boolean }, theme: Theme): void {
