@@ -11,7 +11,8 @@
  * time the first stays. From a retention of 50 years on all these limits are off. A series that is
  * silent for its source's stale_after (by the engine's clock) gets one staleness marker at the time
  * of its newest sample + stale_after; a sample that still arrives at or before that takes the
- * marker away.
+ * marker away. When now_ms goes back by more than out_of_order (and a minute), series whose newest
+ * sample would make all further ones too old expire, and begin anew.
  */
 #ifndef STREAMGAUGE_STORE_H
 #define STREAMGAUGE_STORE_H

@@ -22,7 +22,7 @@ static struct applying begin(struct sg_store *s, int64_t now_ms)
     struct applying a = {.store = s, .now_ms = now_ms, .weight = 1};
     a.oldest_ms = s->unlimited ? INT64_MIN : sg__sub_sat(now_ms, s->opt.retention_ms);
     a.newest_ms = s->unlimited ? INT64_MAX : sg__add_sat(now_ms, s->opt.max_future_ms);
-    s->seen_ms = now_ms;
+    sg__store_see(s, now_ms);
     return a;
 }
 

@@ -1,9 +1,13 @@
 /* expiry.c - the amortised scan: staleness markers, retention, idle series. A tick looks at a
  * sixteenth of the slots, so a series is visited about every second and a half at the base tick,
  * and never more than 65 536 of them at once. */
+#include <streamgauge/mem.h>
+#include <streamgauge/time.h>
+
 #include "impl.h"
 
 enum { SCAN_MIN = 2048, SCAN_MAX = 65536, SCAN_PARTS = 16, RELEASE_MAX = 4096 };
+#define STEP_MIN_MS SG_MS_PER_MIN /* smaller steps back are waited out */
 
 /* Marks a silent series: one staleness marker where its source's patience ended, in the time of its
  * own samples. Viewers saw the last value until then, so history and what was shown agree. */
@@ -69,9 +73,39 @@ static void expire_due(struct sg_store *s, int64_t now_ms)
     s->expired_ms = now_ms;
 }
 
+/* The clock was set back by more than the out-of-order window: what came just before would be in
+ * front of all that comes from now on, which would be refused as too old until the clock is there
+ * again. Such series begin anew; their samples are of times that have not been. */
+static void rewind_clock(struct sg_store *s, int64_t now_ms)
+{
+    int64_t ahead_ms = sg__add_sat(now_ms, s->keeper.out_of_order_ms);
+    struct sg__id_list ahead = {0};
+    uint32_t n = atomic_load_explicit(&s->n_ids, memory_order_relaxed);
+    for (uint32_t id = 0; id < n; id++) {
+        const struct sg__slot *slot = sg__slot_at(s, id);
+        if (sg__slot_state(slot) == SG__LIVE &&
+            atomic_load_explicit(&slot->open, memory_order_relaxed) && slot->last_ms > ahead_ms)
+            sg__id_list_push(&ahead, id);
+    }
+    if (ahead.n)
+        sg__store_expire(s, ahead.id, ahead.n, now_ms);
+    sg_free(ahead.id);
+    s->expired_ms = now_ms; /* else none would expire until the clock is there again */
+}
+
+void sg__store_see(struct sg_store *s, int64_t now_ms)
+{
+    int64_t window_ms = s->keeper.out_of_order_ms;
+    bool back = s->seen_ms != INT64_MAX && sg__sub_sat(s->seen_ms, now_ms) >
+                                               (window_ms > STEP_MIN_MS ? window_ms : STEP_MIN_MS);
+    s->seen_ms = now_ms;
+    if (back)
+        rewind_clock(s, now_ms);
+}
+
 void sg__store_scan(struct sg_store *s, int64_t now_ms)
 {
-    s->seen_ms = now_ms;
+    sg__store_see(s, now_ms);
     uint32_t n = atomic_load_explicit(&s->n_ids, memory_order_relaxed);
     uint32_t budget = n / SCAN_PARTS + 1;
     budget = budget < SCAN_MIN ? SCAN_MIN : budget > SCAN_MAX ? SCAN_MAX : budget;

@@ -187,6 +187,8 @@ void sg__accum_free(struct sg_store *s, struct sg__slot *slot);
 void sg__accum_sample(struct sg_store *s, int64_t now_ms);
 
 /* expiry.c */
+/* Told the time; series that are ahead of a clock that was set back expire at once. */
+void sg__store_see(struct sg_store *s, int64_t now_ms);
 void sg__store_scan(struct sg_store *s, int64_t now_ms);
 
 /* metadata.c */

@@ -321,6 +321,61 @@ static void test_store__a_series_has_one_kind(void **state)
     assert_int_equal(stat(&sg_store_get_stats(f->s)->rejected_kind), 3);
 }
 
+/* ---- a clock that is set back ---- */
+
+static void test_store__a_clock_set_back_far_begins_series_anew(void **state)
+{
+    struct fixture *f = *state;
+    make(f);
+    uint32_t ahead = intern(f, "ahead", 0), counted = intern(f, "counted", 0);
+    point(f, ahead, SG_OP_SET, 1, NOW);
+    point(f, counted, SG_OP_COUNT, 1, NOW);
+    sg_store_tick(f->s, NOW);
+    int64_t now = NOW - SG_MS_PER_HOUR;
+    sg_store_tick(f->s, now);
+    assert_int_equal(selected(f, "ahead"), 0);
+    point(f, ahead, SG_OP_SET, 2, now + 100);
+    point(f, counted, SG_OP_COUNT, 1, now + 100);
+    assert_int_equal(sg_store_append(f->s, ahead, now + 200, 3, now + 200, NULL), 0);
+    sg_store_tick(f->s, now + 1000);
+    read_one(f, "ahead");
+    assert_int_equal(f->got.n, 2);
+    assert_int_equal(f->got.time_ms[0], now + 100);
+    read_one(f, "counted");
+    assert_int_equal(f->got.n, 1);
+    assert_int_equal(stat(&sg_store_get_stats(f->s)->rejected_too_old), 0);
+}
+
+/* The step is seen with the first point, too, when no tick was between. */
+static void test_store__a_clock_set_back_is_seen_by_whoever_comes_first(void **state)
+{
+    struct fixture *f = *state;
+    make(f);
+    uint32_t id = intern(f, "m", 0);
+    point(f, id, SG_OP_SET, 1, NOW);
+    point(f, id, SG_OP_SET, 2, NOW - SG_MS_PER_HOUR);
+    read_one(f, "m");
+    assert_int_equal(f->got.n, 1);
+    assert_int_equal(f->got.time_ms[0], NOW - SG_MS_PER_HOUR);
+}
+
+static void test_store__a_clock_set_back_a_little_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->opt.out_of_order_ms = 5 * SG_MS_PER_MIN;
+    make(f);
+    uint32_t id = intern(f, "m", 0), old = intern(f, "old", 0);
+    point(f, id, SG_OP_SET, 1, NOW);
+    assert_int_equal(sg_store_append(f->s, old, NOW - 20 * SG_MS_PER_MIN, 1, NOW, NULL), 0);
+    point(f, id, SG_OP_SET, 2, NOW - 4 * SG_MS_PER_MIN);
+    read_one(f, "m");
+    assert_int_equal(f->got.n, 2);
+    point(f, id, SG_OP_SET, 3, NOW);
+    sg_store_tick(f->s, NOW - 10 * SG_MS_PER_MIN);
+    assert_int_equal(selected(f, "m"), 0);
+    assert_int_equal(selected(f, "old"), 1); /* it is not ahead */
+}
+
 /* ---- silence ---- */
 
 static void silent_series(struct fixture *f, int64_t last_ms)
@@ -726,6 +781,9 @@ int main(void)
         TEST(members_are_counted_once_per_pane),
         TEST(whole_histograms_are_kept_and_sealed),
         TEST(a_series_has_one_kind),
+        TEST(a_clock_set_back_far_begins_series_anew),
+        TEST(a_clock_set_back_is_seen_by_whoever_comes_first),
+        TEST(a_clock_set_back_a_little_loses_nothing),
         TEST(a_silent_series_gets_one_marker),
         TEST(a_sample_before_the_marker_takes_it_away),
         TEST(a_sample_after_the_marker_leaves_the_gap),
