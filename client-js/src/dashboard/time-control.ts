@@ -41,7 +41,8 @@ export class TimeControl {
         const { live } = page.resolved(), paused = page.pausedAt.get();
         text(this.words, describeRange(page.range.get()) + (paused ? ` until ${timeOfDay(paused)}` : ''));
         text(this.short, live ? page.range.get().from.replace(/^now-/, '') : '');
-        this.range.setAttribute('aria-label', `Time: ${this.words.textContent}`);
+        /* Whichever of the two is in sight is part of it. */
+        this.range.setAttribute('aria-label', `Time: ${this.words.textContent} ${this.short.textContent}`.trim());
         const label = !live ? 'Live' : paused ? 'Resume' : 'Pause';
         this.root.dataset['mode'] = !live ? 'historic' : paused ? 'paused' : 'live';
         put(this.pause, icon(live && !paused ? ICONS.pause : ICONS.play), h('span', null, label));
