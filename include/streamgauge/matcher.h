@@ -4,7 +4,7 @@
  * absent has the value "". Look-around, back-references, possessive quantifiers, recursion and
  * everything else outside RE2 is refused when the regex is made. Matching has a bounded cost: where
  * backtracking would run away a breadth-first matcher takes over, and where even that would cost
- * too much the answer is "no match" and sg_regex_errors grows, so that the caller can report it.
+ * too much neither =~ nor !~ holds and sg_regex_errors grows, so that the caller can report it.
  *
  *     struct sg_matcher m;
  *     if (sg_matcher_init(&m, SG_MATCH_RE, SG_STR("job"), SG_STR("api|web"), &err) < 0)
@@ -26,7 +26,7 @@
 #include <streamgauge/str.h>
 #include <sys/types.h>
 
-/* Longest pattern, and longest value a regex is run against; longer values do not match and count
+/* Longest pattern, and longest value a regex is run against; longer values are given up and count
  * as errors. Bytes. */
 #define SG_REGEX_MAX_PATTERN 65536
 #define SG_REGEX_MAX_SUBJECT 131072
@@ -45,7 +45,9 @@ SG_API SG_NODISCARD int sg_regex_new(struct sg_str pattern, struct sg_regex **re
 SG_API struct sg_regex *sg_regex_ref(struct sg_regex *re);
 SG_API void sg_regex_unref(struct sg_regex *re); /* accepts NULL */
 
-/* Whether the whole of s matches. */
+/* 1 when the whole of s matches, 0 when not, SG_ELIMIT when it was given up as too expensive. */
+SG_API int sg_regex_try(const struct sg_regex *re, struct sg_str s);
+/* Whether the whole of s matches, and that was found out. */
 SG_API bool sg_regex_match(const struct sg_regex *re, struct sg_str s);
 
 /* Fills ret_groups[0 .. n-1] with the groups of a match of the whole of s: index 0 is s itself, a

@@ -76,7 +76,7 @@ bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value)
     case SG_MATCH_NRE:
         break;
     }
-    return !sg_regex_match(m->regex, value);
+    return sg_regex_try(m->regex, value) == 0;
 }
 
 const char *sg_match_type_text(enum sg_match_type type)

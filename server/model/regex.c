@@ -6,7 +6,7 @@
  * (pcre2_dfa_match) takes over, which never goes back in the value; its list of states is kept so
  * small that length times states squared stays within DFA_BUDGET, or less where a thread must not
  * be held up for that long. When that is not enough either
- * the match is given up: it counts as "no match" and in `errors`.
+ * the match is given up: neither =~ nor !~ holds then, and `errors` counts it.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -298,10 +298,12 @@ static bool acceptable(const struct sg_regex *re, struct sg_str s)
     return false;
 }
 
-static bool engine_match(const struct sg_regex *re, struct sg_str s)
+static int engine_match(const struct sg_regex *re, struct sg_str s)
 {
-    if (!has_prefix(re, s) || !acceptable(re, s))
-        return false;
+    if (!has_prefix(re, s))
+        return 0;
+    if (!acceptable(re, s))
+        return SG_ELIMIT;
     pcre2_match_data *data = take_match_data(scratch(re));
     int rc = PCRE2_ERROR_NOMEMORY;
     if (data) {
@@ -310,9 +312,10 @@ static bool engine_match(const struct sg_regex *re, struct sg_str s)
             rc = dfa_match(re, s, data);
         put_match_data(scratch(re), data);
     }
-    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
-        count_error(re);
-    return rc >= 0;
+    if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH)
+        return rc >= 0;
+    count_error(re);
+    return SG_ELIMIT;
 }
 
 static bool is_literal(const struct sg_regex *re, struct sg_str s)
@@ -331,7 +334,7 @@ static bool is_literal(const struct sg_regex *re, struct sg_str s)
     return false;
 }
 
-bool sg_regex_match(const struct sg_regex *re, struct sg_str s)
+int sg_regex_try(const struct sg_regex *re, struct sg_str s)
 {
     switch (re->shape) {
     case SG_REGEX_LITERALS:
@@ -346,6 +349,11 @@ bool sg_regex_match(const struct sg_regex *re, struct sg_str s)
         break;
     }
     return engine_match(re, s);
+}
+
+bool sg_regex_match(const struct sg_regex *re, struct sg_str s)
+{
+    return sg_regex_try(re, s) > 0;
 }
 
 /* ---- groups ---- */

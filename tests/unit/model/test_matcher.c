@@ -469,6 +469,15 @@ static void test_regex__a_small_budget_gives_up_early(void **state)
     assert_true(sg_regex_match(re, sg_str_make(value + 15800, 199)));
     assert_false(sg_regex_match(re, sg_str_make(value + 15800, 200)));
     assert_int_equal(sg_regex_errors(re), 1);
+    struct sg_matcher m; /* what was not found out silences nothing */
+    for (int not = 0; not < 2; not ++) {
+        assert_int_equal(sg_matcher_init(&m, not ? SG_MATCH_NRE : SG_MATCH_RE, SG_STR("l"),
+                                         SG_STR("(a|aa|aaa)*(b|c)"), NULL),
+                         0);
+        assert_false(sg_matcher_matches(&m, sg_str_make(value, 16000)));
+        sg_matcher_deinit(&m);
+    }
+    assert_int_equal(sg_regex_try(re, sg_str_make(value, 16000)), SG_ELIMIT);
     sg_regex_set_budget(UINT64_MAX);
     sg_regex_unref(re);
     sg_free(value);
