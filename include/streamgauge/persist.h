@@ -32,6 +32,9 @@ struct sg_persist_hooks {
     void (*rows)(void *ctx, struct sg_outbox_row **rows, size_t n);
     /* Writing began to fail, or works again (text NULL). Persist's thread. */
     void (*health)(void *ctx, const char *text);
+    /* More than max_rows were waiting: n of them, the oldest, are dead letters now. Persist's
+     * thread. NULL: nobody asks. */
+    void (*given_up)(void *ctx, uint64_t n);
     /* A digest is due: appends SG_JOURNAL_SEND ops for its mails. Persist's thread. NULL: none. */
     void (*digest)(void *ctx, struct sg_persist *p, const struct sg_journal_op *op,
                    struct sg_journal *out);

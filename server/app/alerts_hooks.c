@@ -17,8 +17,10 @@
 #define ALIVE_MS 10000 /* the engine counts as alive so long after a tick */
 #define FEED_KEPT 256  /* what the live feed takes back */
 #define DEAD_LETTER "StreamgaugeDeadLetter"
+#define GIVEN_UP "Notifications are given up"
 #define DEAD_KEY "dead:" /* and the target: in SG_TABLE_META */
 #define DEAD_AGAIN_MS (10 * SG_MS_PER_MIN)
+#define OVERFLOW_AGAIN_MS SG_MS_PER_MIN
 
 /* ---- of the ruler: the graph of the live streams, the store ---- */
 
@@ -311,7 +313,7 @@ int sg_alerts_ack(void *ctx, struct sg_str id, struct sg_str comment, struct sg_
 
 struct telling {
     struct sg_alerts *a;
-    const char *name;
+    const char *name, *summary;
     char *target, *text; /* text NULL: well again */
     int64_t lasts_ms;    /* ends by itself after that; 0: when it is told */
 };
@@ -338,10 +340,8 @@ static const struct sg_labels *own_labels(const struct telling *w)
 static const struct sg_labels *own_annotations(const struct telling *w)
 {
     struct sg_labels_builder b;
-    bool disk = !*w->target;
     sg_labels_builder_init(&b);
-    set_c(&b, "summary",
-          disk ? "streamgauge cannot write its state" : "Notifications are given up");
+    set_c(&b, "summary", w->summary);
     set_c(&b, "description", w->text ? w->text : "");
     const struct sg_labels *labels = sg_labels_builder_build(&b);
     sg_labels_builder_deinit(&b);
@@ -383,11 +383,6 @@ static void tell(const struct telling *what, struct sg_str target, const char *t
     sg_free(w);
 }
 
-void sg__alerts_tell(struct sg_alerts *a, const char *name, struct sg_str target, const char *text)
-{
-    tell(&(struct telling){.a = a, .name = name}, target, text);
-}
-
 static void restore_dead(void *ctx, struct sg_str key, struct sg_str body, int64_t expires_ms)
 {
     struct telling *w = ctx;
@@ -399,7 +394,8 @@ static void restore_dead(void *ctx, struct sg_str key, struct sg_str body, int64
 /* Nobody knows whether they are well by now: if no more is given up, they are. */
 int sg__alerts_restore_dead(struct sg_alerts *a, struct sg_error *reterr)
 {
-    struct telling w = {.a = a, .name = DEAD_LETTER, .lasts_ms = DEAD_AGAIN_MS};
+    struct telling w = {
+        .a = a, .name = DEAD_LETTER, .summary = GIVEN_UP, .lasts_ms = DEAD_AGAIN_MS};
     return sg_persist_each_of(a->persist, SG_TABLE_META, SG_STR(DEAD_KEY), restore_dead, &w,
                               reterr);
 }
@@ -414,13 +410,40 @@ static void on_rows(void *ctx, struct sg_outbox_row **rows, size_t n)
 
 static void on_health(void *ctx, const char *text)
 {
-    sg__alerts_tell(ctx, "StreamgaugePersistFailing", SG_STR(""), text);
+    tell(&(struct telling){.a = ctx,
+                           .name = "StreamgaugePersistFailing",
+                           .summary = "streamgauge cannot write its state"},
+         SG_STR(""), text);
+}
+
+/* Not for every commit of a storm: the alert makes rows itself. */
+static void on_given_up(void *ctx, uint64_t n)
+{
+    struct sg_alerts *a = ctx;
+    int64_t now_ms = sg_mono_now_us() / 1000;
+    char text[160];
+    if (a->overflow_ms && now_ms - a->overflow_ms < OVERFLOW_AGAIN_MS)
+        return;
+    a->overflow_ms = now_ms;
+    snprintf(
+        text, sizeof(text),
+        "More than %llu were waiting (limits.outbox_rows): the oldest are dead letters, %llu of "
+        "them just now; see /api/v1/outbox?state=dead",
+        (unsigned long long)a->config->limits.outbox_rows, (unsigned long long)n);
+    tell(&(struct telling){.a = a,
+                           .name = "StreamgaugeOutboxFull",
+                           .summary = GIVEN_UP,
+                           .lasts_ms = 2 * OVERFLOW_AGAIN_MS},
+         SG_STR(""), text);
 }
 
 struct sg_persist_hooks sg__persist_hooks(struct sg_alerts *a)
 {
-    return (struct sg_persist_hooks){
-        .rows = on_rows, .health = on_health, .digest = sg__digest_compose, .ctx = a};
+    return (struct sg_persist_hooks){.rows = on_rows,
+                                     .health = on_health,
+                                     .given_up = on_given_up,
+                                     .digest = sg__digest_compose,
+                                     .ctx = a};
 }
 
 static int on_marked(void *ctx, struct sg_journal *j)
@@ -445,7 +468,7 @@ static void on_dead(void *ctx, struct sg_str target, const char *text)
         sg_journal_delete(j, SG_TABLE_META, sg_buf_str(&key));
     if (sg_persist_submit_take(a->persist, j) < 0)
         sg_journal_free(j);
-    sg__alerts_tell(a, DEAD_LETTER, target, text);
+    tell(&(struct telling){.a = a, .name = DEAD_LETTER, .summary = GIVEN_UP}, target, text);
 }
 
 static bool on_alive(void *ctx)

@@ -43,6 +43,8 @@ struct sg_alerts {
     int64_t offset_due_ms;      /* when the feed's place is written down again; monotonic */
     struct sg_zones *zones;
 
+    int64_t overflow_ms; /* persist's thread: when it was last told that rows were given up */
+
     atomic_llong alive_ms; /* monotonic time of the last tick */
     atomic_ullong lost;    /* ops given up since the queue was full for too long */
     bool kept;             /* there is a data folder */
@@ -69,8 +71,6 @@ struct sg_ruler_hooks sg__ruler_hooks(struct sg_alerts *a);
 struct sg_alerting_hooks sg__alerting_hooks(struct sg_alerts *a);
 struct sg_persist_hooks sg__persist_hooks(struct sg_alerts *a);
 struct sg_notify_hooks sg__notify_hooks(struct sg_alerts *a);
-/* Starts or ends an alert about ourselves. Any thread; target may be empty. */
-void sg__alerts_tell(struct sg_alerts *a, const char *name, struct sg_str target, const char *text);
 /* Puts the feed's past back. */
 int sg__alerts_restore_feed(struct sg_alerts *a, struct sg_error *reterr);
 /* Tells again who was given up on before the last stop. */

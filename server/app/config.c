@@ -101,7 +101,7 @@ const struct sg_option sg_options[] = {
     {"limits.silences", NULL, SG_OPT_UINT, AT(limits.silences), "10000", 1, 1000000, "N",
      "silences, those that have expired within 5 days included"},
     {"limits.outbox_rows", NULL, SG_OPT_UINT, AT(limits.outbox_rows), "100000", 100, 100000000, "N",
-     "notifications waiting to be sent; beyond: the oldest are given up"},
+     "notifications waiting to be sent; beyond: the oldest are given up, which is an alert"},
     {"limits.push_subscriptions", NULL, SG_OPT_UINT, AT(limits.push_subscriptions), "1000", 1, 100000, "N",
      "browsers that may subscribe to Web Push; beyond: 429"},
     {"limits.dashboards", NULL, SG_OPT_UINT, AT(limits.dashboards), "1000", 1, 100000, "N",

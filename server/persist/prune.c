@@ -77,6 +77,8 @@ static int prune_waiting(struct sg_persist *p, struct sg_error *reterr)
                      (const int64_t[]){most, sg_wall_now_ms()}, &n, reterr);
     p->waiting += n;
     p->dead -= n;
+    if (n && p->cfg.hooks.given_up)
+        p->cfg.hooks.given_up(p->cfg.hooks.ctx, (uint64_t)-n);
     return rc;
 }
 

@@ -34,6 +34,7 @@ struct rig {
     size_t n_rows;
     char health[128]; /* the last text; "" when well */
     unsigned health_calls;
+    uint64_t given_up;
 };
 
 static void on_rows(void *ctx, struct sg_outbox_row **rows, size_t n)
@@ -58,11 +59,20 @@ static void on_health(void *ctx, const char *text)
     pthread_mutex_unlock(&r->lock);
 }
 
+static void on_given_up(void *ctx, uint64_t n)
+{
+    struct rig *r = ctx;
+    pthread_mutex_lock(&r->lock);
+    r->given_up += n;
+    pthread_mutex_unlock(&r->lock);
+}
+
 static void start(struct rig *r)
 {
     struct sg_error err = {0};
     r->cfg.hooks.rows = on_rows;
     r->cfg.hooks.health = on_health;
+    r->cfg.hooks.given_up = on_given_up;
     r->cfg.hooks.ctx = r;
     if (sg_persist_open(&r->cfg, &r->p, &err) < 0 || sg_persist_start(r->p, &err) < 0)
         fail_msg("%s", err.text);
@@ -523,6 +533,7 @@ static void test_outbox__beyond_the_maximum_the_oldest_are_given_up(void **state
     assert_string_equal(rows_text(r, SG_ROW_DEAD),
                         "3:k2:0:too many were waiting 2:k1:0:too many were waiting "
                         "1:k0:0:too many were waiting ");
+    assert_int_equal(r->given_up, 3);
     assert_int_equal(atomic_load(&sg_persist_get_stats(r->p)->outbox), 7);
     mark(r, SG_JOURNAL_SENT, 7, "");
     assert_int_equal(atomic_load(&sg_persist_get_stats(r->p)->outbox), 3);
