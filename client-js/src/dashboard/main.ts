@@ -33,7 +33,7 @@ async function start(): Promise<void> {
     const notifications = signal<readonly Notification[]>([]);
     const app: App = {
         client, fetcher, themes, kiosk, notifications, router: new Router(), freshness: new Freshness(client), announcer: new Announcer(),
-        scheduler: new Scheduler(), hub: new DataHub(client, fetcher), center: await openCenter(client, notifications),
+        scheduler: new Scheduler(), hub: new DataHub(client, fetcher), center: openCenter(client, notifications),
         crosshair: signal(null), dashboards: signal([]), page: signal(null),
         relist: async () => app.dashboards.set(await fetcher.dashboards()),
         reload: () => opener.open(app.router.route.get(), true),

@@ -27,7 +27,7 @@ export function popover(anchor: HTMLElement, content: HTMLElement, { onClose, la
     content.classList.add('popover');
     if (label)
         content.setAttribute('aria-label', label);
-    document.body.append(content);
+    (anchor.closest('.topbar, main') ?? document.body).append(content); /* in a landmark */
     anchor.setAttribute('aria-expanded', 'true');
     const place = () => {
         const a = anchor.getBoundingClientRect(), own = content.getBoundingClientRect();

@@ -3,7 +3,7 @@ import type { Notification, PushClient, Severity } from '../client/index.ts';
 import { hideDesktop, safeLink, showDesktop } from '../notify/actions.ts';
 import { setBadge } from '../notify/badge.ts';
 import { NotificationCenter } from '../notify/center.ts';
-import { openStore } from '../notify/store.ts';
+import { openStore, type Store } from '../notify/store.ts';
 import type { Item, Preferences } from '../notify/types.ts';
 import type { App } from './app.ts';
 import { age, dateTime } from './lib/format.ts';
@@ -30,13 +30,21 @@ function preferences(): Partial<Preferences> {
     }
 }
 
+/** The page does not wait for it. */
+function storeSoon(): Store {
+    const opening = openStore();
+    return {
+        load: async () => (await opening)?.load() ?? [],
+        save: async (put, remove) => (await opening)?.save(put, remove),
+    };
+}
+
 /** The model on the feed of the server. Who makes it heard is somebody else (alarm.ts). */
-export async function openCenter(client: PushClient, notifications: Signal<readonly Notification[]>): Promise<NotificationCenter> {
-    const store = await Promise.race([openStore(), new Promise<null>((resolve) => setTimeout(resolve, 500, null))]);
-    const center = new NotificationCenter({ store, preferences: preferences(), ack: (id, comment) => client.ack(id, comment) });
+export function openCenter(client: PushClient, notifications: Signal<readonly Notification[]>): NotificationCenter {
+    const center = new NotificationCenter({ store: storeSoon(), preferences: preferences(), ack: (id, comment) => client.ack(id, comment) });
     center.on('change', () => setBadge(center.firing.length, center.worst));
     center.on('alert', ({ item, route }) => void (route.desktop && showDesktop(item).catch(() => {})));
-    await center.load().catch(() => {});
+    center.load().catch(() => {});
     client.notifications((n) => {
         const item = center.add(n, client.serverTime - (n.timestamp ?? client.serverTime) > RECENT_MS);
         if (item.state !== 'firing')

@@ -290,3 +290,26 @@ describe('notifications', () => {
         assert.equal(await page.locator('.picker-box').count(), 0);
     }));
 });
+
+describe('what opens over the page', () => {
+    for (const theme of ['dark', 'light'])
+        test(`shuts nobody out, ${theme}`, () => on('/d/made-here', async (page) => {
+            await settled(page);
+            for (const [name, button] of [['time', '.time-control .tool'], ['picker', '.picker'], ['variable', '.variable-button'], ['status', '.status'], ['bell', '.bell'], ['more', '.topbar [aria-label="More"]']]) {
+                await page.locator(button).first().click();
+                await page.locator('.popover').waitFor();
+                assert.deepEqual(await axe(page), [], name);
+                await page.keyboard.press('Escape');
+                await page.locator('.popover').waitFor({ state: 'detached' });
+                assert.equal(await page.evaluate((b) => document.activeElement === document.querySelector(b), button), true, `${name}: the focus is where it was`);
+            }
+            await page.locator('.panel-timeseries').hover();
+            await page.locator('.panel-timeseries .panel-menu').click();
+            assert.deepEqual(await axe(page), [], 'menu');
+            await page.keyboard.press('Escape');
+            await page.locator('#main').focus();
+            await page.keyboard.press('?');
+            await page.locator('dialog').waitFor();
+            assert.deepEqual(await axe(page), [], 'help');
+        }, { theme }));
+});
