@@ -405,6 +405,7 @@ def tls(tmp_path_factory):
     tls_port = free_port()
     with Server("--tls-cert", str(cert), "--tls-key", str(key), "--tls-listen", f"127.0.0.1:{tls_port}") as s:
         s.tls_port, s.folder = tls_port, folder
+        peer_name(tls_port)  # the certificate has been read: tests write another
         yield s
 
 
