@@ -48,17 +48,19 @@ export class Opener {
         const waiting = setTimeout(() => put(this.main, h('p', { class: 'nothing' }, 'Loading …')), 300);
         try {
             const parts = import('./open-page.ts');
+            /* The list says whether it is a shipped one; of the first page that is most likely. */
+            const likely = uid === HOME && !this.app.dashboards.get().length ? this.app.fetcher.dashboard(uid, true) : null;
+            likely?.catch(() => {});
             if (!this.app.dashboards.get().length)
-                await this.app.relist().catch(() => {}); /* it says whether it is a shipped one */
+                await this.app.relist().catch(() => {});
             const known = this.app.dashboards.get().find((d) => d.uid === uid);
-            const { document: json, version, shipped } = await this.app.fetcher.dashboard(uid, known?.shipped);
+            const { document: json, version, shipped } = await (likely && known?.shipped ? likely : this.app.fetcher.dashboard(uid, known?.shipped));
             const { loadDashboard, Page } = await parts;
             if (signal.aborted)
                 return;
             const page = new Page(this.app, loadDashboard(json, uid), { version, shipped }, route.search);
             document.title = `${page.dashboard.title} · streamgauge`;
             this.app.page.set(page);
-            clearTimeout(waiting);
             clearTimeout(waiting);
             put(this.main, page.grid.root);
             await page.start();

@@ -1,12 +1,34 @@
 /* variables.ts - the variables of the dashboard that is open: asked from the server, in order, again when one they depend on
  * changes. */
 import type { Labels } from '../client/index.ts';
-import type { Fetcher } from './api.ts';
+import type { ApiError, Fetcher } from './api.ts';
 import { seriesText } from './model/legend.ts';
 import type { Variable } from './model/types.ts';
 import { chooseValue, fixedOptions, inOrder, interpolate, makeOptions, parseLookup, references, type Lookup, type Macros, type Option, type Variables, type VariableState } from './model/vars.ts';
+import { recall, remember } from './theme.ts';
 
 const MAX_OPTIONS = 5000;
+
+/* What the last look-ups found, for when the server is away: panels ask with these values. */
+const FOUND = 'streamgauge.lookups', FOUND_KEPT = 40, FOUND_VALUES = 200;
+
+function foundBefore(key: string): string[] | undefined {
+    try {
+        return (JSON.parse(recall(FOUND) ?? '[]') as [string, string[]][]).find(([k]) => k === key)?.[1];
+    } catch {
+        return undefined;
+    }
+}
+
+function keepFound(key: string, all: readonly string[]): void {
+    let kept: [string, readonly string[]][] = [];
+    try {
+        kept = JSON.parse(recall(FOUND) ?? '[]') as [string, string[]][];
+    } catch {
+        /* written by something else */
+    }
+    remember(FOUND, JSON.stringify([[key, all.slice(0, FOUND_VALUES)], ...kept.filter(([k]) => k !== key)].slice(0, FOUND_KEPT)));
+}
 
 export class VariableSet {
     readonly states = new Map<string, VariableState>();
@@ -50,8 +72,14 @@ export class VariableSet {
         const lookup = parseLookup(interpolate(d.query, this.states, this.macros()));
         if (!lookup)
             return { ...before, error: `"${d.query}" is no query that is known here` };
+        const key = JSON.stringify(lookup);
         try {
-            const found = (await this.look(lookup, signal)).slice(0, MAX_OPTIONS);
+            const found = (await this.look(lookup, signal).then((all) => (keepFound(key, all), all), (error: Error) => {
+                const known = (error as Partial<ApiError>).status === 0 && foundBefore(key);
+                if (known)
+                    return known;
+                throw error;
+            })).slice(0, MAX_OPTIONS);
             const options: Option[] = makeOptions(found, { regex: interpolate(d.regex, this.states, this.macros()), sort: d.sort });
             return { definition: d, options, value: chooseValue(d, options, this.wanted.get(d.name) ?? null), error: options.length ? '' : 'there are none' };
         } catch (error) {
