@@ -58,7 +58,7 @@ class Tile {
         this.number.style.color = this.unit.style.color = filled ? ink : s.stale ? theme.stale : o.color === 'value' ? color : theme.text;
         this.root.style.setProperty('--mark', filled ? ink : color);
         this.canvas.hidden = !o.graph || !s.series || height < 48;
-        this.root.style.paddingBottom = this.canvas.hidden ? '' : `${Math.round(height * 0.24)}px`; /* digits stand above the line */
+        this.root.style.paddingBottom = this.canvas.hidden ? '' : `${Math.round(Math.max(0, Math.min(0.32 * height, rest - 1.15 * size)))}px`; /* digits stand above the line */
         if (!this.canvas.hidden)
             spark(this.canvas, s.series!, ink || crisis || (s.stale ? theme.stale : o.color === 'none' ? theme.dim : color), width, Math.round(height * (o.names ? 0.36 : 0.4)));
     }
@@ -115,6 +115,13 @@ export function spark(canvas: HTMLCanvasElement, s: DataSeries, color: string, w
         }
     if (!(low <= high) || values.length < 2)
         return;
+    /* What hardly moves is a calm line: noise is not blown up to the height of the tile. */
+    const natural = s.field.unit === 'percent' ? 10 : s.field.unit === 'percentunit' ? 0.1 : 0;
+    const span = Math.max(high - low, natural, 0.02 * Math.max(Math.abs(high), Math.abs(low)));
+    if (span > high - low && high > low) {
+        low = Math.max(low >= 0 ? 0 : -Infinity, (low + high - span) / 2);
+        high = low + span;
+    }
     const pad = 2 * ratio;
     const x = (i: number) => (i / (values.length - 1)) * w;
     const y = (v: number) => (high === low ? hgt / 2 : hgt - pad - ((v - low) / (high - low)) * (hgt - 2 * pad));
