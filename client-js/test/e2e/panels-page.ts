@@ -50,7 +50,7 @@ function dataOf(model: PanelModel, situation: string): PanelData {
 /* As the dashboard makes it of series: a row for each. */
 function tableOf(model: PanelModel, series: readonly { labels: Record<string, string>; last: number | null }[]) {
     const column = (name: string, type: 'string' | 'number', values: (string | number | null)[]) => ({ name, type, values, labels: {}, refId: 'A' });
-    const frame = { refId: 'A', fields: [column('Series', 'string', series.map((s) => Object.values(s.labels)[0]!)), column('Value', 'number', series.map((s) => s.last))] };
+    const frame = { refId: 'A', fields: [column('Series', 'string', series.map((s) => Object.values(s.labels)[0]!)), ...['Value', 'Gauge', 'Ground'].map((name) => column(name, 'number', series.map((s) => s.last)))] };
     return toDataTable(frame, (name, refId, type) => resolveField(model.defaults, model.overrides, { name, refId, type }));
 }
 
@@ -156,11 +156,12 @@ function report() {
  * n panels of a type through the dashboard's scheduler, fed `hz` times a second for `ms`; intervals of frames, paints, how long input
  * waits. `burst`: without the scheduler, all at once with each tick.
  */
-async function load({ type = 'timeseries', n = 20, hz = 10, ms = 4000, points = 1000, series = 5, width = 340, height = 210, burst = false }) {
+async function load({ type = 'timeseries', n = 20, hz = 10, ms = 4000, points = 1000, series = 5, width = 340, height = 210, burst = false, custom = {} as Record<string, Json> }) {
     await mount({ types: [], width, height, situation: 'empty' });
     mounted.splice(0).forEach((m) => (m.end.abort(), m.panel.destroy()));
     grid.replaceChildren();
-    const model = loadDashboard(dashboard() as unknown as Json).dashboard.panels.find((p) => p.type === type)!;
+    const found = loadDashboard(dashboard() as unknown as Json).dashboard.panels.find((p) => p.type === type)!;
+    const model = { ...found, defaults: { ...found.defaults, custom: { ...found.defaults.custom, ...custom } } };
     const factory = await panelType(type)!.load();
     const scheduler = new Scheduler((e) => errors.push(String(e)));
     let paints = 0;
@@ -207,7 +208,9 @@ async function load({ type = 'timeseries', n = 20, hz = 10, ms = 4000, points = 
     await new Promise((done) => setTimeout(done, 1000)); /* warm */
     frames.length = ingest.length = input.length = paints = 0;
     const start = performance.now();
+    pageBench.measuring = true;
     await new Promise((done) => setTimeout(done, ms));
+    pageBench.measuring = false;
     running = false;
     clearInterval(timer);
     listening.abort();
@@ -239,7 +242,7 @@ function feed(model: PanelModel, points: number, series: number, step: number): 
     };
 }
 
-const pageBench = { mount, resize, report, load, types: panelTypes, errors, acknowledged, crosshair };
+const pageBench = { mount, resize, report, load, types: panelTypes, errors, acknowledged, crosshair, measuring: false };
 declare global {
     interface Window {
         bench: typeof pageBench;

@@ -24,7 +24,9 @@ export const PANELS = {
     'stat': { fieldConfig: fieldConfig({ unit: 'percent', color: { mode: 'thresholds' } }), options: { graphMode: 'area', colorMode: 'value', reduceOptions: { calcs: ['lastNotNull'] } } },
     'gauge': { fieldConfig: fieldConfig({ unit: 'percent', min: 0, max: 100, color: { mode: 'thresholds' } }), options: { reduceOptions: { calcs: ['lastNotNull'] } } },
     'bargauge': { fieldConfig: fieldConfig({ unit: 'percent', min: 0, max: 100, color: { mode: 'thresholds' } }), options: { displayMode: 'basic', orientation: 'horizontal' } },
-    'table': { fieldConfig: fieldConfig({ unit: 'Bps' }), options: {} },
+    'table': { fieldConfig: { ...fieldConfig({ unit: 'Bps', thresholds: { mode: 'absolute', steps: [green, { color: 'yellow', value: 4e6 }, { color: 'red', value: 8e6 }] } }), overrides: [
+        { matcher: { id: 'byName', options: 'Gauge' }, properties: [{ id: 'custom.cellOptions', value: { type: 'gauge' } }, { id: 'color', value: { mode: 'thresholds' } }] },
+        { matcher: { id: 'byName', options: 'Ground' }, properties: [{ id: 'custom.cellOptions', value: { type: 'color-background' } }, { id: 'color', value: { mode: 'thresholds' } }] }] }, options: {} },
     'text': { options: { mode: 'markdown', content: '# Runbook\nCall **ops** first. [Wiki](https://example.org/)' }, withoutData: true },
     'piechart': { fieldConfig: fieldConfig({ unit: 'reqps' }), options: { pieType: 'donut', displayLabels: ['percent'], legend: { placement: 'right', values: ['value', 'percent'] } } },
     'barchart': { fieldConfig: fieldConfig({ unit: 'reqps' }), options: { orientation: 'auto', showValue: 'auto' } },

@@ -35,7 +35,7 @@ class Cell {
         const { style } = this.root;
         text(this.words, d.full);
         this.root.title = d.full.length > 24 ? d.full : '';
-        this.root.className = `${c.numeric ? 'figure' : ''} ${type}`;
+        this.root.className = `${c.numeric ? 'figure' : ''} ${type && `cell-${type}`}`;
         const background = type.startsWith('color-background') && d.color.startsWith('#');
         style.backgroundColor = background ? d.color : '';
         style.color = background ? inkOn(d.color) : type === 'color-text' && d.color ? d.color : '';
@@ -50,6 +50,7 @@ class Cell {
             put(this.mark, status ? glyph(status, status) : null);
         }
         this.root.style.setProperty('--mark', background ? inkOn(d.color) : d.color);
+        this.root.style.setProperty('--cell', background ? d.color : 'var(--panel)');
         this.drawLink(c, context, value, row);
     }
 
