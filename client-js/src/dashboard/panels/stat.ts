@@ -94,6 +94,32 @@ function changeOf(s: DataSeries): string {
     return part === null || !Number.isFinite(part) ? '' : `${part >= 0 ? '▲' : '▼'} ${Math.abs(100 * part).toFixed(Math.abs(part) < 0.1 ? 1 : 0)}%`;
 }
 
+/** The least and the greatest of neighbours, in their order, so that there are at most `most`: a pixel shows no more. */
+function thinned(values: Float64Array, most: number): ArrayLike<number> {
+    if (values.length <= most)
+        return values;
+    const per = Math.ceil(values.length / Math.max(1, most >> 1));
+    const out: number[] = [];
+    for (let start = 0; start < values.length; start += per) {
+        let low = NaN, high = NaN, lowAt = 0, highAt = 0;
+        for (let i = start; i < Math.min(start + per, values.length); i++) {
+            const v = values[i]!;
+            if (!Number.isFinite(v))
+                continue;
+            if (!(v >= low)) {
+                low = v;
+                lowAt = i;
+            }
+            if (!(v <= high)) {
+                high = v;
+                highAt = i;
+            }
+        }
+        out.push(...(lowAt < highAt ? [low, high] : [high, low]));
+    }
+    return out;
+}
+
 /** The way of a value, without axes: gaps stay gaps. */
 export function spark(canvas: HTMLCanvasElement, s: DataSeries, color: string, width: number, height: number): void {
     const ratio = globalThis.devicePixelRatio || 1;
@@ -106,12 +132,12 @@ export function spark(canvas: HTMLCanvasElement, s: DataSeries, color: string, w
     }
     const c = canvas.getContext('2d')!;
     c.clearRect(0, 0, w, hgt);
-    const { values } = s;
+    const values = thinned(s.values, 2 * w);
     let low = Infinity, high = -Infinity;
-    for (const v of values)
-        if (Number.isFinite(v)) {
-            low = Math.min(low, v);
-            high = Math.max(high, v);
+    for (let i = 0; i < values.length; i++)
+        if (Number.isFinite(values[i])) {
+            low = Math.min(low, values[i]!);
+            high = Math.max(high, values[i]!);
         }
     if (!(low <= high) || values.length < 2)
         return;
@@ -127,7 +153,7 @@ export function spark(canvas: HTMLCanvasElement, s: DataSeries, color: string, w
     const y = (v: number) => (high === low ? hgt / 2 : hgt - pad - ((v - low) / (high - low)) * (hgt - 2 * pad));
     c.strokeStyle = color;
     c.fillStyle = alpha(color, 0.16);
-    c.lineWidth = 1.5 * ratio;
+    c.lineWidth = (values.length > w ? 1 : 1.5) * ratio;
     c.lineJoin = 'round';
     for (let i = 0; i < values.length; i++) {
         if (!Number.isFinite(values[i]!))
