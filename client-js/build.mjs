@@ -27,13 +27,15 @@ const LIMITS_KB = {
     'compat': 1.2,
     'react': 0.6,
     'svelte': 0.6,
-    'first load': 62, /* until the frame of the page stands */
-    'first page': 115, /* with a dashboard of the usual panels, uPlot in it */
+    'frame of the page': 52, /* what stands before a dashboard is there */
+    'first load': 118, /* with a dashboard of the usual panels, uPlot in it */
     'geomap chunk': 19,
     'world map': 38,
     'flamegraph chunk': 8.5,
     'everything embedded (br)': 210,
 };
+/* What the design wants where it is not reached: npm run goals tells. */
+const GOALS_KB = { 'first load': 62, 'geomap chunk': 12, 'flamegraph chunk': 4, 'everything embedded (br)': 160 };
 /** @type {{name: string, bytes: number}[]} */
 const sizes = [];
 
@@ -153,11 +155,11 @@ function measureDashboard({ outputs, gzBytes }, html) {
     const main = names.find((n) => outputs[n].entryPoint === 'src/dashboard/main.ts');
     const first = closure(outputs, main);
     const sum = (/** @type {Iterable<string>} */ set) => [...set].reduce((n, name) => n + (gzBytes.get(name) ?? 0), 0);
-    sizes.push({ name: 'first load', bytes: sum(first) + gzip(html).length });
+    sizes.push({ name: 'frame of the page', bytes: sum(first) + gzip(html).length });
     const page = new Set(first);
     for (const part of AT_ONCE)
         closure(outputs, names.find((n) => outputs[n].entryPoint === part), page);
-    sizes.push({ name: 'first page', bytes: sum(page) + gzip(html).length });
+    sizes.push({ name: 'first load', bytes: sum(page) + gzip(html).length });
     for (const kind of ['geomap', 'flamegraph']) {
         const entry = names.find((n) => outputs[n].entryPoint?.endsWith(`/${kind}.ts`));
         if (entry)
@@ -209,7 +211,7 @@ function report() {
         bad += over ? 1 : 0;
         console.log(`${over ? 'TOO BIG' : '     ok'}  ${name.padEnd(26)} ${(bytes / 1024).toFixed(2).padStart(7)} KB of ${(limit / 1024).toFixed(1)}`);
     }
-    writeFileSync('dist/sizes.json', JSON.stringify(rows.map((r) => ({ ...r, limit: LIMITS_KB[r.name] * 1024 })), null, 1));
+    writeFileSync('dist/sizes.json', JSON.stringify(rows.map((r) => ({ ...r, limit: LIMITS_KB[r.name] * 1024, goal: (GOALS_KB[r.name] ?? LIMITS_KB[r.name]) * 1024 })), null, 1));
     return bad;
 }
 

@@ -11,8 +11,8 @@ process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const kb = (bytes) => (bytes / 1024).toFixed(2);
 
 if (existsSync('dist/sizes.json'))
-    for (const { name, bytes, limit } of JSON.parse(readFileSync('dist/sizes.json', 'utf8')))
-        console.log(`goal ${['client', 'notifications', 'script tag', 'compat', 'push', 'react', 'svelte'].includes(name) ? 1 : 2}: ${name} ${kb(bytes)} KB gz (${kb(limit)})${bytes > limit ? '  MISSED' : ''}`);
+    for (const { name, bytes, goal } of JSON.parse(readFileSync('dist/sizes.json', 'utf8')))
+        console.log(`goal ${['client', 'notifications', 'script tag', 'compat', 'push', 'react', 'svelte'].includes(name) ? 1 : 2}: ${name} ${kb(bytes)} KB gz (${kb(goal)})${bytes > goal ? '  MISSED' : ''}`);
 console.log(`goal 1: run-time dependencies ${Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies ?? {}).length} (0)`);
 
 const programs = [['test/run.mjs', 'unit'], ['test/run.mjs', 'contract'],
