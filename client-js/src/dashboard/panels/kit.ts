@@ -387,22 +387,23 @@ export abstract class CanvasPanel implements Panel {
         for (const [i, entry] of entries.entries()) {
             /* The name is cut, not the number. */
             const room = Math.max(px * 3, Math.min(width - px * 1.5, vertical ? width : 260)), tail = entry.value ? `  ${entry.value}` : '';
-            const label = fit(ctx, entry.name, Math.max(px * 3, room - ctx.measureText(tail).width)) + tail;
+            let label = fit(ctx, entry.name, Math.max(px * 3, room - ctx.measureText(tail).width)) + tail;
             const w = px * 1.5 + ctx.measureText(label).width + px;
-            const more = `+${entries.length - i} more`, moreWidth = ctx.measureText(more).width;
-            const last = row + (i > 0 && vertical ? 1 : 0) === rows - 1;
-            const wraps = i > 0 && (vertical || at + w > x + width);
-            const noRoom = vertical ? last && i < entries.length - 1 : last && at + w + (i < entries.length - 1 ? moreWidth : -px) > x + width;
-            if (wraps && !(noRoom && !vertical)) {
+            if (i > 0 && row < rows - 1 && (vertical || at + w > x + width)) {
                 row++;
                 at = x;
             }
-            const mid = y + row * rowHeight + rowHeight / 2;
-            if (noRoom && i > 0) {
+            const mid = y + row * rowHeight + rowHeight / 2, after = entries.length - 1 - i;
+            /* Behind each of the last row there is room for the number of those that are not shown. */
+            const spare = after ? ctx.measureText(`+${after} more`).width : -px;
+            const noRoom = row === rows - 1 && (vertical ? after > 0 : at + w + spare > x + width);
+            if (noRoom && (vertical ? i > 0 : at > x)) {
                 ctx.fillStyle = theme.dim;
-                ctx.fillText(more, at, mid);
+                ctx.fillText(`+${after + 1} more`, at, mid);
                 break;
             }
+            if (noRoom && !vertical)
+                label = fit(ctx, label, width - px * 2.5 - Math.max(0, spare));
             ctx.fillStyle = entry.fill;
             ctx.fillRect(at, mid - px * 0.45, px, px * 0.9);
             ctx.strokeStyle = theme.dim;
@@ -410,7 +411,7 @@ export abstract class CanvasPanel implements Panel {
             ctx.strokeRect(at + 0.5, Math.round(mid - px * 0.45) + 0.5, px - 1, Math.round(px * 0.9) - 1);
             ctx.fillStyle = theme.dim;
             ctx.fillText(label, at + px * 1.5, mid);
-            at += w;
+            at += px * 2.5 + ctx.measureText(label).width;
         }
         return Math.min(rows, row + 1) * rowHeight;
     }
