@@ -12,6 +12,8 @@ import time
 
 import kit
 
+# One that kills itself where it is told to: beside the server that does.
+FAULTS = os.environ.get("STREAMGAUGE_FAULTS") and os.path.join(os.path.dirname(os.environ["STREAMGAUGE_FAULTS"]), "tests", "bench_notify")
 NOTIFIER = os.environ.get("STREAMGAUGE_NOTIFIER") or os.path.join(os.path.dirname(kit.BINARY), "tests", "bench_notify")
 
 
@@ -145,11 +147,11 @@ def note(*alerts, status=None, receiver="team", **more):
 class Notifier:
     """bench_notify with a configuration; rows go in, marks come out."""
 
-    def __init__(self, folder, config, seconds=60, allow='["127.0.0.0/8"]', env=None):
+    def __init__(self, folder, config, seconds=60, allow='["127.0.0.0/8"]', env=None, binary=NOTIFIER):
         self.path = os.path.join(folder, f"notify-{time.monotonic_ns()}.yml")
         with open(self.path, "w", encoding="utf-8") as f:
             f.write((f"notify: {{allow: {allow}}}\n" if allow and "notify:" not in config else "") + config)
-        self.process = subprocess.Popen([NOTIFIER, self.path, str(seconds)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([binary, self.path, str(seconds)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
 
     def send(self, *rows):
