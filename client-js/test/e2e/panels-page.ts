@@ -141,7 +141,7 @@ function sticksOut(host: HTMLElement): string[] {
     const scrolls = (e: Element | null): boolean => e !== null && e !== host && (/(auto|scroll|hidden)/.test(getComputedStyle(e).overflowY) || scrolls(e.parentElement));
     return [...host.querySelectorAll('*')].filter((e) => {
         const r = e.getBoundingClientRect();
-        return r.width > 0 && r.height > 0 && !scrolls(e.parentElement) && (r.right > box.right + 1 || r.bottom > box.bottom + 1 || r.left < box.left - 1 || r.top < box.top - 1);
+        return r.width > 0 && r.height > 0 && (e.matches('canvas:not(.dp-canvas-flow)') || !scrolls(e.parentElement)) && (r.right > box.right + 1 || r.bottom > box.bottom + 1 || r.left < box.left - 1 || r.top < box.top - 1);
     }).map((e) => `${e.tagName}.${e.getAttribute('class')}`);
 }
 
