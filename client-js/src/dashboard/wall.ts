@@ -15,6 +15,7 @@ const POINTER_MS = 3000;
 const SHIFT_MS = 600_000;
 const SHIFTS: readonly [number, number][] = [[0, 0], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1]];
 const LOOK_MS = 250;
+const LEAST_LETTERS = 4.2;
 const AGE_SAID_MS = 2500; /* younger is "live" */
 const SEVERITIES: readonly Severity[] = ['critical', 'warning', 'info'];
 
@@ -61,15 +62,17 @@ export class Wall {
     private readonly age = h('span', { class: 'strip-age' });
     private readonly dots = h('span', { class: 'strip-dots', 'aria-hidden': 'true' });
     private readonly bar = h('span', { class: 'strip-progress', 'aria-hidden': 'true' });
+    private readonly note = h('span', { class: 'strip-note', hidden: true }, 'too many panels for this distance');
     private readonly beat = h('span', { class: 'strip-beat', 'aria-hidden': 'true' });
     private lock: WakeLockSentinel | null = null;
     private pointer = 0;
+    private looks = 0;
     private shown = '';
 
     constructor(private readonly parts: WallParts, uid: string) {
         const { options, freshness, center, signal } = parts;
         this.strip = h('header', { class: 'strip' },
-            h('div', { class: 'strip-left' }, this.state, this.title), this.counts,
+            h('div', { class: 'strip-left' }, this.state, this.title, this.note), this.counts,
             h('div', { class: 'strip-right' }, parts.soundButton, this.age, this.beat, h('span', { class: 'strip-times' }, this.local, this.utc)), this.dots, this.bar);
         const { rotate } = options;
         const pages = rotate.length && !rotate.includes(uid) && uid ? [uid, ...rotate] : rotate;
@@ -152,8 +155,16 @@ export class Wall {
         this.beat.classList.toggle('on', Math.floor(time / 1000) % 2 === 0);
     }
 
+    /** Panels lower than this many letters have no room for anything but their titles. */
+    private crowded(): boolean {
+        const letters = parseFloat(getComputedStyle(this.strip).fontSize);
+        return [...document.querySelectorAll<HTMLElement>('main > .grid .panel')].some((p) => p.offsetHeight < LEAST_LETTERS * letters);
+    }
+
     private look(): void {
         const { freshness } = this.parts;
+        if (this.looks++ % 8 === 0)
+            this.note.hidden = !this.crowded();
         const beat = freshness.beat.get();
         const age = beat ? Math.max(0, freshness.now() - beat) : Infinity;
         const words = beat ? ageText(age) : 'no data';

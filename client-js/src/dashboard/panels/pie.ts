@@ -67,11 +67,11 @@ class Pie extends CanvasPanel {
     private layout(width: number, height: number): { x: number; y: number; w: number; rows: number; vertical: boolean } | null {
         const { px, legendOptions: o } = this;
         const hidden = o['showLegend'] === false || o['displayMode'] === 'hidden';
-        const right = textOf(o['placement'], width > height * 1.3 ? 'right' : 'bottom') === 'right' && width > px * 20;
+        const right = textOf(o['placement'], width > height * 1.3 ? 'right' : 'bottom') === 'right' && (width > px * 20 || (height <= px * 9 && width > px * 10));
         const rowHeight = px * 1.6;
         let w = width, bottom = height, legend = null;
         if (!hidden && right) {
-            const side = clamp(width * 0.45, px * 10, px * 26);
+            const side = width > px * 20 ? clamp(width * 0.45, px * 10, px * 26) : px * 6.2;
             const rows = Math.max(1, Math.min(this.slices.length, Math.floor(height / rowHeight)));
             w -= side;
             legend = { x: w, y: (height - rows * rowHeight) / 2, w: side, rows, vertical: true };
