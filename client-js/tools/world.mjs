@@ -8,13 +8,13 @@ import { geoArea, geoCentroid } from 'd3-geo';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { feature, quantize } from 'topojson-client';
+import { feature } from 'topojson-client';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const read = (/** @type {string} */ path) => readFileSync(path, 'utf8');
 const atlas = JSON.parse(read(join(root, 'node_modules/world-atlas/countries-110m.json')));
 const iso = JSON.parse(read('/usr/share/iso-codes/json/iso_3166-1.json'))['3166-1'];
-const GRID = 1e4; /* steps across the map: finer than a pixel of a 4K display */
+const UNIT = 0.1; /* degrees: a pixel of a 4K display */
 
 /** "+4230+00131" of ISO 6709. @param {string} text @returns {[number, number]} longitude, latitude */
 function zonePlace(text) {
@@ -68,19 +68,26 @@ africa 20 5 antarctica 0 -82 asia 95 45 europe 15 50 northamerica -100 45 oceani
 const round = (/** @type {number} */ n) => String(Math.round(n * 10) / 10);
 const list = [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([code, [three, [lon, lat]]]) => `${code} ${three} ${round(lon)} ${round(lat)}`).join('\n');
 
-/** Arcs in degrees again. */
-function plain({ transform: { scale, translate }, arcs }) {
-    return arcs.map((arc) => {
-        let x = 0, y = 0;
-        return arc.map(([dx, dy]) => [(x += dx) * scale[0] + translate[0], (y += dy) * scale[1] + translate[1]]);
-    });
-}
-
-const fine = quantize({ type: 'Topology', bbox: atlas.bbox, arcs: plain(atlas), objects: { countries: atlas.objects.countries } }, GRID);
-fine.objects.countries.geometries = fine.objects.countries.geometries.map((g) => {
-    const codes = codesOf(g);
-    return { type: g.type, arcs: g.arcs, ...(codes ? { id: codes[0] } : {}) };
+/* Corners on a grid, each arc as its first corner and the steps to the next ones. Over the edge of the map steps go on: 181 is no -179. */
+const { transform: { scale, translate }, arcs } = atlas;
+const turned = (/** @type {number} */ n) => n - (360 / UNIT) * Math.round((n * UNIT) / 360);
+const steps = arcs.map((/** @type {number[][]} */ arc) => {
+    const out = [];
+    let x = 0, y = 0, lon = 0, lat = 0;
+    for (const [dx, dy] of arc) {
+        x += dx;
+        y += dy;
+        const at = [Math.round((x * scale[0] + translate[0]) / UNIT), Math.round((y * scale[1] + translate[1]) / UNIT)];
+        const step = out.length ? [turned(at[0] - lon), at[1] - lat] : at;
+        if (out.length && !step[0] && !step[1])
+            continue;
+        out.push(...step);
+        lon += step[0];
+        lat += step[1];
+    }
+    return out;
 });
+const land = atlas.objects.countries.geometries.map((g) => [codesOf(g)?.[0] ?? '', ...(g.type === 'MultiPolygon' ? g.arcs.flat() : g.arcs)]);
 writeFileSync(join(root, 'src/dashboard/panels/lazy/world.json'),
-    `${JSON.stringify({ topology: fine, places: list, regions: REGIONS.replaceAll('\n', ' ') })}\n`);
+    `${JSON.stringify({ unit: UNIT, arcs: steps, land, places: list, regions: REGIONS.replaceAll('\n', ' ') })}\n`);
 console.log(`${places.size} countries`);

@@ -1,7 +1,5 @@
 /* geomap.ts - values on the map of the world: countries filled with a shade, points as discs, states as their shapes. The map is
  * part of the program: nothing is asked from elsewhere. */
-import { geoNaturalEarth1, geoPath, type GeoPermissibleObjects, type GeoProjection } from 'd3-geo';
-import { feature, mesh } from 'topojson-client';
 import { seriesStyle, type Theme } from '../../lib/color.ts';
 import { drawGlyph } from '../../lib/glyph.ts';
 import { h } from '../../lib/h.ts';
@@ -10,6 +8,7 @@ import type { DataTable, PanelContext, PanelData, PanelFactory } from '../base.t
 import { CanvasPanel, clamp, numberOf, objectOf, plural, reasonOf, textOf, type Tip } from '../kit.ts';
 import { shades } from '../ramp.ts';
 import { NO_FIELD, points, say, type Point } from '../show.ts';
+import { drawable, Earth, type Country, type LonLat, type Trace } from './earth.ts';
 import { countryName, layerOf, Places, type Place } from './places.ts';
 import world from './world.json';
 
@@ -18,8 +17,8 @@ const MAX_ZOOM = 64;
 
 interface Atlas {
     readonly places: Places;
-    readonly land: readonly { readonly id: string; readonly shape: GeoPermissibleObjects }[];
-    readonly borders: GeoPermissibleObjects;
+    readonly countries: readonly Country[];
+    readonly borders: readonly Trace[];
 }
 
 /** All series of one place. */
@@ -34,7 +33,7 @@ interface Spot {
 const shadeAt = (part: number): number => Math.round(12 + clamp(part, 0, 1) ** 0.6 * 51);
 
 /* Nobody's servers are in Antarctica, nor at the pole. */
-const SHOWN: GeoPermissibleObjects = { type: 'MultiPoint', coordinates: [[-172, 20], [180, 20], [-172, -30], [180, -30], [-30, 83.5], [0, -56]] };
+const SHOWN: readonly LonLat[] = [[-172, 20], [180, 20], [-172, -30], [180, -30], [-30, 83.5], [0, -56]];
 
 let atlas: Promise<Atlas> | null = null;
 
@@ -42,23 +41,18 @@ async function load(): Promise<Atlas> {
     const answer = await fetch(world as unknown as string); /* the bundler makes it an address */
     if (!answer.ok)
         throw new Error(`the map cannot be read: the server answers ${answer.status}`);
-    const { topology, places, regions } = await answer.json();
-    const { countries } = topology.objects;
-    return {
-        places: new Places(places, regions),
-        land: countries.geometries.map((g: { id?: string }) => ({ id: g.id ?? '', shape: feature(topology, g as never) })),
-        borders: mesh(topology, countries),
-    };
+    const { places, regions, ...outlines } = await answer.json();
+    return { places: new Places(places, regions), ...drawable(outlines) };
 }
 
 class GeoMap extends CanvasPanel {
     private spots: Spot[] = [];
     private lost = 0;
-    private projection: GeoProjection = geoNaturalEarth1();
+    private earth = new Earth(1, 1, SHOWN);
     private base: HTMLCanvasElement | null = null;
     private baseKey = '';
     private zoom = 1;
-    private center: readonly [number, number] = [0, 0];
+    private center: LonLat = [0, 0];
     private readonly layer = layerOf(this.context.model.options);
 
     constructor(host: HTMLElement, context: PanelContext, private readonly atlas: Atlas) {
@@ -91,7 +85,7 @@ class GeoMap extends CanvasPanel {
 
     private closer(e: MouseEvent): void {
         const box = this.canvas.getBoundingClientRect();
-        const at = this.projection.invert?.([e.clientX - box.left, e.clientY - box.top]);
+        const at = this.earth.lonLat(e.clientX - box.left, e.clientY - box.top);
         this.zoom = e.shiftKey || this.zoom >= MAX_ZOOM ? 1 : this.zoom * 2;
         this.center = at && this.zoom > 1 ? at : [0, 0];
         this.context.invalidate();
@@ -125,42 +119,43 @@ class GeoMap extends CanvasPanel {
         return this.lost && !this.spots.length ? `No series has a place: labels lat and lon, country_code or region are looked for (${plural(this.lost, 'series', 'series')} without)` : reasonOf(this.data);
     }
 
-    private project(width: number, height: number): void {
-        this.projection = geoNaturalEarth1().fitExtent([[2, 2], [width - 2, height - 2]], SHOWN).clipExtent([[0, 0], [width, height]]);
-        if (this.zoom === 1)
-            return;
-        this.projection.rotate([-this.center[0], 0]).scale(this.projection.scale() * this.zoom);
-        const [, y] = this.projection(this.center as [number, number]) ?? [0, height / 2];
-        const [tx, ty] = this.projection.translate();
-        this.projection.translate([tx, ty + height / 2 - y]);
-    }
-
     /** The map without data, drawn once for a size, theme and view. */
     private ground(width: number, height: number, theme: Theme): HTMLCanvasElement {
         const key = [width, height, this.scale, theme.name, this.zoom, ...this.center].join();
         if (this.base && key === this.baseKey)
             return this.base;
         this.baseKey = key;
-        this.project(width, height);
+        const earth = (this.earth = new Earth(width, height, SHOWN, this.center, this.zoom));
         const canvas = h('canvas', { width: this.canvas.width, height: this.canvas.height }), ctx = canvas.getContext('2d')!;
         ctx.scale(this.scale, this.scale);
-        const path = geoPath(this.projection, ctx);
+        earth.rim(ctx);
+        ctx.clip();
         ctx.fillStyle = theme.line;
         ctx.beginPath();
-        for (const { shape } of this.atlas.land)
-            path(shape);
+        for (const country of this.atlas.countries)
+            this.outline(ctx, country);
         ctx.fill();
         ctx.strokeStyle = theme.panel;
         ctx.lineWidth = 0.7;
         ctx.beginPath();
-        path(this.atlas.borders);
+        for (const border of this.atlas.borders)
+            earth.path(ctx, border, false);
         ctx.stroke();
         return (this.base = canvas);
     }
 
+    private outline(ctx: CanvasRenderingContext2D, country: Country): void {
+        for (const ring of country.rings)
+            this.earth.path(ctx, ring, true);
+    }
+
+    private country({ place }: Spot): Country | undefined {
+        return this.atlas.countries.find((c) => c.id === place.country);
+    }
+
     /** Countries are filled unless the dashboard asks for markers. */
     private filled(spot: Spot): boolean {
-        return spot.place.country !== '' && this.layer.type !== 'markers' && this.atlas.land.some((l) => l.id === spot.place.country);
+        return spot.place.country !== '' && this.layer.type !== 'markers' && this.country(spot) !== undefined;
     }
 
     protected paint(ctx: CanvasRenderingContext2D, width: number, height: number, theme: Theme): void {
@@ -174,9 +169,11 @@ class GeoMap extends CanvasPanel {
         const min = Math.min(0, ...finite), max = Math.max(...finite, min + Number.EPSILON);
         const colors = shades(theme);
         const shade = (v: number) => colors[shadeAt((v - min) / (max - min))]!;
-        const path = geoPath(this.projection, ctx);
-        ctx.lineWidth = 1;
         const rest: Spot[] = [];
+        ctx.save();
+        this.earth.rim(ctx);
+        ctx.clip();
+        ctx.lineWidth = 1;
         for (const spot of this.spots) {
             if (!this.filled(spot)) {
                 rest.push(spot);
@@ -184,7 +181,7 @@ class GeoMap extends CanvasPanel {
             }
             const { color, status } = this.judged(spot, theme);
             ctx.beginPath();
-            path(this.atlas.land.find((l) => l.id === spot.place.country)!.shape);
+            this.outline(ctx, this.country(spot)!);
             ctx.fillStyle = !Number.isFinite(spot.value) ? theme.stale : status ? theme.line : color || shade(spot.value);
             ctx.fill();
             ctx.strokeStyle = theme.text;
@@ -192,6 +189,7 @@ class GeoMap extends CanvasPanel {
             if (status)
                 rest.push(spot);
         }
+        ctx.restore();
         this.paintSpots(ctx, rest, max, theme);
         ctx.restore();
         if (foot)
@@ -213,9 +211,7 @@ class GeoMap extends CanvasPanel {
 
     private paintSpots(ctx: CanvasRenderingContext2D, spots: readonly Spot[], max: number, theme: Theme): void {
         for (const spot of [...spots].sort((a, b) => b.value - a.value)) { /* small ones on top */
-            const at = this.projection([spot.place.lon, spot.place.lat]);
-            if (!at)
-                continue;
+            const at = this.earth.xy([spot.place.lon, spot.place.lat]);
             const { color, status } = this.judged(spot, theme), r = this.radius(spot.value, max);
             if (status) {
                 drawGlyph(ctx, status, at[0], at[1], Math.max(12, r * 2), color, theme.panel);
@@ -260,8 +256,8 @@ class GeoMap extends CanvasPanel {
         const finite = this.spots.map((s) => s.value).filter(Number.isFinite), max = Math.max(...finite, 0);
         let best: Spot | null = null, distance = Infinity;
         for (const spot of this.spots) {
-            const at = this.projection([spot.place.lon, spot.place.lat]);
-            const d = at ? Math.hypot(at[0] - x, at[1] - y) : Infinity;
+            const at = this.earth.xy([spot.place.lon, spot.place.lat]);
+            const d = Math.hypot(at[0] - x, at[1] - y);
             if (d < Math.max(8, this.radius(spot.value, max)) && d < distance && !this.filled(spot)) {
                 best = spot;
                 distance = d;
@@ -271,12 +267,12 @@ class GeoMap extends CanvasPanel {
     }
 
     private countryAt(x: number, y: number): Spot | null {
-        const path = geoPath(this.projection, this.ctx);
+        const onMap = this.earth.lonLat(x, y) !== null;
         return this.spots.find((s) => {
-            if (!this.filled(s))
+            if (!onMap || !this.filled(s))
                 return false;
             this.ctx.beginPath();
-            path(this.atlas.land.find((l) => l.id === s.place.country)!.shape);
+            this.outline(this.ctx, this.country(s)!);
             return this.ctx.isPointInPath(x * this.scale, y * this.scale);
         }) ?? null;
     }
