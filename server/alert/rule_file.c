@@ -271,7 +271,7 @@ static void read_rule(struct reader *rd, const struct sg_yaml_node *map, struct 
     rule->labels = read_texts(rd, sg_yaml_get(map, "labels"), "label", &rule->n_labels);
     rule->annotations =
         read_texts(rd, sg_yaml_get(map, "annotations"), "annotation", &rule->n_annotations);
-    if (rule->kind == SG_RULE_RECORD)
+    if (rule->kind == SG_RULE_RECORD && rule->name.n) /* without: told, and the kind unknown */
         check_record(rd, map, rule);
 }
 

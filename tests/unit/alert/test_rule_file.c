@@ -130,6 +130,8 @@ static void test_rule_file__mistakes_of_rules(void **state)
                             "r.yml:4:5: group 'g', rule 1: field 'expr' must be set in rule\n");
     check(GROUP "  - alert: A\n    record: B\n    expr: up\n",
           "r.yml:4:12: group 'g', rule 1: only one of 'record' and 'alert' must be set\n");
+    check(GROUP "  - alert: {c: d}\n    expr: up\n    for: 5m\n",
+          "r.yml:4:12: group 'g', rule 1: alert: expected a text, got a map\n");
     check(GROUP "  - record: a{b}\n    expr: up\n    for: 5m\n    annotations: {a: b}\n",
           "r.yml:7:18: group 'g', rule 1 'a{b}': invalid field 'annotations' in recording rule\n"
           "r.yml:6:10: group 'g', rule 1 'a{b}': invalid field 'for' in recording rule\n"
