@@ -47,9 +47,9 @@ class Tile {
         const size = o.fixedSize || Math.max(11, Math.min(96 * (small / 12), rest * (o.graph && height > 90 ? 0.6 : 0.7), (width - 20) / (ems + (status ? 0.9 : 0))));
         this.value.style.fontSize = `${Math.floor(size)}px`;
         const color = s.stale || !d.color ? theme.text : d.color;
-        /* What is as it should be stays quiet: an edge, no ground. */
+        /* Only what is critical takes the whole ground: an edge says the rest. */
         const ground = o.color.startsWith('background') && !!d.color && !s.stale && d.color.startsWith('#');
-        const filled = ground && status !== 'ok';
+        const filled = ground && (!status || status === 'critical');
         this.root.classList.toggle('quiet', ground && !filled);
         this.root.style.backgroundColor = filled ? d.color : '';
         const ink = filled ? inkOn(d.color) : '';
