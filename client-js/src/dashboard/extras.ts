@@ -4,7 +4,7 @@ import { alarm, type Alarm } from './alarm.ts';
 import { HOME, type App } from './app.ts';
 import { kioskOptions } from './kiosk.ts';
 import { h } from './lib/h.ts';
-import { loadDashboard } from './model/load.ts';
+import { openDashboard } from './model/load.ts';
 import { keepSeen, recall } from './offline.ts';
 import { Page } from './page.ts';
 import { phone } from './phone.ts';
@@ -63,7 +63,7 @@ function hang(app: App, shell: Shell, sound: Alarm, fresh: Updates, signal: Abor
     const look = (id: string, panels: readonly { type: string }[]): void => void (panels.some((p) => p.type === 'alertlist') && alerting.add(id));
     app.page.on((page) => page && (wall.showing(page.dashboard), look(page.dashboard.uid, page.dashboard.panels)), { signal, now: true });
     for (const other of wall.rotation?.pages ?? [])
-        documentOf(app, other).then((d) => look(other, loadDashboard(d.document, other).dashboard.panels)).catch(() => {});
+        documentOf(app, other).then((d) => openDashboard(d.document, other)).then((d) => look(other, d.panels)).catch(() => {});
     let touched = -Infinity;
     for (const type of ['pointerdown', 'keydown'])
         document.addEventListener(type, () => (touched = performance.now()), { signal });
@@ -95,10 +95,11 @@ class Ahead {
         this.over();
         const { signal } = this.loading;
         const found = await documentOf(this.app, uid).catch(() => null);
-        if (!found || signal.aborted)
+        const dashboard = found && (await openDashboard(found.document, uid).catch(() => null));
+        if (!dashboard || signal.aborted)
             return;
         const { app } = this;
-        const page = new Page(app, loadDashboard(found.document, uid), { version: found.version, shipped: found.shipped }, app.router.route.get().search);
+        const page = new Page(app, dashboard, { version: found.version, shipped: found.shipped }, app.router.route.get().search);
         this.page = page;
         this.place.replaceChildren(page.grid.root);
         this.main.append(this.place);

@@ -55,10 +55,11 @@ export class Opener {
                 await this.app.relist().catch(() => {});
             const known = this.app.dashboards.get().find((d) => d.uid === uid);
             const { document: json, version, shipped } = await (likely && known?.shipped ? likely : this.app.fetcher.dashboard(uid, known?.shipped));
-            const { loadDashboard, Page } = await parts;
+            const { openDashboard, Page } = await parts;
+            const dashboard = await openDashboard(json, uid);
             if (signal.aborted)
                 return;
-            const page = new Page(this.app, loadDashboard(json, uid), { version, shipped }, route.search);
+            const page = new Page(this.app, dashboard, { version, shipped }, route.search);
             document.title = `${page.dashboard.title} · streamgauge`;
             this.app.page.set(page);
             clearTimeout(waiting);

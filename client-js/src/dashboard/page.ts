@@ -2,9 +2,8 @@
 import type { App } from './app.ts';
 import { Grid } from './grid.ts';
 import { signal, type Signal } from './lib/signal.ts';
-import type { Loaded } from './model/load.ts';
 import { resolveRange, type Resolved, type TimeRange } from './model/time.ts';
-import type { Dashboard, Link, LintNote } from './model/types.ts';
+import type { Dashboard, Link } from './model/types.ts';
 import { fromAddress, toAddress, type Macros } from './model/vars.ts';
 import { scrapeOf } from './panel-data.ts';
 import type { HostEnvironment } from './panel-host.ts';
@@ -20,8 +19,6 @@ export interface Origin {
 }
 
 export class Page {
-    readonly dashboard: Dashboard;
-    readonly notes: readonly LintNote[];
     readonly grid: Grid;
     readonly variables: VariableSet;
     readonly range: Signal<TimeRange>;
@@ -34,9 +31,7 @@ export class Page {
     private resolving = new AbortController();
     private resolvedAt = Date.now();
 
-    constructor(private readonly app: App, loaded: Loaded, readonly origin: Origin, search: URLSearchParams) {
-        this.dashboard = loaded.dashboard;
-        this.notes = loaded.notes;
+    constructor(private readonly app: App, readonly dashboard: Dashboard, readonly origin: Origin, search: URLSearchParams) {
         this.range = signal(this.rangeOf(search));
         this.variables = new VariableSet(this.dashboard.variables, app.fetcher, () => this.macros(), fromAddress(search));
         this.grid = new Grid(this.dashboard, this.environment(), (text) => app.announcer.say(text));

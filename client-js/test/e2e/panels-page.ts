@@ -3,7 +3,7 @@ import { drawOn, THEMES, type ThemeName } from '../../src/dashboard/lib/color.ts
 import { signal } from '../../src/dashboard/lib/signal.ts';
 import { h } from '../../src/dashboard/lib/h.ts';
 import { resolveField } from '../../src/dashboard/model/field.ts';
-import { loadDashboard } from '../../src/dashboard/model/load.ts';
+import { loadDashboard } from '../../src/dashboard/model/forms.ts';
 import type { Json, PanelModel } from '../../src/dashboard/model/types.ts';
 import type { Crosshair, Panel, PanelContext, PanelData, Services } from '../../src/dashboard/panels/base.ts';
 import { toDataTable } from '../../src/dashboard/panel-data.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { loadDashboard } from '../../dist/.js/dashboard/model/load.js';
+import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
 
 const folder = new URL('../data/dashboards/', import.meta.url);
 const shipped = new URL('../../dashboards/', import.meta.url);

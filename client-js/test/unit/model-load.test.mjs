@@ -1,7 +1,8 @@
 /* Dashboards read: classic, old, v2, as answered by an API; and what lint says of them. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadDashboard, slug } from '../../dist/.js/dashboard/model/load.js';
+import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
+import { openDashboard, slug } from '../../dist/.js/dashboard/model/load.js';
 import { at, bool, number, string, strings, withValue } from '../../dist/.js/dashboard/model/json.js';
 
 const one = (panel, more = {}) => loadDashboard({ title: 'T', panels: [panel], ...more });
@@ -300,5 +301,17 @@ describe('lint names', () => {
 
     test('settings of series that only others panels have', () => {
         assert.match(says({ fieldConfig: { defaults: {}, overrides: [{ matcher: { id: 'byName', options: 'a' }, properties: [{ id: 'custom.cellOptions', value: { type: 'gauge' } }, { id: 'custom.lineWidth', value: 3 }] }] } }), /^ignored panels\[0\]\.fieldConfig\.overrides\[0\]\.properties: "custom\.cellOptions" is not used here$/);
+    });
+});
+
+describe('opened without notes', () => {
+    test('what has a form of today and what has another become the same as with notes', async () => {
+        const other = { title: 'old', panels: [{ type: 'row', panels: [{ type: 'graph', yaxes: [{ format: 's' }] }] }] };
+        for (const document of [{ title: 'x', panels: [{ type: 'stat', targets: [{ expr: 'up' }] }] }, other, { title: 'n', elements: {}, layout: {} }])
+            assert.deepEqual(await openDashboard(document, 'u'), loadDashboard(document, 'u').dashboard);
+    });
+
+    test('what is none is refused', async () => {
+        await assert.rejects(openDashboard([]), /a dashboard is a JSON object/);
     });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { layout, topOf } from '../../dist/.js/dashboard/model/layout.js';
-import { loadDashboard } from '../../dist/.js/dashboard/model/load.js';
+import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
 import { describeRange, parseDuration, parseTime, promDuration, resolveRange, stepFor } from '../../dist/.js/dashboard/model/time.js';
 import { ALL, chooseValue, customOptions, fixedOptions, fromAddress, inOrder, interpolate, makeOptions, parseLookup, references, textOf, toAddress, valuesOf } from '../../dist/.js/dashboard/model/vars.js';
 

@@ -3,11 +3,6 @@ import { byName } from '../lib/names.ts';
 import { at, bool, isObject, number, numberOr, object, objects, string, strings } from './json.ts';
 import type { Json, JsonObject, LintNote } from './types.ts';
 
-export function isV2(document: JsonObject): boolean {
-    const spec = isObject(document['spec']) ? document['spec'] : document;
-    return isObject(spec['elements']) && isObject(spec['layout']);
-}
-
 export function convertV2(document: JsonObject, notes: LintNote[]): JsonObject {
     const spec = isObject(document['spec']) ? document['spec'] : document;
     const time = object(spec['timeSettings']);

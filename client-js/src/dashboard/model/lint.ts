@@ -6,7 +6,7 @@ import { calc } from './calcs.ts';
 import { knowsColorMode } from './display.ts';
 import { KNOWN_MATCHERS, KNOWN_PROPERTIES } from './field.ts';
 import { at, isObject, object, objects, string, strings } from './json.ts';
-import { isOld } from './old.ts';
+import { isOld } from './version.ts';
 import { KNOWN_TRANSFORMATIONS } from './transform.ts';
 import type { Dashboard, Json, JsonObject, LintNote, PanelModel } from './types.ts';
 

@@ -1,27 +1,45 @@
-/* load.ts - a dashboard from Grafana's JSON, classic or v2, as exported, as answered by Grafana's API, or our own. */
-import { convertV2, isV2 } from './convert-v2.ts';
+/* load.ts - a dashboard from Grafana's JSON, classic or v2, as exported, as answered by Grafana's API, or our own. What only documents
+ * of other versions need comes when one is opened. */
 import { fieldConfig, links, overrides } from './field.ts';
 import { at, bool, isObject, list, number, numberOr, object, objects, string, strings } from './json.ts';
-import { lintDashboard } from './lint.ts';
-import { isOld, modernize } from './old.ts';
 import type { Dashboard, GridPos, JsonObject, LintNote, PanelModel, Target, Transformation, Variable } from './types.ts';
+import { isOld, isV2 } from './version.ts';
 
 export const COLUMNS = 24;
 const MAX_PANELS = 500;
 
-export interface Loaded {
-    readonly dashboard: Dashboard;
-    readonly notes: readonly LintNote[];
+/** Makes today's classic form of others (forms.ts). */
+export interface Forms {
+    convertV2(document: JsonObject, notes: LintNote[]): JsonObject;
+    modernize(panel: JsonObject): JsonObject;
 }
 
+class OtherForm extends Error {}
+
+const CLASSIC_ONLY: Forms = {
+    convertV2: () => { throw new OtherForm(); },
+    modernize: () => { throw new OtherForm(); },
+};
+
 /** Throws only for what is no dashboard at all. `fallbackUid`: for documents without one. */
-export function loadDashboard(document: unknown, fallbackUid = ''): Loaded {
-    const notes: LintNote[] = [];
-    const source = classic(document, notes);
-    const all = panels(source, notes);
+export async function openDashboard(document: unknown, fallbackUid = ''): Promise<Dashboard> {
+    try {
+        return readDashboard(document, fallbackUid, CLASSIC_ONLY);
+    } catch (error) {
+        if (!(error instanceof OtherForm))
+            throw error;
+        return readDashboard(document, fallbackUid, await import('./forms.ts'));
+    }
+}
+
+/** `notes`: what was changed on the way is added. */
+export function readDashboard(document: unknown, fallbackUid: string, forms: Forms, notes: LintNote[] = []): Dashboard {
+    const read: Reading = { forms, notes, used: new Set() };
+    const source = classic(document, read);
+    const all = panels(source, read);
     const tags = strings(source['tags']);
     const own = object(source['x-push']);
-    const dashboard: Dashboard = {
+    return {
         uid: string(source['uid']) || fallbackUid || slug(string(source['title'])),
         title: string(source['title'], 'Untitled'),
         description: string(source['description']),
@@ -36,22 +54,27 @@ export function loadDashboard(document: unknown, fallbackUid = ''): Loaded {
         own,
         source,
     };
-    notes.push(...lintDashboard(dashboard));
-    return { dashboard, notes };
 }
 
 export function slug(title: string): string {
     return title.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'dashboard';
 }
 
+interface Reading {
+    readonly forms: Forms;
+    readonly notes: LintNote[];
+    /** Numbers of panels. */
+    readonly used: Set<number>;
+}
+
 /* ---- the document ---- */
 
-function classic(document: unknown, notes: LintNote[]): JsonObject {
+function classic(document: unknown, { forms, notes }: Reading): JsonObject {
     if (!isObject(document))
         throw new Error('a dashboard is a JSON object');
     if (isV2(document)) {
         notes.push({ level: 'changed', place: '', text: 'converted from the v2 schema to the classic one' });
-        return convertV2(document, notes);
+        return forms.convertV2(document, notes);
     }
     const inner = isObject(document['dashboard']) && !document['panels'] ? document['dashboard'] : isObject(document['spec']) && !document['panels'] ? document['spec'] : document;
     if (!Array.isArray(inner['panels']) && !Array.isArray(inner['rows']) && !inner['title'])
@@ -87,20 +110,22 @@ function dashboardLinks(source: JsonObject): Dashboard['links'] {
 
 /* ---- panels ---- */
 
-function panels(source: JsonObject, notes: LintNote[]): PanelModel[] {
+function panels(source: JsonObject, read: Reading): PanelModel[] {
+    const { notes } = read;
     const raw = Array.isArray(source['panels']) ? objects(source['panels']) : fromRows(source, notes);
     if (raw.length > MAX_PANELS)
         notes.push({ level: 'ignored', place: 'panels', text: `${raw.length - MAX_PANELS} of ${raw.length} panels: ${MAX_PANELS} are shown at most` });
-    return below(raw.slice(0, MAX_PANELS), 'panels', notes, new Set());
+    return below(raw.slice(0, MAX_PANELS), 'panels', read);
 }
 
 /* No more in rows either; rows in rows are none. */
-function below(all: readonly JsonObject[], place: string, notes: LintNote[], used: Set<number>): PanelModel[] {
+function below(all: readonly JsonObject[], place: string, read: Reading): PanelModel[] {
+    const { notes, used } = read;
     const row = place !== 'panels';
     const room = all.slice(0, Math.max(0, row ? MAX_PANELS - used.size : MAX_PANELS));
     if (row && room.length < all.length)
         notes.push({ level: 'ignored', place, text: `${all.length - room.length} of ${all.length} panels: ${MAX_PANELS} are shown at most` });
-    return room.map((p, i) => panel(row && p['type'] === 'row' ? { ...p, panels: [] } : p, `${place}[${i}]`, notes, used));
+    return room.map((p, i) => panel(row && p['type'] === 'row' ? { ...p, panels: [] } : p, `${place}[${i}]`, read));
 }
 
 /* Before 2018 dashboards had rows with spans of twelve columns. */
@@ -131,10 +156,11 @@ function fromRows(source: JsonObject, notes: LintNote[]): JsonObject[] {
     return out;
 }
 
-function panel(raw: JsonObject, place: string, notes: LintNote[], used: Set<number>): PanelModel {
+function panel(raw: JsonObject, place: string, read: Reading): PanelModel {
+    const { forms, notes, used } = read;
     let p = raw;
     if (isOld(raw)) {
-        p = modernize(raw);
+        p = forms.modernize(raw);
         notes.push({ level: 'changed', place: `${place}.type`, text: raw['type'] === p['type'] ? 'settings of an early version, as those of today' : `"${string(raw['type'])}" is shown as "${string(p['type'])}"` });
     }
     if (isObject(p['libraryPanel']) && isObject(at(p, 'libraryPanel.model')))
@@ -160,7 +186,7 @@ function panel(raw: JsonObject, place: string, notes: LintNote[], used: Set<numb
         repeat: string(p['repeat']),
         transparent: bool(p['transparent']),
         collapsed: bool(p['collapsed']),
-        panels: p['type'] === 'row' ? below(objects(p['panels']), `${place}.panels`, notes, used) : [],
+        panels: p['type'] === 'row' ? below(objects(p['panels']), `${place}.panels`, read) : [],
         source: raw,
     };
 }

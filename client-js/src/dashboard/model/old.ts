@@ -2,16 +2,7 @@
 import { byName } from '../lib/names.ts';
 import { at, bool, list, number, numberOr, object, objects, string } from './json.ts';
 import type { Json, JsonObject } from './types.ts';
-
-const RENAMED = byName({
-    'graph': 'timeseries', 'singlestat': 'stat', 'grafana-singlestat-panel': 'stat', 'table-old': 'table', 'grafana-piechart-panel': 'piechart',
-    'natel-discrete-panel': 'state-timeline', 'alertGroups': 'alertlist', 'singlestat2': 'stat', 'graph2': 'timeseries', 'savantly-heatmap-panel': 'heatmap',
-});
-
-export function isOld(panel: JsonObject): boolean {
-    return string(panel['type']) in RENAMED || (panel['type'] === 'table' && Array.isArray(panel['styles']) && !panel['fieldConfig'])
-        || (panel['type'] === 'text' && typeof panel['content'] === 'string' && !panel['options']);
-}
+import { RENAMED } from './version.ts';
 
 export function modernize(panel: JsonObject): JsonObject {
     const type = RENAMED[string(panel['type'])] ?? string(panel['type']);
