@@ -7,7 +7,7 @@ import { resolveField } from './model/field.ts';
 import { number, object } from './model/json.ts';
 import { autoNames, legendName } from './model/legend.ts';
 import { parseDuration, resolveRange, stepFor, type Resolved, type TimeRange } from './model/time.ts';
-import { makesTable, toOneTable, transform, transformNames, type Field, type Frame } from './model/transform.ts';
+import type { Field } from './model/transform.ts';
 import type { FieldConfig, PanelModel, Target } from './model/types.ts';
 import { interpolate, type Macros, type Purpose, type Variables } from './model/vars.ts';
 import type { DataBlock, DataSeries, DataTable, PanelData } from './panels/base.ts';
@@ -58,9 +58,16 @@ export class PanelQueries {
     private named: (Named | null)[] = [];
     private order: readonly { index: number; name: string }[] = [];
     private width = 900;
+    private tables: typeof import('./panel-table.ts') | null = null;
 
     constructor(readonly model: PanelModel, private readonly around: Surroundings, private readonly listener: () => void,
         private readonly scoped: Readonly<Record<string, string>> = {}) {}
+
+    /** Loads what its build() needs besides. */
+    async ready(): Promise<void> {
+        if (this.model.type === 'table' || this.model.transformations.length)
+            this.tables = await import('./panel-table.ts');
+    }
 
     /** Time shown; its own range if it has one. */
     range(): Resolved {
@@ -137,8 +144,8 @@ export class PanelQueries {
         this.nameAll();
         const blocks = this.blocks(from);
         const steps = this.model.transformations;
-        const wantsTable = this.model.type === 'table' || (steps.length > 0 && makesTable(steps));
-        const table = wantsTable && blocks.length ? this.table(blocks, to) : null;
+        const wantsTable = this.model.type === 'table' || (steps.length > 0 && this.tables!.makesTable(steps));
+        const table = wantsTable && blocks.length ? this.tables!.tableOf(blocks, steps, to, (name, refId, type) => this.field(name, refId, type)) : null;
         return { ...this.condition(blocks), blocks, table, from, to, live, shape: this.shape };
     }
 
@@ -152,7 +159,9 @@ export class PanelQueries {
         this.shape++;
         const raw = this.asks.map((a) => this.namesOf(a));
         const flat = raw.flatMap((names, ask) => this.inOrder(this.asks[ask]!, names.length).map((column) => ({ ask, name: names[column]!, index: this.offset(raw, ask) + column })));
-        this.order = transformNames(flat.map((f) => f.name), this.model.type === 'table' ? [] : this.model.transformations).map(({ index, name }) => ({ index: flat[index]!.index, name }));
+        const steps = this.model.type === 'table' ? [] : this.model.transformations;
+        const shown = steps.length ? this.tables!.transformNames(flat.map((f) => f.name), steps) : flat.map(({ name }, index) => ({ index, name }));
+        this.order = shown.map(({ index, name }) => ({ index: flat[index]!.index, name }));
         const final = new Map(this.order.map(({ index, name }) => [index, name]));
         let n = 0;
         this.named = this.asks.map((a, i) => {
@@ -271,62 +280,6 @@ export class PanelQueries {
     staleAfter(): number {
         return STALE_INTERVALS * Math.max(1000, ...this.asks.map((a) => a.hold.source.spec.intervalMs));
     }
-
-    /* ---- tables ---- */
-
-    private table(blocks: readonly DataBlock[], now: number): DataTable | null {
-        const many = new Set(blocks.map((b) => b.refId)).size > 1;
-        const steps = this.model.transformations;
-        const raw = blocks.flatMap((b) => (b.format === 'table' ? [tableFrame(b, many, now)] : seriesFrames(b, steps.length > 0, now)));
-        const one = toOneTable(transform(raw.filter((f) => f.fields.length), steps));
-        if (!one)
-            return null;
-        return toDataTable(one, (name, refId, type) => this.field(name, refId, type));
-    }
-}
-
-export function toDataTable(frame: Frame, configOf: (name: string, refId: string, type: Field['type']) => FieldConfig): DataTable {
-    const columns = frame.fields.map((f) => {
-        const field = configOf(f.name, f.refId || frame.refId, f.type);
-        const timed = f.type === 'time' && !field.unit.startsWith('dateTime') && !field.unit.startsWith('time:');
-        return { name: field.displayName || f.name, field: timed ? { ...field, unit: 'dateTimeAsIso' } : field };
-    });
-    const n = frame.fields[0]?.values.length ?? 0;
-    return { columns, rows: Array.from({ length: n }, (_, r) => frame.fields.map((f) => f.values[r] ?? null)) };
-}
-
-/** `format: table`: a row per series, a column per label. */
-function tableFrame(b: DataBlock, many: boolean, now: number): Frame {
-    const series = b.series.filter((s) => s.last !== null);
-    const labels = [...new Set(series.flatMap((s) => Object.keys(s.labels)))].sort();
-    const make = (name: string, type: Field['type'], values: Field['values']): Field => ({ name, type, values, labels: {}, refId: b.refId });
-    return {
-        refId: b.refId,
-        fields: series.length ? [
-            make('Time', 'time', series.map(() => now)), /* of the answer: tables of one moment meet in it */
-            ...labels.map((l) => make(l, 'string', series.map((s) => s.labels[l] ?? null))),
-            make(many ? `Value #${b.refId}` : 'Value', 'number', series.map((s) => s.last)),
-        ] : [],
-    };
-}
-
-/** Time series: a frame each, all points for what reduces them, else the newest. */
-function seriesFrames(b: DataBlock, whole: boolean, now: number): Frame[] {
-    const times = [...b.times];
-    return b.series.filter((s) => s.last !== null || s.values.length).map((s) => {
-        const all = whole && !b.instant && s.values.length > 0;
-        const values = all ? Array.from(s.values, (v) => (Number.isNaN(v) ? null : v)) : [s.last];
-        const at: (number | null)[] = all ? times : [s.lastTime || now];
-        if (!whole)
-            return { refId: b.refId, fields: [
-                { name: 'Series', type: 'string' as const, values: [s.name], labels: {}, refId: b.refId },
-                { name: 'Value', type: 'number' as const, values, labels: {}, refId: b.refId },
-            ] };
-        return { refId: b.refId, fields: [
-            { name: 'Time', type: 'time' as const, values: at, labels: {}, refId: b.refId },
-            { name: s.name, type: 'number' as const, values, labels: s.labels, refId: b.refId },
-        ] };
-    });
 }
 
 /** The panel's data as rows, for "show as table". */

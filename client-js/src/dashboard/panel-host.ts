@@ -81,7 +81,7 @@ export class PanelHost {
         if (!type)
             return this.say('error', `There is no panel "${model.type}" here. Its definition is kept.`);
         try {
-            const factory = await type.load();
+            const [factory] = await Promise.all([type.load(), this.queries.ready()]);
             await this.mount(factory);
         } catch (error) {
             if (!this.controller.signal.aborted)

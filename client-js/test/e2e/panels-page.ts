@@ -6,7 +6,7 @@ import { resolveField } from '../../src/dashboard/model/field.ts';
 import { loadDashboard } from '../../src/dashboard/model/forms.ts';
 import type { Json, PanelModel } from '../../src/dashboard/model/types.ts';
 import type { Crosshair, Panel, PanelContext, PanelData, Services } from '../../src/dashboard/panels/base.ts';
-import { toDataTable } from '../../src/dashboard/panel-data.ts';
+import { toDataTable } from '../../src/dashboard/panel-table.ts';
 import { needsQuery, panelType, panelTypes } from '../../src/dashboard/panels/registry.ts';
 import { Scheduler } from '../../src/dashboard/scheduler.ts';
 import type { Notification } from '../../src/client/index.ts';
