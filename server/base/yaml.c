@@ -147,6 +147,71 @@ static int find_alias(struct builder *b, const yaml_event_t *e, struct sg_yaml_n
     return fail_event(b, SG_ESYNTAX, e, "an alias without its anchor");
 }
 
+static bool has_key(const struct sg_yaml_node *map, struct sg_str key)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (sg_str_eq(map->keys[i]->text, key))
+            return true;
+    return false;
+}
+
+static void append_entry(struct sg_yaml_node *node, struct sg_yaml_node *key,
+                         struct sg_yaml_node *item, size_t *cap)
+{
+    if (node->n == *cap) { /* the old arrays stay in the arena until the end */
+        struct sg_arena *arena = &node->doc->arena;
+        size_t bigger = *cap ? 2 * *cap : 4;
+        struct sg_yaml_node **items = sg_arena_calloc(arena, bigger, sizeof(*items));
+        struct sg_yaml_node **keys = sg_arena_calloc(arena, bigger, sizeof(*keys));
+        if (node->n) {
+            memcpy(items, node->items, node->n * sizeof(*items));
+            memcpy(keys, node->keys, node->n * sizeof(*keys));
+        }
+        node->items = items;
+        node->keys = keys;
+        *cap = bigger;
+    }
+    node->keys[node->n] = key;
+    node->items[node->n++] = item;
+}
+
+static int merge_map(struct builder *b, struct sg_yaml_node *node, const struct sg_yaml_node *from,
+                     size_t *cap)
+{
+    if (from->kind != SG_YAML_MAP)
+        return fail(b, SG_ESYNTAX, from->line, from->column,
+                    "what '<<' merges must be a map or a list of maps");
+    for (size_t i = 0; i < from->n; i++) {
+        if (has_key(node, from->keys[i]->text))
+            continue;
+        b->doc->n_nodes += 1 + weight(from->items[i]);
+        if (b->doc->n_nodes > MAX_NODES)
+            return fail(b, SG_ELIMIT, from->line, from->column, "more than 1000000 nodes");
+        append_entry(node, from->keys[i], from->items[i], cap);
+    }
+    return 0;
+}
+
+/* "<<: *defaults", or a list of them: the keys of those maps that this one does not have itself. */
+static int merge(struct builder *b, struct sg_yaml_node *node, size_t *cap)
+{
+    size_t at = 0;
+    while (at < node->n && (node->keys[at]->quoted || !sg_str_eq_c(node->keys[at]->text, "<<")))
+        at++;
+    if (at == node->n)
+        return 0;
+    const struct sg_yaml_node *from = node->items[at];
+    node->n--;
+    memmove(&node->keys[at], &node->keys[at + 1], (node->n - at) * sizeof(struct sg_yaml_node *));
+    memmove(&node->items[at], &node->items[at + 1], (node->n - at) * sizeof(struct sg_yaml_node *));
+    if (from->kind != SG_YAML_LIST)
+        return merge_map(b, node, from, cap);
+    int rc = 0;
+    for (size_t i = 0; i < from->n && rc == 0; i++)
+        rc = merge_map(b, node, from->items[i], cap);
+    return rc;
+}
+
 static int build(struct builder *b, yaml_event_t *e, unsigned depth, struct sg_yaml_node **ret);
 
 /* Adds what begins with e to the items of node; for maps e is the key. */
@@ -160,28 +225,14 @@ static int add_entry(struct builder *b, struct sg_yaml_node *node, yaml_event_t 
     if (key) {
         if (key->kind != SG_YAML_SCALAR && key->kind != SG_YAML_NULL)
             return fail(b, SG_ESYNTAX, key->line, key->column, "a key that is no text");
-        for (size_t i = 0; i < node->n; i++)
-            if (sg_str_eq(node->keys[i]->text, key->text))
-                return fail(b, SG_ESYNTAX, key->line, key->column, "this key was given before");
+        if (has_key(node, key->text))
+            return fail(b, SG_ESYNTAX, key->line, key->column, "this key was given before");
         yaml_event_t value;
         rc = next_event(b, &value);
         if (rc < 0 || (rc = build(b, &value, depth, &item)) < 0)
             return rc;
     }
-    if (node->n == *cap) { /* the old arrays stay in the arena until the end */
-        size_t bigger = *cap ? 2 * *cap : 4;
-        struct sg_yaml_node **items = sg_arena_calloc(&b->doc->arena, bigger, sizeof(*items));
-        struct sg_yaml_node **keys = sg_arena_calloc(&b->doc->arena, bigger, sizeof(*keys));
-        if (node->n) {
-            memcpy(items, node->items, node->n * sizeof(*items));
-            memcpy(keys, node->keys, node->n * sizeof(*keys));
-        }
-        node->items = items;
-        node->keys = keys;
-        *cap = bigger;
-    }
-    node->keys[node->n] = key;
-    node->items[node->n++] = item;
+    append_entry(node, key, item, cap);
     return 0;
 }
 
@@ -196,7 +247,7 @@ static int build_entries(struct builder *b, struct sg_yaml_node *node, yaml_even
             return rc;
         if (e.type == end) {
             yaml_event_delete(&e);
-            return 0;
+            return node->kind == SG_YAML_MAP ? merge(b, node, &cap) : 0;
         }
         rc = add_entry(b, node, &e, depth + 1, &cap);
         if (rc < 0)

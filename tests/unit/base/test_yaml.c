@@ -64,6 +64,24 @@ static void test_yaml__aliases_and_empty_documents(void **state)
     sg_yaml_free(y);
 }
 
+static void test_yaml__maps_are_merged_under_what_is_there(void **state)
+{
+    (void)state;
+    struct sg_yaml *y = parse("x: &x {k: 1, l: 2}\ny: &y {l: 3, m: 4}\n"
+                              "a: {<<: *x, l: own}\nb:\n  <<: [*y, *x]\nc: {'<<': text}\n");
+    const struct sg_yaml_node *root = sg_yaml_root(y), *a = sg_yaml_get(root, "a"),
+                              *b = sg_yaml_get(root, "b");
+    assert_int_equal(sg_yaml_count(a), 2);
+    assert_string_equal(sg_yaml_text(sg_yaml_get(a, "k")).p, "1");
+    assert_string_equal(sg_yaml_text(sg_yaml_get(a, "l")).p, "own");
+    assert_int_equal(sg_yaml_count(b), 3);
+    assert_string_equal(sg_yaml_text(sg_yaml_get(b, "k")).p, "1");
+    assert_string_equal(sg_yaml_text(sg_yaml_get(b, "l")).p, "3");
+    assert_string_equal(sg_yaml_text(sg_yaml_get(b, "m")).p, "4");
+    assert_string_equal(sg_yaml_text(sg_yaml_get(sg_yaml_get(root, "c"), "<<")).p, "text");
+    sg_yaml_free(y);
+}
+
 static void test_yaml__what_is_refused_names_its_place(void **state)
 {
     (void)state;
@@ -71,6 +89,8 @@ static void test_yaml__what_is_refused_names_its_place(void **state)
     refuse("a: 1\na: 2\n", SG_ESYNTAX, 2, 1);
     refuse("a: *nope\n", SG_ESYNTAX, 1, 4);
     refuse("a: 1\n---\nb: 2\n", SG_ESYNTAX, 2, 1);
+    refuse("a: {<<: text}\n", SG_ESYNTAX, 1, 9);
+    refuse("a: {<<: [{b: 1}, text]}\n", SG_ESYNTAX, 1, 18);
 }
 
 static void test_yaml__a_bomb_of_aliases_is_a_limit(void **state)
@@ -133,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_yaml__nodes_know_kind_text_and_place),
         cmocka_unit_test(test_yaml__aliases_and_empty_documents),
+        cmocka_unit_test(test_yaml__maps_are_merged_under_what_is_there),
         cmocka_unit_test(test_yaml__what_is_refused_names_its_place),
         cmocka_unit_test(test_yaml__a_bomb_of_aliases_is_a_limit),
         cmocka_unit_test(test_yaml__checked_readings),
