@@ -106,6 +106,9 @@ SG_API void sg_alerting_restore(struct sg_alerting *a, enum sg_table table, stru
 SG_API int sg_alerting_alert(struct sg_alerting *a, const struct sg_alert *alert, int64_t wall_ms,
                              int64_t mono_ms, struct sg_error *reterr);
 /* Ends what has timed out, sends the groups that are due, publishes what changed. */
+/* How soon an alert must be told again to hold its dead man's switches, ms; INT64_MAX: it holds
+ * none. */
+SG_API int64_t sg_alerting_resend_ms(const struct sg_alerting *a, const struct sg_labels *labels);
 SG_API void sg_alerting_tick(struct sg_alerting *a, int64_t wall_ms, int64_t mono_ms,
                              struct sg_journal *journal);
 SG_API const struct sg_alerting_stats *sg_alerting_get_stats(const struct sg_alerting *a);

@@ -90,6 +90,9 @@ struct sg_ruler_hooks {
     /* An alert began to fire, resolved, or fires on (at least every resend_ms; its annotations are
      * expanded for each). Restored ones are told at the first tick. */
     void (*alert)(void *ctx, const struct sg_alert *a, enum sg_alert_state state);
+    /* How soon an alert that was just told as firing must be told again, when that is sooner than
+     * resend_ms; INT64_MAX: it need not. NULL: none need. */
+    int64_t (*resend)(void *ctx, const struct sg_labels *labels);
     uint64_t (*clock_ns)(void *ctx); /* for costs; NULL: 0 */
     void *ctx;
 };

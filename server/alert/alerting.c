@@ -394,6 +394,13 @@ int sg_alerting_alert(struct sg_alerting *a, const struct sg_alert *alert, int64
     return tell(a, alert, !alert->ends_ms || alert->ends_ms > wall_ms, false, reterr);
 }
 
+int64_t sg_alerting_resend_ms(const struct sg_alerting *a, const struct sg_labels *labels)
+{
+    const struct sg__alert *alert = sg__alert_find(a, sg_alert_fingerprint(labels));
+    int64_t within_ms = alert ? sg__deadman_within_ms(a, alert->watches) : INT64_MAX;
+    return within_ms == INT64_MAX ? within_ms : within_ms / 2;
+}
+
 void sg__alert_internal(struct sg_alerting *a, const struct sg_labels *labels,
                         const struct sg_labels *annotations, bool firing)
 {

@@ -293,6 +293,7 @@ void sg__deadman_load(struct sg_alerting *a);
 void sg__deadman_arm(struct sg_alerting *a); /* those that wait for the first time */
 uint64_t sg__deadman_watches(const struct sg_alerting *a, const struct sg_labels *labels);
 void sg__deadman_seen(struct sg_alerting *a, uint64_t watches);
+int64_t sg__deadman_within_ms(const struct sg_alerting *a, uint64_t watches); /* the shortest */
 void sg__deadman_due(struct sg_alerting *a, struct sg__switch *s);
 
 #endif

@@ -73,6 +73,15 @@ void sg__deadman_seen(struct sg_alerting *a, uint64_t watches)
     }
 }
 
+int64_t sg__deadman_within_ms(const struct sg_alerting *a, uint64_t watches)
+{
+    int64_t ret = INT64_MAX;
+    for (size_t i = 0; watches; i++, watches >>= 1)
+        if (watches & 1 && a->switches[i].def->within_ms < ret)
+            ret = a->switches[i].def->within_ms;
+    return ret;
+}
+
 void sg__deadman_due(struct sg_alerting *a, struct sg__switch *s)
 {
     sg__alert_internal(a, s->def->labels, s->def->annotations, true);

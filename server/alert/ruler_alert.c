@@ -159,8 +159,13 @@ void sg__alert_tell(struct sg_ruler *r, const struct sg__rule *u, struct sg__ins
     int64_t phase = i->next_tell_ms == INT64_MIN
                         ? (int64_t)(sg_alert_fingerprint(i->labels) % 512) * r->opt.resend_ms / 1024
                         : 0;
-    i->next_tell_ms = r->mono_ms + r->opt.resend_ms - phase;
+    int64_t resend_ms = r->opt.resend_ms - phase;
     r->opt.hooks.alert(r->opt.hooks.ctx, &a, state);
+    if (r->opt.hooks.resend) {
+        int64_t sooner_ms = r->opt.hooks.resend(r->opt.hooks.ctx, i->told);
+        resend_ms = sooner_ms < resend_ms ? sooner_ms : resend_ms;
+    }
+    i->next_tell_ms = r->mono_ms + resend_ms;
 }
 
 static struct sg__instance *find_instance(struct sg_ruler *r, struct sg__rule *u,

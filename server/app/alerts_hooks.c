@@ -85,6 +85,12 @@ static void on_alert(void *ctx, const struct sg_alert *alert, enum sg_alert_stat
                SG_STR_ARG(alert->rule), err.text);
 }
 
+static int64_t on_resend(void *ctx, const struct sg_labels *labels)
+{
+    const struct sg_alerts *a = ctx;
+    return sg_alerting_resend_ms(a->alerting, labels);
+}
+
 static uint64_t on_clock_ns(void *ctx)
 {
     struct timespec ts;
@@ -102,6 +108,7 @@ struct sg_ruler_hooks sg__ruler_hooks(struct sg_alerts *a)
                                    .query = on_query,
                                    .append = on_append,
                                    .alert = on_alert,
+                                   .resend = on_resend,
                                    .clock_ns = on_clock_ns,
                                    .ctx = a};
 }

@@ -135,6 +135,20 @@ static void test_deadman__has_its_time_after_a_start(void **state)
     assert_int_equal(r.n_feed, 1);
 }
 
+static void test_deadman__is_held_by_alerts_that_are_told_again_in_time(void **state)
+{
+    (void)state;
+    rig_load(&r, ROUTE SWITCH);
+    rig_fire(&r, "alertname=Watchdog,job=x");
+    rig_fire(&r, "alertname=Other");
+    const struct sg_labels *holds = rig_labels("alertname=Watchdog,job=x"),
+                           *no = rig_labels("alertname=Other");
+    assert_int_equal(sg_alerting_resend_ms(r.a, holds), 60000);
+    assert_int_equal(sg_alerting_resend_ms(r.a, no), INT64_MAX);
+    sg_labels_unref(holds);
+    sg_labels_unref(no);
+}
+
 static void test_deadman__an_end_does_not_hold_it(void **state)
 {
     (void)state;
@@ -184,6 +198,7 @@ int main(void)
         T(test_flap__can_be_switched_off),
         T(test_deadman__fires_when_what_held_it_is_silent),
         T(test_deadman__has_its_time_after_a_start),
+        T(test_deadman__is_held_by_alerts_that_are_told_again_in_time),
         T(test_deadman__an_end_does_not_hold_it),
         T(test_deadman__the_wall_clock_does_not_matter),
         T(test_deadman__a_reload_keeps_its_time_and_ends_those_that_went),

@@ -314,6 +314,30 @@ static void test_ruler__tells_again(void **state)
     assert_in_range(times, 2, 3);
 }
 
+static int64_t soon(void *ctx, const struct sg_labels *labels)
+{
+    (void)ctx;
+    assert_int_equal(labels->count, 1);
+    return 5000;
+}
+
+static void test_ruler__tells_again_as_soon_as_is_asked(void **state)
+{
+    struct rig *rig = *state;
+    sg_ruler_free(rig->ruler);
+    rig->opt.hooks.resend = soon;
+    rig->ruler = sg_ruler_new(&rig->opt);
+    rig_load(rig, HEAD "  - alert: A\n    expr: m > 5\n");
+    rig_put(rig, "m", 7);
+    unsigned times = 0;
+    for (int i = 0; i < 20; i++) {
+        rig_tick(rig, i ? 1000 : 0);
+        times += rig->told.len > 0;
+        sg_buf_reset(&rig->told);
+    }
+    assert_int_equal(times, 4);
+}
+
 static void test_ruler__adds_external_labels(void **state)
 {
     struct rig *rig = *state;
@@ -449,6 +473,7 @@ int main(void)
         TEST(test_ruler__a_failed_evaluation_changes_nothing),
         TEST(test_ruler__says_when_the_store_refuses),
         TEST(test_ruler__tells_again),
+        TEST(test_ruler__tells_again_as_soon_as_is_asked),
         TEST(test_ruler__adds_external_labels),
         TEST(test_ruler__groups_have_their_intervals),
         TEST(test_ruler__groups_wait_when_time_is_up),
