@@ -120,9 +120,16 @@ static void put_html_alert(const struct sg__note *n, size_t i, struct sg_buf *ou
     sg_buf_printf(out, "<div style=\"border-left:4px solid %s;padding:8px 12px;margin:12px 0\">\n",
                   color_of(a.status, a.severity));
     put_cell(out, "font-weight:bold", a.summary.n ? a.summary : a.name);
-    sg_buf_printf(out, "<div style=\"color:#57606a\">%s, %s since ", a.severity,
-                  sg__status_name(a.status));
+    sg_buf_printf(out, "<div style=\"color:#57606a\">%s, %s%s", a.severity,
+                  a.status == SG__FIRING ? "" : sg__status_name(a.status),
+                  a.status == SG__RESOLVED ? ", fired from "
+                  : a.status == SG__FIRING ? "firing since "
+                                           : ", firing since ");
     sg__put_escaped(SG__HTML, a.starts_at, out);
+    if (a.status == SG__RESOLVED) {
+        sg_buf_puts(out, " until ");
+        sg__put_escaped(SG__HTML, a.ends_at, out);
+    }
     sg_buf_puts(out, "</div>\n");
     if (a.description.n)
         put_cell(out, "margin:6px 0", a.description);

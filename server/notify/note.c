@@ -88,6 +88,7 @@ void sg__note_alert(const struct sg__note *n, size_t i, struct sg__alert_view *r
     ret->dashboard_url = first_of(ret->annotations, dashboards);
     ret->generator_url = sg__json_text(a, "generatorURL");
     ret->starts_at = sg__json_text(a, "startsAt");
+    ret->ends_at = sg__json_text(a, "endsAt");
     ret->acknowledged_by = sg__json_text(a, "acknowledgedBy");
     ret->fingerprint = sg__json_text(a, "fingerprint");
     ret->id = sg__json_text(a, "id");

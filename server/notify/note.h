@@ -39,6 +39,7 @@ struct sg__alert_view {
     const json_t *json, *labels, *annotations;
     enum sg__status status;
     struct sg_str name, summary, description, generator_url, runbook_url, dashboard_url, starts_at;
+    struct sg_str ends_at; /* when resolved */
     struct sg_str acknowledged_by, fingerprint, id;
     const char *severity;
 };

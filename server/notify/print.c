@@ -65,7 +65,8 @@ static void put_scalar(const struct sg_yaml_node *node, struct sg_buf *out)
     bool plain = !sg_yaml_quoted(node) && text.n > 0;
     for (size_t i = 0; i < text.n && plain; i++)
         plain = (text.p[i] >= '0' && text.p[i] <= '9') || (text.p[i] >= 'a' && text.p[i] <= 'z') ||
-                (text.p[i] >= 'A' && text.p[i] <= 'Z') || (i > 0 && strchr("_.+/-", text.p[i]));
+                (text.p[i] >= 'A' && text.p[i] <= 'Z') || (i > 0 && strchr("_.+/-", text.p[i])) ||
+                (i == 0 && text.p[i] == '-' && text.n > 1 && strchr("0123456789", text.p[1]));
     if (sg_yaml_kind(node) == SG_YAML_NULL)
         sg_buf_puts(out, "null");
     else if (plain)

@@ -104,6 +104,14 @@ def test_a_mail_has_text_and_html(mailer):
     assert box.sessions[0][:2] == ("localhost", True), "after STARTTLS"
 
 
+def test_a_mail_says_when_it_fired(mailer):
+    send, box = mailer
+    send(row("team/email/0", key="a"), row("team/email/0", note(alert(status="resolved")), key="b"))
+    firing, resolved = (parts(m)["text/html"] for m in box.mails)
+    assert "critical, firing since 2026-11-22T03:04:05Z<" in firing
+    assert "critical, resolved, fired from 2026-11-22T03:04:05Z until 2026-11-22T03:14:05Z<" in resolved
+
+
 def test_lines_keep_to_the_protocol(mailer):
     send, box = mailer
     send(row("team/email/0", note(alert(zone="z" * 3000, odd=".\n.\r\n..\n" + "é" * 500))))

@@ -280,7 +280,7 @@ static const char full[] =
     "    max_alerts: 5\n"
     "    http_config: {authorization: {credentials: cred-secret}, headers: {X-A: header-secret}}\n"
     "  pagerduty_configs: [{routing_key: routing-secret}]\n"
-    "  telegram_configs: [{bot_token: bot-secret, chat_id: 1}]\n"
+    "  telegram_configs: [{bot_token: bot-secret, chat_id: -42}]\n"
     "  discord_configs: [{webhook_url: 'https://discord.com/api/discord-secret'}]\n"
     "  email_configs: [{to: b@x, auth_password: 'mail-secret'}]\n"
     "  ntfy_configs: [{topic: topic-secret, token: ntfy-secret}]\n"
@@ -323,6 +323,7 @@ static void test_print__is_yaml_that_says_the_same(void **state)
         sg_str_eq_c(sg_yaml_text(sg_yaml_get(sg_yaml_at(list, 1), "name")), "quo\"ted: #x"));
     const struct sg_yaml_node *team = sg_yaml_at(list, 0);
     assert_non_null(sg_yaml_get(team, "webhook_configs"));
+    assert_non_null(strstr(sg_buf_cstr(&out), "chat_id: -42\n")); /* a number, as amtool reads it */
     assert_null(sg_yaml_get(team, "ntfy_configs")); /* a comment: Alertmanager has none */
     assert_non_null(strstr(sg_buf_cstr(&out), "#     ntfy_configs:"));
     assert_null(sg_yaml_get(sg_yaml_at(sg_yaml_get(team, "webhook_configs"), 0), "secret"));
