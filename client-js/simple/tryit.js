@@ -38,7 +38,10 @@ export class TryIt {
         });
         for (const text of examples)
             byId('try-examples').append(h('button', { type: 'button', click: () => this.run(text) }, text));
-        this.run(examples[0]);
+        const asked = new URLSearchParams(location.search).get('g0.expr'); /* links of alerts come by /graph?g0.expr= */
+        this.run(asked ?? examples[0]);
+        if (asked !== null)
+            byId('try-form').scrollIntoView();
     }
 
     /** @param {string} text */

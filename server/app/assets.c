@@ -111,3 +111,14 @@ void sg_assets_deinit(struct sg_assets *a)
     sg_free(a->items);
     *a = (struct sg_assets){0};
 }
+
+void sg_assets_graph(void *ctx, struct sg_net_exchange *x)
+{
+    const struct sg_assets *a = ctx;
+    const char *page = ".";
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->items[i].path, "/simple/") == 0)
+            page = "simple";
+    x->status = 302;
+    sg_buf_printf(&x->headers, "Location: %s/?%.*s\r\n", page, SG_STR_ARG(x->query));
+}

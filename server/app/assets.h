@@ -30,5 +30,8 @@ struct sg_assets {
 /* Aborts without memory. */
 void sg_assets_init(struct sg_assets *a);
 void sg_assets_deinit(struct sg_assets *a);
+/* GET /graph, where Prometheus shows an expression and where alerts therefore link to: on to the
+ * page that shows it here. ctx: struct sg_assets. */
+sg_net_handler sg_assets_graph;
 
 #endif

@@ -272,7 +272,7 @@ static const struct sg_net_route *make_routes(struct sg_server *s, size_t *ret_n
     size_t api, alerts;
     const struct sg_net_route *of_api = sg_api_routes(s->api, &api);
     const struct sg_net_route *of_alerts = sg_alerts_routes(s->alerts, &alerts);
-    *ret_n = api + alerts + 1;
+    *ret_n = api + alerts + 2;
     s->routes = sg_calloc(*ret_n, sizeof(*s->routes));
     memcpy(s->routes, of_api, api * sizeof(*s->routes));
     memcpy(s->routes + api, of_alerts, alerts * sizeof(*s->routes));
@@ -284,6 +284,10 @@ static const struct sg_net_route *make_routes(struct sg_server *s, size_t *ret_n
                               .pooled = true,
                               .handle = on_reload,
                               .ctx = s};
+    s->routes[api + alerts + 1] = (struct sg_net_route){.path = "/graph",
+                                                        .methods = SG_NET_METHOD(GET),
+                                                        .handle = sg_assets_graph,
+                                                        .ctx = &s->assets};
     return s->routes;
 }
 

@@ -199,6 +199,34 @@ static int shared_args(const struct sg_arg *args, size_t n, struct sg_str last_e
     return 0;
 }
 
+/* "severity=critical&filter=team="a"" as the object that WebSocket clients send. */
+static int filter_args(const struct sg_arg *args, size_t n, struct sg__subscribe *spec,
+                       struct sg_buf *text, struct sg_error *reterr)
+{
+    json_t *severities = json_array(), *matchers = json_array(), *json = json_object();
+    bool utf8 = true;
+    for (size_t i = 0; i < n; i++) {
+        json_t *list = sg_str_eq_c(args[i].name, "severity") ? severities
+                       : sg_str_eq_c(args[i].name, "filter") ? matchers
+                                                             : NULL;
+        if (list && args[i].value.n)
+            utf8 &=
+                json_array_append_new(list, json_stringn(args[i].value.p, args[i].value.n)) == 0;
+    }
+    if (json_array_size(severities))
+        json_object_set(json, "severity", severities);
+    if (json_array_size(matchers))
+        json_object_set(json, "matchers", matchers);
+    int rc = utf8 ? 0 : sg_error_set(reterr, SG_EINVALID, "filter: expected UTF-8");
+    if (rc == 0 && json_object_size(json))
+        rc = sg__filter_parse(json, &spec->filter, text, reterr);
+    json_decref(severities);
+    json_decref(matchers);
+    json_decref(json);
+    spec->filter_text = sg_buf_str(text);
+    return rc;
+}
+
 static bool names_topic(struct sg_str name, struct sg__subscribe *spec)
 {
     static const char *const names[] = {[SG__BY_METRIC] = "metric",
@@ -231,6 +259,12 @@ int sg_session_subscribe_args(struct sg_session *s, const struct sg_arg *args, s
         if (!names_topic(args[i].name, &spec))
             continue;
         char number[20];
+        SG_AUTO(sg_buf_deinit) struct sg_buf filter_text;
+        sg_buf_init(&filter_text, 65536);
+        if (spec.by == SG__BY_TOPIC)
+            rc = filter_args(args, n, &spec, &filter_text, reterr);
+        if (rc < 0)
+            break;
         if (spec.by != SG__BY_METRIC) {
             spec.id = sg_str_make(number, sg_u64_format(s->n_subs + UINT64_C(1), number));
             simple = false;

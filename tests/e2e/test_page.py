@@ -88,6 +88,13 @@ def test_an_expression_is_tried(server, page):
     page.wait("document.querySelector('#try-rows td:last-child')?.textContent === '15'")
 
 
+def test_the_link_of_an_alert_shows_its_expression(server, browse):
+    server.send("basket", 4)
+    page = browse(server.url + "/graph?g0.expr=basket+%2A+3+%3E+10&g0.tab=1")
+    page.wait("document.querySelector('#try-rows td:last-child')?.textContent === '12'")
+    assert page.eval("document.getElementById('try-input').value") == "basket * 3 > 10"
+
+
 def test_a_wrong_expression_is_shown_with_its_place(page):
     page.ask("fill", selector="#try-input", text='label_replace(up, "é", "x"')
     page.ask("press", key="Enter")

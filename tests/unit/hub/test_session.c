@@ -649,6 +649,29 @@ static void test_session__filters_that_look_alike_are_two(void **state)
     finish(f);
 }
 
+static void test_session__arguments_filter_notifications(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_SSE, SG_DIALECT_V1);
+    struct sg_error err = {0};
+    struct sg_str none = {NULL, 0};
+    cm_expect(&f->c, "1");
+    const struct sg_arg bad[] = {{SG_STR("topic"), SG_STR("notifications")},
+                                 {SG_STR("severity"), SG_STR("bad")}};
+    assert_int_equal(sg_session_subscribe_args(f->l.session, bad, 2, none, &err), SG_EINVALID);
+    assert_int_equal(STAT(f, subscriptions), 0);
+    const struct sg_arg args[] = {{SG_STR("topic"), SG_STR("notifications")},
+                                  {SG_STR("severity"), SG_STR("warning")},
+                                  {SG_STR("severity"), SG_STR("critical")}};
+    assert_int_equal(sg_session_subscribe_args(f->l.session, args, 3, none, NULL), 0);
+    sg_session_start(f->l.session);
+    rig_note(&f->r, 1, "info");
+    rig_note(&f->r, 2, "critical");
+    rig_step(&f->r);
+    assert_int_equal(f->c.n_notes, 1);
+    finish(f);
+}
+
 /* The id of the simple form is its expression: the limit on ids is not for it. */
 static void test_session__a_metric_may_be_longer_than_an_id(void **state)
 {
@@ -708,6 +731,7 @@ int main(void)
         cmocka_unit_test(test_hub__the_cap_on_rings_counts_encodings),
         cmocka_unit_test(test_hub__cached_fulls_count_and_go_when_there_is_too_much),
         cmocka_unit_test(test_session__filters_that_look_alike_are_two),
+        cmocka_unit_test(test_session__arguments_filter_notifications),
         cmocka_unit_test(test_session__a_metric_may_be_longer_than_an_id),
         cmocka_unit_test(test_session__a_token_without_read_ends_what_was_read),
     };
