@@ -509,6 +509,7 @@ def test_push_keys_stay_and_subscriptions_are_checked(start, tmp_path):
     assert post() == 201
     assert post() == 200
     assert post(endpoint="http://push.example/abc") == 400
+    assert post(endpoint="http://127.0.0.1:8080/abc") == 400
     assert post(endpoint="https://") == 400
     assert post(endpoint="https://push.example/\n") == 400
     assert post(endpoint="https://" + "x" * 3000) == 400
