@@ -40,11 +40,11 @@ class Tile {
         text(this.prefix, o.values ? d.prefix : '');
         text(this.number, o.values ? d.text : s.name);
         text(this.unit, o.values ? d.suffix : '');
-        const change = o.change && s.series && height > 4 * small ? changeOf(s.series) : '';
+        const change = o.change && s.series && height > 5.5 * small ? changeOf(s.series) : '';
         text(this.change, change);
         const rest = height - (o.names ? 1.5 * small : 0) - (change ? 1.4 * small : 0);
         const ems = o.values ? widthOf(d.prefix, family) * 0.6 + widthOf(d.text, family) + (d.suffix ? 0.12 + widthOf(d.suffix, family) * 0.6 : 0) : widthOf(s.name, family);
-        const size = o.fixedSize || Math.max(11, Math.min(96 * (small / 12), rest * (o.graph && height > 90 ? 0.6 : 0.7), (width - 20) / (ems + (status ? 0.9 : 0))));
+        const size = o.fixedSize || Math.max(small, Math.min(96 * (small / 12), rest * (o.graph && height > 90 ? 0.6 : 0.7), (width - 20) / (ems + (status ? 0.9 : 0))));
         this.value.style.fontSize = `${Math.floor(size)}px`;
         const color = s.stale || !d.color ? theme.text : d.color;
         /* Only what is critical takes the whole ground: an edge says the rest. */
