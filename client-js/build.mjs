@@ -6,13 +6,14 @@
  *
  * node build.mjs --lib: the package only, whatever state the dashboard is in.
  */
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { rollup } from 'rollup';
 
 const root = dirname(fileURLToPath(import.meta.url));
 process.chdir(root);
@@ -113,62 +114,93 @@ const hashOf = (/** @type {Buffer | string} */ data) => createHash('sha256').upd
 const filesIn = (/** @type {string} */ folder) =>
     (existsSync(folder) ? readdirSync(folder) : []).filter((name) => statSync(join(folder, name)).isFile()).sort();
 
+/* What the page asks for as soon as it runs: named in the html, so that it need not run first. The panels are those of the page that
+ * opens first, dashboards/host-overview.json. */
+const AT_ONCE = ['open-page.ts', 'panels/alertlist.ts', 'panels/bargauge.ts', 'panels/stat.ts', 'panels/timeseries.ts'].map((n) => `src/dashboard/${n}`);
+/* Smaller than that, a file of its own costs more than what is loaded in vain. */
+const LEAST_CHUNK = 4000;
+
 /**
- * src/dashboard/main.ts and what it imports (CSS too) become /assets/<name>-<hash>.*. Files of src/dashboard/assets are served under
- * their own names at the top, those imported by code with a hash. index.html names the entry as {{main.js}} and {{main.css}}, {{preload}} is what it
- * will ask for.
+ * src/dashboard/main.ts and what it imports become /assets/<name>-<hash>.*: esbuild reads, splits and shortens; where files would be many
+ * and small, rollup puts them together: main has what stands before a dashboard is there, page what AT_ONCE names, other parts are one
+ * file each with a few that several of them share.
  */
 async function bundleDashboard() {
-    const out = await build({
+    const parts = await build({
         ...common, entryPoints: { main: 'src/dashboard/main.ts' }, outdir: 'dist/site/assets', publicPath: '/assets', splitting: true,
-        minify: true, metafile: true, write: false, entryNames: '[name]-[hash]', chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
+        minifySyntax: true, metafile: true, write: false, chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
         loader: { '.svg': 'file', '.png': 'file', '.json': 'file', '.woff2': 'file' },
     });
-    const gzBytes = new Map();
-    for (const file of out.outputFiles) {
-        const path = `/assets/${basename(file.path)}`;
-        const entry = emit(path, Buffer.from(file.contents), true);
-        gzBytes.set(path.slice(1), entry.gzip ?? entry.bytes);
+    const { outputs } = parts.metafile;
+    const nameOf = (/** @type {string} */ path) => path.slice(path.lastIndexOf('/') + 1);
+    const outputOf = new Map(Object.entries(outputs).map(([path, output]) => [nameOf(path), output]));
+    const scripts = new Map(parts.outputFiles.filter((f) => f.path.endsWith('.js')).map((f) => [nameOf(f.path), f.text]));
+    const entryOf = (/** @type {string} */ source) => [...outputOf].find(([, o]) => o.entryPoint === source)?.[0] ?? '';
+    const group = new Map();
+    const gather = (/** @type {string} */ name, /** @type {string} */ into) => {
+        if (!name || group.has(name))
+            return;
+        group.set(name, into);
+        for (const i of outputOf.get(name).imports)
+            if (i.kind === 'import-statement')
+                gather(nameOf(i.path), into);
+    };
+    gather('main.js', 'main');
+    AT_ONCE.forEach((source) => gather(entryOf(source), 'page'));
+    const joined = await rollup({
+        input: 'main.js', treeshake: { moduleSideEffects: true },
+        plugins: [{
+            name: 'parts',
+            resolveId: (/** @type {string} */ id) => nameOf(id),
+            load: (/** @type {string} */ id) => scripts.get(id) ?? null,
+            renderChunk: async (/** @type {string} */ code) => (await transform(code, { minify: true, format: 'esm', target: common.target, charset: 'utf8', legalComments: 'none' })).code,
+        }],
+    });
+    const { output } = await joined.generate({
+        format: 'es', dir: 'dist/site/assets', entryFileNames: '[name]-[hash].js', chunkFileNames: '[name]-[hash].js', compact: true, hoistTransitiveImports: false,
+        experimentalMinChunkSize: LEAST_CHUNK, manualChunks: (id) => group.get(id),
+    });
+    const chunks = new Map();
+    for (const chunk of output) {
+        const { gzip: compressed, bytes } = emit(`/assets/${chunk.fileName}`, Buffer.from(chunk.code), true);
+        chunks.set(chunk.fileName, { imports: chunk.imports, bytes: compressed ?? bytes, sources: chunk.moduleIds.map((id) => outputOf.get(id)?.entryPoint ?? ''), is: chunk.name });
     }
-    const outputs = Object.fromEntries(Object.entries(out.metafile.outputs).map(([k, v]) => [k.replace(/^dist\/site\//, ''), v]));
-    return { outputs, gzBytes };
+    const others = new Map();
+    for (const file of parts.outputFiles.filter((f) => !f.path.endsWith('.js'))) {
+        const data = Buffer.from(file.contents), path = nameOf(file.path) === 'main.css' ? `/assets/main-${hashOf(data)}.css` : `/assets/${nameOf(file.path)}`;
+        const { gzip: compressed, bytes } = emit(path, data, true);
+        others.set(path, compressed ?? bytes);
+    }
+    return { chunks, others };
 }
 
-/** Names of a chunk and of all it imports statically. */
-function closure(outputs, name, into = new Set()) {
-    if (into.has(name) || !outputs[name])
+function measureDashboard({ chunks, others }, html) {
+    const files = [...chunks.keys()];
+    const holder = (/** @type {string} */ source) => files.find((n) => chunks.get(n).sources.includes(source));
+    /** Names of a chunk and of all it imports statically. */
+    const closure = (/** @type {string} */ name, into = new Set()) => {
+        if (!into.has(name)) {
+            into.add(name);
+            chunks.get(name).imports.forEach((/** @type {string} */ i) => closure(i, into));
+        }
         return into;
-    into.add(name);
-    for (const i of outputs[name].imports)
-        if (i.kind === 'import-statement')
-            closure(outputs, outputs[i.path] ? i.path : i.path.replace(/^\/|^dist\/site\//, ''), into);
-    if (outputs[name].cssBundle)
-        into.add(outputs[name].cssBundle.replace(/^dist\/site\//, ''));
-    return into;
-}
-
-/* What the page asks for as soon as it runs: named in the html, so that it need not run first. */
-const AT_ONCE = ['src/dashboard/open-page.ts', 'src/dashboard/panels/core.ts'];
-
-function measureDashboard({ outputs, gzBytes }, html) {
-    const names = Object.keys(outputs);
-    const main = names.find((n) => outputs[n].entryPoint === 'src/dashboard/main.ts');
-    const first = closure(outputs, main);
-    const sum = (/** @type {Iterable<string>} */ set) => [...set].reduce((n, name) => n + (gzBytes.get(name) ?? 0), 0);
-    sizes.push({ name: 'frame of the page', bytes: sum(first) + gzip(html).length });
+    };
+    const sum = (/** @type {Iterable<string>} */ set) => [...set].reduce((n, name) => n + chunks.get(name).bytes, 0);
+    const css = [...others.keys()].find((n) => n.includes('/main-'));
+    const main = holder('src/dashboard/main.ts');
+    const first = closure(main);
+    const frame = gzip(html).length + others.get(css);
+    sizes.push({ name: 'frame of the page', bytes: sum(first) + frame });
     const page = new Set(first);
-    for (const part of AT_ONCE)
-        closure(outputs, names.find((n) => outputs[n].entryPoint === part), page);
-    sizes.push({ name: 'first load', bytes: sum(page) + gzip(html).length });
+    AT_ONCE.forEach((source) => closure(holder(source), page));
+    sizes.push({ name: 'first load', bytes: sum(page) + frame });
     for (const kind of ['geomap', 'flamegraph']) {
-        const entry = names.find((n) => outputs[n].entryPoint?.endsWith(`/${kind}.ts`));
-        if (entry)
-            sizes.push({ name: `${kind} chunk`, bytes: sum([...closure(outputs, entry)].filter((n) => !page.has(n))) });
+        const own = [...closure(holder(`src/dashboard/panels/lazy/${kind}.ts`))].filter((n) => !page.has(n));
+        sizes.push({ name: `${kind} chunk`, bytes: sum(own) });
     }
-    const world = names.find((n) => /(world|countries)[^/]*\.json$/.test(n));
-    if (world)
-        sizes.push({ name: 'world map', bytes: gzBytes.get(world) ?? 0 });
-    return { main, css: [...first].find((n) => n.endsWith('.css')), soon: [...page].filter((n) => n.endsWith('.js') && n !== main) };
+    const world = [...others.keys()].find((n) => /world[^/]*\.json$/.test(n));
+    sizes.push({ name: 'world map', bytes: others.get(world) ?? 0 });
+    return { main: `/assets/${main}`, css, soon: [...page].filter((n) => n !== main).map((n) => `/assets/${n}`) };
 }
 
 async function buildSite() {
@@ -180,8 +212,8 @@ async function buildSite() {
     const bundle = await bundleDashboard();
     const template = readFileSync('src/dashboard/index.html', 'utf8');
     const { main, css, soon } = measureDashboard(bundle, template);
-    const html = template.replaceAll('{{main.js}}', `/${main}`).replaceAll('{{main.css}}', css ? `/${css}` : '')
-        .replace('{{preload}}', soon.map((n) => `<link rel="modulepreload" href="/${n}">`).join('\n'));
+    const html = template.replaceAll('{{main.js}}', main).replaceAll('{{main.css}}', css)
+        .replace('{{preload}}', soon.map((n) => `<link rel="modulepreload" href="${n}">`).join('\n'));
     for (const name of filesIn('src/dashboard/assets'))
         emit(`/${name}`, readFileSync(join('src/dashboard/assets', name)), false);
     const index = [];

@@ -32,29 +32,22 @@ export function needsQuery(model: PanelModel): boolean {
     return !(typeof without === 'function' ? without(model) : without);
 }
 
-type Core = typeof import('./core.ts');
-type More = typeof import('./more.ts');
-
-const core = (title: string, name: keyof Core, more: Partial<PanelType> = {}): PanelType =>
-    ({ title, load: async () => (await import('./core.ts'))[name], ...more });
-const further = (title: string, name: keyof More, more: Partial<PanelType> = {}): PanelType =>
-    ({ title, load: async () => (await import('./more.ts'))[name], ...more });
-const alone = (title: string, load: () => Promise<{ panel: PanelFactory }>, more: Partial<PanelType> = {}): PanelType =>
+const type = (title: string, load: () => Promise<{ panel: PanelFactory }>, more: Partial<PanelType> = {}): PanelType =>
     ({ title, load: async () => (await load()).panel, ...more });
 
-definePanel('timeseries', core('Time series', 'timeseries'));
-definePanel('stat', core('Stat', 'stat', { maxHz: 4 }));
-definePanel('gauge', core('Gauge', 'gauge', { maxHz: 4 }));
-definePanel('bargauge', core('Bar gauge', 'bargauge', { maxHz: 4 }));
-definePanel('table', core('Table', 'table', { maxHz: 4 }));
-definePanel('text', core('Text', 'text', { withoutQuery: true }));
-definePanel('piechart', further('Pie chart', 'piechart', { maxHz: 4 }));
-definePanel('barchart', further('Bar chart', 'barchart', { maxHz: 4 }));
-definePanel('histogram', further('Histogram', 'histogram', { maxHz: 2 }));
-definePanel('heatmap', further('Heatmap', 'heatmap', { maxHz: 2 }));
-definePanel('state-timeline', further('State timeline', 'stateTimeline', { maxHz: 4 }));
+definePanel('timeseries', type('Time series', () => import('./timeseries.ts')));
+definePanel('stat', type('Stat', () => import('./stat.ts'), { maxHz: 4 }));
+definePanel('gauge', type('Gauge', () => import('./gauge.ts'), { maxHz: 4 }));
+definePanel('bargauge', type('Bar gauge', () => import('./bargauge.ts'), { maxHz: 4 }));
+definePanel('table', type('Table', () => import('./table.ts'), { maxHz: 4 }));
+definePanel('text', type('Text', () => import('./text.ts'), { withoutQuery: true }));
+definePanel('piechart', type('Pie chart', () => import('./pie.ts'), { maxHz: 4 }));
+definePanel('barchart', type('Bar chart', () => import('./barchart.ts'), { maxHz: 4 }));
+definePanel('histogram', type('Histogram', () => import('./histogram.ts'), { maxHz: 2 }));
+definePanel('heatmap', type('Heatmap', () => import('./heatmap.ts'), { maxHz: 2 }));
+definePanel('state-timeline', type('State timeline', () => import('./state-timeline.ts'), { maxHz: 4 }));
 definePanel('status-history', panelType('state-timeline')!);
-definePanel('logs', further('Events', 'logs', { maxHz: 4, withoutQuery: true }));
-definePanel('alertlist', further('Alerts', 'alertlist', { maxHz: 4, withoutQuery: true }));
-definePanel('geomap', alone('Map', () => import('./lazy/geomap.ts'), { maxHz: 2 }));
-definePanel('flamegraph', alone('Flame graph', () => import('./lazy/flamegraph.ts'), { maxHz: 1, withoutQuery: (m) => m.targets.length === 0 || 'url' in m.options || 'text' in m.options }));
+definePanel('logs', type('Events', () => import('./logs.ts'), { maxHz: 4, withoutQuery: true }));
+definePanel('alertlist', type('Alerts', () => import('./alertlist.ts'), { maxHz: 4, withoutQuery: true }));
+definePanel('geomap', type('Map', () => import('./lazy/geomap.ts'), { maxHz: 2 }));
+definePanel('flamegraph', type('Flame graph', () => import('./lazy/flamegraph.ts'), { maxHz: 1, withoutQuery: (m) => m.targets.length === 0 || 'url' in m.options || 'text' in m.options }));
