@@ -409,6 +409,7 @@ export class PushClient {
             this._beat(m.t);
             break;
         case 'heartbeat':
+            this._shareds.forEach((s) => (s.late = m.late === true || !!m.late?.includes(s.stream)));
             this._beat(m.t);
             break;
         case 'subscribed':

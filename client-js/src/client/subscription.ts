@@ -18,6 +18,7 @@ export class Shared {
     readonly data = new StreamState();
     stream = -1;      /* its number on this connection; -1: not answered yet */
     live = false;     /* has a state that updates apply to */
+    late = false;
     error: PushError | null = null;
     epoch = '';       /* where to resume */
     offset = -1;
@@ -137,6 +138,7 @@ export class Shared {
         this.offset = m.o;
         this.epoch = epoch;
         this.time = m.t;
+        this.late = false;
     }
 
     private _frame(part: Pick<Frame, 'kind' | 'changed' | 'points' | 'reset'>): Frame {
@@ -220,6 +222,10 @@ export class Handle implements Subscription {
 
     get time(): number {
         return this.shared.time;
+    }
+
+    get late(): boolean {
+        return this.shared.late;
     }
 
     on<K extends keyof SubscriptionEvents>(event: K, listener: (detail: SubscriptionEvents[K]) => void): () => void {

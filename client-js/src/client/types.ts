@@ -115,6 +115,8 @@ export interface Subscription {
     readonly values: readonly Value[];
     /** Of the newest frame; 0: none yet. */
     readonly time: number;
+    /** The server is behind with it: no news does not mean that nothing has changed since `time`. */
+    readonly late: boolean;
     on<K extends keyof SubscriptionEvents>(event: K, listener: (detail: SubscriptionEvents[K]) => void): () => void;
     unsubscribe(): void;
     [Symbol.dispose](): void;

@@ -54,6 +54,8 @@ export class Source {
     refused = 0;
     /** The connection is gone, and what was missed is not known yet. */
     detached = false;
+    /** The server is behind with it. */
+    late = false;
     readonly listeners = new Set<Listener>();
     private readonly byKey = new Map<string, SourceSeries>();
     private values: Value[] = [];
@@ -90,14 +92,19 @@ export class Source {
         this.time = frame.time;
         this.newest(frame.time);
         this.loaded = true;
-        this.detached = false;
+        this.detached = this.late = false;
         this.error = '';
         this.changed();
     }
 
-    /** No news until then means that nothing changed: the line goes on. Not across a lost connection: there nobody knows. */
-    advance(time: number): void {
-        if (!this.loaded || this.error || this.detached || time <= this.time)
+    /** No news until then means that nothing changed: the line goes on. Not across a lost connection, or when the server says that it is
+     * behind with this: there nobody knows. */
+    advance(time: number, late: boolean): void {
+        if (late !== this.late) {
+            this.late = late;
+            this.changed();
+        }
+        if (!this.loaded || this.error || this.detached || late || time <= this.time)
             return;
         this.hold(time);
         for (const s of this.slots)
@@ -114,6 +121,11 @@ export class Source {
         const from = Math.max(last + intervalMs, until - historyMs);
         for (let t = Math.ceil(from / intervalMs) * intervalMs; t <= until; t += intervalMs)
             this.row(t, this.values);
+    }
+
+    /** The server's time up to which this is known to be so. */
+    get knownAt(): number {
+        return this.series.reduce((t, s) => Math.max(t, s.lastTime), this.time);
     }
 
     /** Copies: the views change with the next point. */
@@ -266,6 +278,7 @@ export interface Hold {
 interface Kept {
     readonly source: Source;
     users: number;
+    subscription: Subscription | null; /* of what is live */
     end(): void;
 }
 
@@ -275,9 +288,9 @@ export class DataHub {
 
     constructor(private readonly client: PushClient, private readonly fetcher: Fetcher) {
         client.on('time', (time) => {
-            for (const { source } of this.kept.values())
-                if (source.spec.to === null)
-                    source.advance(time);
+            for (const { source, subscription } of this.kept.values())
+                if (subscription)
+                    source.advance(time, subscription.late);
         });
         client.on('state', ({ state }) => {
             if (state !== 'open')
@@ -314,7 +327,7 @@ export class DataHub {
         let kept = this.kept.get(key);
         if (!kept) {
             const source = new Source(spec);
-            kept = { source, users: 0, end: spec.to === null ? this.subscribe(source) : this.query(source) };
+            kept = { source, users: 0, ...(spec.to === null ? this.subscribe(source) : { subscription: null, end: this.query(source) }) };
             this.kept.set(key, kept);
             this.recall(source);
         }
@@ -337,14 +350,14 @@ export class DataHub {
         };
     }
 
-    private subscribe(source: Source): () => void {
+    private subscribe(source: Source): Pick<Kept, 'subscription' | 'end'> {
         const { expr, intervalMs, historyMs } = source.spec;
         const subscription: Subscription = this.client.subscribe(expr, (frame) => source.take(frame), {
             interval: promDuration(intervalMs), ...(historyMs ? { history: promDuration(Math.ceil(historyMs / 1000) * 1000) } : {}),
         });
         subscription.on('error', (error) => source.fail(error.message));
         subscription.on('recovered', () => (source.detached = false));
-        return () => subscription.unsubscribe();
+        return { subscription, end: () => subscription.unsubscribe() };
     }
 
     private query(source: Source): () => void {

@@ -265,6 +265,9 @@ export class PanelQueries {
         }
         if (lost)
             return { state: 'stale', reason: `No connection. Data from ${timeOfDay(lost)}.` };
+        const behind = sources.filter((s) => s.late && this.around.now() - s.knownAt > STALE_INTERVALS * Math.max(1000, s.spec.intervalMs));
+        if (behind.length)
+            return { state: 'stale', reason: `The server is behind. Data from ${timeOfDay(Math.min(...behind.map((s) => s.knownAt)))}.` };
         const limit = (s: DataSeries) => s.stale;
         if (shown.length && shown.every((s) => limit(s) || s.last === null) && shown.some(limit)) {
             const newest = Math.max(...shown.map((s) => s.lastTime));

@@ -1,6 +1,7 @@
 /* shell.test.mjs - the parts of the shell that need no page: what lies above a dashboard, what a search finds, tokens in links. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Source } from '../../dist/.js/dashboard/data.js';
 import { ancestors, levelOf, plainTags } from '../../dist/.js/dashboard/crumbs.js';
 import { tokenOf } from '../../dist/.js/dashboard/login.js';
 import { hrefOf, matching } from '../../dist/.js/dashboard/picker.js';
@@ -50,5 +51,30 @@ describe('links with a token', () => {
         assert.deepEqual(tokenOf('#token=abc'), { token: 'abc', rest: '' });
         assert.deepEqual(tokenOf('#a=1&token=x%20y&kiosk'), { token: 'x y', rest: '#a=1&kiosk' });
         assert.deepEqual(tokenOf(''), { token: '', rest: '' });
+    });
+});
+
+describe('a source whose values do not change', () => {
+    const make = () => {
+        const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
+        const series = [{ labels: { i: '0' }, key: '{i="0"}' }];
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[10_000, [7]]], series, values: [7], value: 7 });
+        return source;
+    };
+    const ends = (source) => source.ring.timesView().at(-1);
+    test('goes on with the server\'s clock', () => {
+        const source = make();
+        source.advance(15_000, false);
+        assert.deepEqual([ends(source), source.knownAt, source.time], [15_000, 15_000, 10_000]);
+    });
+    test('stands still while the server is behind, and says so once', () => {
+        const source = make();
+        let told = 0;
+        source.listeners.add(() => told++);
+        source.advance(15_000, true);
+        source.advance(16_000, true);
+        assert.deepEqual([ends(source), source.knownAt, source.late, told], [10_000, 10_000, true, 1]);
+        source.advance(17_000, false);
+        assert.deepEqual([ends(source), source.late], [17_000, false]);
     });
 });

@@ -42,6 +42,23 @@ test('before the connection: asked for on the welcome, and it connects by itself
     assert.deepEqual([sub.state, sub.time, sub.values, sub.series[0].key], ['live', 2000, [7], '{i="0"}']);
 });
 
+test('a stream the server is behind with is late until it comes', async () => {
+    await open();
+    const subs = ['a', 'b'].map((q) => client.subscribe(q, () => {}));
+    subscribed('s1', 1);
+    subscribed('s2', 2);
+    const late = () => subs.map((s) => s.late);
+    assert.deepEqual(late(), [false, false]);
+    say({ type: 'heartbeat', t: 5000, late: [2, 9] });
+    assert.deepEqual(late(), [false, true]);
+    say({ type: 'heartbeat', t: 6000, late: true });
+    assert.deepEqual(late(), [true, true]);
+    full(1, 7000, [7]);
+    assert.deepEqual(late(), [false, true]);
+    say({ type: 'heartbeat', t: 8000 });
+    assert.deepEqual(late(), [false, false]);
+});
+
 test('many subscriptions go in messages of a hundred', async () => {
     fake = fakeEnv();
     client = new PushClient('http://h:1', { power: 'full', env: fake.env });
