@@ -43,11 +43,3 @@ export function kioskOptions(search: URLSearchParams, aspect = 16 / 9): KioskOpt
         reloadAt: reload,
     };
 }
-
-/** The same page as an address without what makes it a wall. */
-export function withoutKiosk(search: URLSearchParams): URLSearchParams {
-    const out = new URLSearchParams(search);
-    for (const name of ['kiosk', 'distance', 'diag', 'rotate', 'every', 'reload'])
-        out.delete(name);
-    return out;
-}
