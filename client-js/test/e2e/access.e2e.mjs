@@ -1,6 +1,10 @@
 /* access.e2e.mjs - without a mouse, and without colours. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { BINARY } from '../lib/server.mjs';
 import { launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
 
 let site, browser;
@@ -87,4 +91,25 @@ test('states are told apart by shape, with every kind of colour vision and with 
         await page.context().close();
     }
     console.log(`goal 11: least difference of two states' silhouettes, any vision, both themes: ${(100 * least).toFixed(1)} % of the pixels (6)`);
+});
+
+test('a link with a token opens a display once; the token is out of sight and out of reach afterwards', async (t) => {
+    const made = execFileSync(BINARY, ['token'], { encoding: 'utf8' });
+    const token = /^token: *(\S+)/m.exec(made)[1], hash = /^hash: *(\S+)/m.exec(made)[1];
+    const guarded = new Site();
+    t.after(() => guarded.stop());
+    const config = join(guarded.folder, 'guarded.yml');
+    writeFileSync(config, `auth: {tokens: [{name: wall, hash: "${hash}", rights: [read]}]}\n`);
+    guarded.flags.push('--config', config);
+    await guarded.start();
+    const page = await openPage(browser);
+    await page.goto(`${guarded.url}/d/streamgauge`);
+    await page.getByRole('button', { name: /sign in/i }).first().waitFor();
+    await page.goto(`${guarded.url}/d/streamgauge?kiosk#token=${token}`);
+    await page.waitForFunction(() => document.querySelectorAll('.panel[data-state="live"]').length > 10);
+    assert.equal(page.url(), `${guarded.url}/d/streamgauge?kiosk`);
+    assert.equal(await page.evaluate(() => document.cookie), '', 'scripts cannot read it');
+    const [cookie] = await page.context().cookies();
+    assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, 'Strict']);
+    await page.context().close();
 });
