@@ -14,6 +14,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { rollup } from 'rollup';
+import { lean } from './tools/uplot.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 process.chdir(root);
@@ -30,6 +31,7 @@ const LIMITS_KB = {
     'svelte': 0.6,
     'frame of the page': 52, /* what stands before a dashboard is there */
     'first load': 118, /* with a dashboard of the usual panels, uPlot in it */
+    'after the page stands': 15,
     'geomap chunk': 19,
     'world map': 38,
     'flamegraph chunk': 8.5,
@@ -114,39 +116,50 @@ const hashOf = (/** @type {Buffer | string} */ data) => createHash('sha256').upd
 const filesIn = (/** @type {string} */ folder) =>
     (existsSync(folder) ? readdirSync(folder) : []).filter((name) => statSync(join(folder, name)).isFile()).sort();
 
-/* What the page asks for as soon as it runs: named in the html, so that it need not run first. The panels are those of the page that
- * opens first, dashboards/host-overview.json. */
-const AT_ONCE = ['open-page.ts', 'panels/alertlist.ts', 'panels/bargauge.ts', 'panels/stat.ts', 'panels/timeseries.ts'].map((n) => `src/dashboard/${n}`);
-/* Smaller than that, a file of its own costs more than what is loaded in vain. */
-const LEAST_CHUNK = 4000;
+/* What is loaded together is one file, with all it needs that is not in one before it. main: what stands before a dashboard is there.
+ * page: what shows one, with the panels of the page that opens first, dashboards/host-overview.json; it is asked for at once. extras:
+ * what is asked for when the page stands. */
+const TOGETHER = {
+    main: ['main.ts'],
+    page: ['open-page.ts', 'panels/alertlist.ts', 'panels/bargauge.ts', 'panels/stat.ts', 'panels/timeseries.ts'],
+    extras: ['extras.ts', 'hands.ts', 'help.ts', 'list.ts'],
+    tables: ['panels/gauge.ts', 'panels/table.ts', 'panels/text.ts', 'panel-table.ts'],
+    kit: ['panels/kit.ts', 'panels/ramp.ts', 'panels/show.ts'],
+    charts: ['panels/barchart.ts', 'panels/heatmap.ts', 'panels/histogram.ts', 'panels/logs.ts', 'panels/pie.ts', 'panels/state-timeline.ts'],
+    inspect: ['inspect.ts'],
+    editor: ['editor.ts', 'model/forms.ts'],
+};
 
 /**
- * src/dashboard/main.ts and what it imports become /assets/<name>-<hash>.*: esbuild reads, splits and shortens; where files would be many
- * and small, rollup puts them together: main has what stands before a dashboard is there, page what AT_ONCE names, other parts are one
- * file each with a few that several of them share.
+ * src/dashboard/main.ts and what it imports become /assets/<name>-<hash>.*: esbuild reads, splits and shortens; rollup makes few
+ * files of them, which compress better. What TOGETHER does not name has a file of its own.
  */
 async function bundleDashboard() {
     const parts = await build({
         ...common, entryPoints: { main: 'src/dashboard/main.ts' }, outdir: 'dist/site/assets', publicPath: '/assets', splitting: true,
-        minifySyntax: true, metafile: true, write: false, chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
+        minifySyntax: true, metafile: true, plugins: [lean], write: false, chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
         loader: { '.svg': 'file', '.png': 'file', '.json': 'file', '.woff2': 'file' },
     });
     const { outputs } = parts.metafile;
     const nameOf = (/** @type {string} */ path) => path.slice(path.lastIndexOf('/') + 1);
     const outputOf = new Map(Object.entries(outputs).map(([path, output]) => [nameOf(path), output]));
     const scripts = new Map(parts.outputFiles.filter((f) => f.path.endsWith('.js')).map((f) => [nameOf(f.path), f.text]));
-    const entryOf = (/** @type {string} */ source) => [...outputOf].find(([, o]) => o.entryPoint === source)?.[0] ?? '';
     const group = new Map();
     const gather = (/** @type {string} */ name, /** @type {string} */ into) => {
-        if (!name || group.has(name))
+        if (group.has(name))
             return;
         group.set(name, into);
         for (const i of outputOf.get(name).imports)
             if (i.kind === 'import-statement')
                 gather(nameOf(i.path), into);
     };
-    gather('main.js', 'main');
-    AT_ONCE.forEach((source) => gather(entryOf(source), 'page'));
+    for (const [into, sources] of Object.entries(TOGETHER))
+        for (const source of sources) {
+            const [name] = [...outputOf].find(([, o]) => `src/dashboard/${source}` in (o.inputs ?? {})) ?? [];
+            if (!name)
+                throw new Error(`${source} of TOGETHER is in no bundle`);
+            gather(name, into);
+        }
     const joined = await rollup({
         input: 'main.js', treeshake: { moduleSideEffects: true },
         plugins: [{
@@ -157,13 +170,13 @@ async function bundleDashboard() {
         }],
     });
     const { output } = await joined.generate({
-        format: 'es', dir: 'dist/site/assets', entryFileNames: '[name]-[hash].js', chunkFileNames: '[name]-[hash].js', compact: true, hoistTransitiveImports: false,
-        experimentalMinChunkSize: LEAST_CHUNK, manualChunks: (id) => group.get(id),
+        format: 'es', dir: 'dist/site/assets', entryFileNames: '[name]-[hash].js', chunkFileNames: (c) => `${c.name.replace(/-[A-Z0-9]{8}$/, '')}-[hash].js`, compact: true, hoistTransitiveImports: false,
+        manualChunks: (id) => group.get(id),
     });
     const chunks = new Map();
     for (const chunk of output) {
         const { gzip: compressed, bytes } = emit(`/assets/${chunk.fileName}`, Buffer.from(chunk.code), true);
-        chunks.set(chunk.fileName, { imports: chunk.imports, bytes: compressed ?? bytes, sources: chunk.moduleIds.map((id) => outputOf.get(id)?.entryPoint ?? ''), is: chunk.name });
+        chunks.set(chunk.fileName, { imports: chunk.imports, bytes: compressed ?? bytes, sources: chunk.moduleIds.flatMap((id) => Object.keys(outputOf.get(id)?.inputs ?? {})) });
     }
     const others = new Map();
     for (const file of parts.outputFiles.filter((f) => !f.path.endsWith('.js'))) {
@@ -192,8 +205,9 @@ function measureDashboard({ chunks, others }, html) {
     const frame = gzip(html).length + others.get(css);
     sizes.push({ name: 'frame of the page', bytes: sum(first) + frame });
     const page = new Set(first);
-    AT_ONCE.forEach((source) => closure(holder(source), page));
+    closure(holder('src/dashboard/open-page.ts'), page);
     sizes.push({ name: 'first load', bytes: sum(page) + frame });
+    sizes.push({ name: 'after the page stands', bytes: sum([...closure(holder('src/dashboard/extras.ts'))].filter((n) => !page.has(n))) });
     for (const kind of ['geomap', 'flamegraph']) {
         const own = [...closure(holder(`src/dashboard/panels/lazy/${kind}.ts`))].filter((n) => !page.has(n));
         sizes.push({ name: `${kind} chunk`, bytes: sum(own) });

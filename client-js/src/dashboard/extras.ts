@@ -2,6 +2,8 @@
  * Loaded after the shell stands, so that first panels do not wait for it. */
 import { alarm, type Alarm } from './alarm.ts';
 import { HOME, type App } from './app.ts';
+import { importing } from './importing.ts';
+import { Keys } from './keys.ts';
 import { kioskOptions } from './kiosk.ts';
 import { h } from './lib/h.ts';
 import { openDashboard } from './model/load.ts';
@@ -19,6 +21,8 @@ const CALM_MS = 60_000;
 
 export function extras(app: App, shell: Shell): void {
     const { signal } = new AbortController(); /* for as long as the page lives */
+    new Keys(app, shell);
+    importing(app);
     const sound = alarm(app.center, signal);
     const fresh = updates(signal, () => renew());
     let wall: Watchdog | null = null;

@@ -3,7 +3,7 @@ import type { Stored } from './api.ts';
 import type { App } from './app.ts';
 import { levelOf, plainTags } from './crumbs.ts';
 import { h, put } from './lib/h.ts';
-import { hrefOf, LEVELS, matching } from './picker.ts';
+import { hrefOf, LEVELS, matching } from './picker-box.ts';
 
 export function dashboardList(app: App, search: URLSearchParams, signal: AbortSignal): HTMLElement {
     const tags = new Set(search.getAll('tag'));

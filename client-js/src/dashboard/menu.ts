@@ -8,6 +8,9 @@ export interface MenuItem {
     run(): void;
 }
 
+/** What fills the larger ones. */
+export const hands = () => import('./hands.ts');
+
 let open: { close: (focus?: boolean) => void } | null = null;
 
 export function closePopover(): void {

@@ -1,20 +1,8 @@
-/* picker.ts - from one dashboard to another: search by words, ordered by level. */
-import type { Stored } from './api.ts';
-import { HOME, type App } from './app.ts';
-import { levelOf, plainTags } from './crumbs.ts';
-import { h, put, text } from './lib/h.ts';
+/* picker.ts - the name of the dashboard, and the way to another. */
+import type { App } from './app.ts';
+import { h, text } from './lib/h.ts';
 import { ICONS, icon } from './lib/icons.ts';
-import { closePopover, popover } from './menu.ts';
-
-export const LEVELS = [['overview', 'Overview'], ['domain', 'Domain'], ['drilldown', 'Drill-down'], ['custom', 'Custom']] as const;
-
-export const hrefOf = (d: Stored): string => (d.uid === HOME ? '/' : `/d/${encodeURIComponent(d.uid)}`);
-
-/** Every word is in the title or a tag. */
-export function matching(all: readonly Stored[], words: string): Stored[] {
-    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-    return all.filter((d) => wanted.every((w) => `${d.title} ${d.tags.join(' ')} ${d.uid}`.toLowerCase().includes(w)));
-}
+import { closePopover, hands } from './menu.ts';
 
 export class Picker {
     readonly root: HTMLButtonElement;
@@ -31,38 +19,6 @@ export class Picker {
     }
 
     show(): void {
-        const field = h('input', { type: 'search', placeholder: 'Search dashboards', 'aria-label': 'Search dashboards', autocomplete: 'off', spellcheck: 'false' });
-        const list = h('div', { class: 'picker-list' });
-        const content = h('section', { class: 'picker-box', role: 'dialog' }, h('div', { class: 'picker-search' }, icon(ICONS.search), field), list,
-            h('footer', null, h('a', { href: '/dashboards' }, 'All dashboards')));
-        const fill = () => {
-            const found = matching(this.app.dashboards.get(), field.value);
-            put(list, ...LEVELS.map(([level, name]) => {
-                const here = found.filter((d) => levelOf(d.tags) === level);
-                return here.length ? h('section', null, h('h3', null, name), ...here.map((d) => this.entry(d))) : null;
-            }), found.length ? null : h('p', { class: 'nothing' }, 'No dashboard matches.'));
-        };
-        fill();
-        field.addEventListener('input', fill);
-        content.addEventListener('keydown', (e) => {
-            const links = [...list.querySelectorAll('a')];
-            const i = links.indexOf(document.activeElement as HTMLAnchorElement);
-            if (e.key === 'ArrowDown')
-                links[Math.min(links.length - 1, i + 1)]?.focus();
-            else if (e.key === 'ArrowUp')
-                (i > 0 ? links[i - 1] : field)?.focus();
-            else if (e.key === 'Enter' && document.activeElement === field)
-                links[0]?.click();
-            else
-                return;
-            e.preventDefault();
-        });
-        popover(this.root, content, { label: 'Dashboards' });
-        field.focus();
-    }
-
-    private entry(d: Stored): HTMLElement {
-        const here = this.app.page.get()?.dashboard.uid === d.uid;
-        return h('a', { class: 'picker-entry', href: hrefOf(d), 'aria-current': here ? 'page' : null }, h('span', null, d.title), ...plainTags(d.tags).slice(0, 3).map((t) => h('span', { class: 'tag' }, t)));
+        void hands().then((m) => m.pickDashboard(this.root, this.app));
     }
 }

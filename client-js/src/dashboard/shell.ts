@@ -2,7 +2,6 @@
 import type { Severity } from '../client/index.ts';
 import type { App } from './app.ts';
 import { Crumbs } from './crumbs.ts';
-import { Keys } from './keys.ts';
 import { timeOfDay } from './lib/format.ts';
 import { glyph } from './lib/glyph.ts';
 import { h, put, text } from './lib/h.ts';
@@ -48,8 +47,6 @@ export class Shell {
         this.theme.addEventListener('click', () => app.themes.toggle());
         app.themes.theme.on((t) => put(this.theme, icon(t.name === 'dark' ? ICONS.sun : ICONS.moon)), { now: true });
         app.freshness.connection.on(() => this.connection(), { now: true });
-        new Keys(app, this);
-        importing(app);
     }
 
     toast(severity: Severity, title: string, message = ''): void {
@@ -108,33 +105,4 @@ function withKiosk(): string {
 
 function brand(): SVGSVGElement {
     return icon('M1.5 9h3l2-6l3 10l2-6h3');
-}
-
-/** A dashboard dropped or pasted anywhere. */
-function importing(app: App): void {
-    if (app.kiosk)
-        return;
-    const mine = (e: DragEvent) => [...(e.dataTransfer?.items ?? [])].some((i) => i.kind === 'file');
-    document.addEventListener('dragover', (e) => {
-        if (!mine(e))
-            return;
-        e.preventDefault();
-        document.documentElement.classList.add('dropping');
-    });
-    const end = () => document.documentElement.classList.remove('dropping');
-    document.addEventListener('dragleave', (e) => void (e.relatedTarget === null && end()));
-    document.addEventListener('drop', (e) => {
-        end();
-        const file = e.dataTransfer?.files[0];
-        if (!file)
-            return;
-        e.preventDefault();
-        void Promise.all([file.text(), edit()]).then(([words, m]) => m.importDialog(app, words));
-    });
-    document.addEventListener('paste', (e) => {
-        const words = e.clipboardData?.getData('text/plain') ?? '';
-        if ((e.target as Element).closest?.('input, textarea, [contenteditable]') || !/^\s*\{[\s\S]*"(panels|elements|rows)"/.test(words))
-            return;
-        void edit().then((m) => m.importDialog(app, words));
-    });
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { lean } from '../../tools/uplot.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const POLICY = "default-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'";
@@ -34,7 +35,7 @@ export async function servePanels() {
         b.onResolve({ filter: /^\.\/.*\.ts$/ }, (a) => (existsSync(resolve(a.resolveDir, a.path)) ? undefined : { path: a.path, namespace: 'missing' }));
         b.onLoad({ filter: /.*/, namespace: 'missing' }, () => ({ contents: 'throw new Error("not there yet")' }));
     } };
-    await build({ ...common, entryPoints: { page: join(root, 'test/e2e/panels-page.ts') }, outdir: folder, format: 'esm', splitting: true, publicPath: '/', loader: { '.json': 'file' }, plugins: [missing] });
+    await build({ ...common, entryPoints: { page: join(root, 'test/e2e/panels-page.ts') }, outdir: folder, format: 'esm', splitting: true, publicPath: '/', loader: { '.json': 'file' }, plugins: [missing, lean] });
     const css = await build({ ...common, entryPoints: { page: join(folder, 'styles.css') }, outdir: folder, write: false, sourcemap: false });
     const bundled = join(folder, 'page.css');
     writeFileSync(bundled, (existsSync(bundled) ? readFileSync(bundled, 'utf8') : '') + css.outputFiles[0].text);

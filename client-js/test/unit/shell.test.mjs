@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { Source } from '../../dist/.js/dashboard/data.js';
 import { ancestors, levelOf, plainTags } from '../../dist/.js/dashboard/crumbs.js';
 import { tokenOf } from '../../dist/.js/dashboard/login.js';
-import { hrefOf, matching } from '../../dist/.js/dashboard/picker.js';
+import { hrefOf, matching } from '../../dist/.js/dashboard/picker-box.js';
 
 const stored = (uid, title, ...tags) => ({ uid, title, tags, version: 0, shipped: true });
 const ALL = [

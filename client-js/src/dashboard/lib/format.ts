@@ -235,3 +235,6 @@ export function timeOfDay(ms: number, seconds = true): string {
     const { time } = parts(ms);
     return seconds ? time : time.slice(0, 5);
 }
+
+/** "3 series", "1 series" … */
+export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

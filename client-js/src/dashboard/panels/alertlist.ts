@@ -1,12 +1,12 @@
 /* alertlist.ts - what fires, who has taken it on, what is silenced: unacknowledged first, then by severity and age. Listed by the
  * server, kept up to date by the notification feed. */
-import { age, dateTime } from '../lib/format.ts';
+import { age, dateTime, plural } from '../lib/format.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, put, text } from '../lib/h.ts';
 import { safeLink } from '../../notify/actions.ts';
+import { numberOr as numberOf, string as textOf } from '../model/json.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { byUrgency, filterOf, merged, ofAlertmanager, ORDERS, pendingOf, statusOf, type AlertRow, type Severity } from './feed.ts';
-import { numberOf, plural, textOf } from './kit.ts';
 
 const TICK_MS = 1000; /* ages */
 const LIST_MS = 15_000; /* silences come on no feed */

@@ -16,6 +16,7 @@ const NO_DATA = 'No data';
 
 /* ---- options of a panel ---- */
 
+export { plural } from '../lib/format.ts';
 export { list as listOf, numberOr as numberOf, object as objectOf, string as textOf } from '../model/json.ts';
 export const clamp = (v: number, low: number, high: number): number => Math.min(Math.max(v, low), high);
 
@@ -155,9 +156,6 @@ export function fit(ctx: CanvasRenderingContext2D, words: string, width: number)
     }
     return low ? `${words.slice(0, low).trimEnd()}…` : '';
 }
-
-/** "3 series", "1 series" … */
-export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 
 /* ---- data ---- */
 
