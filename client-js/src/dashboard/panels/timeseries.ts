@@ -285,7 +285,8 @@ class TimeSeries implements Panel {
     }
 
     private xAxis(theme: Theme): uPlot.Axis {
-        return { ...axis(theme, this.px), incrs: TIME_STEPS, space: (_, __, min, max) => ((max - min) / this.width > 700 ? 4.2 : 5.8) * this.px, size: 14 + this.px, values: (_, splits, __, space) => timeLabels(splits, this.width / Math.max(1, space)) };
+        const gap = Math.max(4, 0.8 * this.px - 5.6); /* large letters of both axes meet in the corner */
+        return { ...axis(theme, this.px), gap, incrs: TIME_STEPS, space: (_, __, min, max) => ((max - min) / this.width > 700 ? 4.2 : 5.8) * this.px, size: 10 + gap + this.px, values: (_, splits, __, space) => timeLabels(splits, this.width / Math.max(1, space)) };
     }
 
     private yAxis(key: string, i: number, theme: Theme): uPlot.Axis {
