@@ -31,7 +31,7 @@ const LIMITS_KB = {
     'svelte': 0.6,
     'frame of the page': 52, /* what stands before a dashboard is there */
     'first load': 118, /* with a dashboard of the usual panels, uPlot in it */
-    'after the page stands': 15,
+    'after the page stands': 16.2, /* and before anybody has done anything */
     'geomap chunk': 19,
     'world map': 38,
     'flamegraph chunk': 8.5,
@@ -119,6 +119,7 @@ const filesIn = (/** @type {string} */ folder) =>
 /* What is loaded together is one file, with all it needs that is not in one before it. main: what stands before a dashboard is there.
  * page: what shows one, with the panels of the page that opens first, dashboards/host-overview.json; it is asked for at once. extras:
  * what is asked for when the page stands. */
+const SHEETS = ['later', 'wall', 'phone']; /* beside that of main.ts */
 const TOGETHER = {
     main: ['main.ts'],
     page: ['open-page.ts', 'panels/alertlist.ts', 'panels/bargauge.ts', 'panels/stat.ts', 'panels/timeseries.ts'],
@@ -136,8 +137,8 @@ const TOGETHER = {
  */
 async function bundleDashboard() {
     const parts = await build({
-        ...common, entryPoints: { main: 'src/dashboard/main.ts' }, outdir: 'dist/site/assets', publicPath: '/assets', splitting: true,
-        minifySyntax: true, metafile: true, plugins: [lean], write: false, chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
+        ...common, entryPoints: { main: 'src/dashboard/main.ts', ...Object.fromEntries(SHEETS.map((n) => [n, `src/dashboard/styles/${n}.css`])) }, outdir: 'dist/site/assets', publicPath: '/assets', splitting: true,
+        minifySyntax: true, minifyWhitespace: true, metafile: true, plugins: [lean], write: false, chunkNames: '[name]-[hash]', assetNames: '[name]-[hash]',
         loader: { '.svg': 'file', '.png': 'file', '.json': 'file', '.woff2': 'file' },
     });
     const { outputs } = parts.metafile;
@@ -180,7 +181,7 @@ async function bundleDashboard() {
     }
     const others = new Map();
     for (const file of parts.outputFiles.filter((f) => !f.path.endsWith('.js'))) {
-        const data = Buffer.from(file.contents), path = nameOf(file.path) === 'main.css' ? `/assets/main-${hashOf(data)}.css` : `/assets/${nameOf(file.path)}`;
+        const data = Buffer.from(file.contents), name = nameOf(file.path), path = `/assets/${name.endsWith('.css') ? name.replace('.', `-${hashOf(data)}.`) : name}`;
         const { gzip: compressed, bytes } = emit(path, data, true);
         others.set(path, compressed ?? bytes);
     }
@@ -199,15 +200,15 @@ function measureDashboard({ chunks, others }, html) {
         return into;
     };
     const sum = (/** @type {Iterable<string>} */ set) => [...set].reduce((n, name) => n + chunks.get(name).bytes, 0);
-    const css = [...others.keys()].find((n) => n.includes('/main-'));
+    const css = Object.fromEntries(['main', ...SHEETS].map((name) => [name, [...others.keys()].find((n) => n.startsWith(`/assets/${name}-`))]));
     const main = holder('src/dashboard/main.ts');
     const first = closure(main);
-    const frame = gzip(html).length + others.get(css);
+    const frame = gzip(html).length + others.get(css.main);
     sizes.push({ name: 'frame of the page', bytes: sum(first) + frame });
     const page = new Set(first);
     closure(holder('src/dashboard/open-page.ts'), page);
     sizes.push({ name: 'first load', bytes: sum(page) + frame });
-    sizes.push({ name: 'after the page stands', bytes: sum([...closure(holder('src/dashboard/extras.ts'))].filter((n) => !page.has(n))) });
+    sizes.push({ name: 'after the page stands', bytes: sum([...closure(holder('src/dashboard/extras.ts'))].filter((n) => !page.has(n))) + others.get(css.later) });
     for (const kind of ['geomap', 'flamegraph']) {
         const own = [...closure(holder(`src/dashboard/panels/lazy/${kind}.ts`))].filter((n) => !page.has(n));
         sizes.push({ name: `${kind} chunk`, bytes: sum(own) });
@@ -226,7 +227,7 @@ async function buildSite() {
     const bundle = await bundleDashboard();
     const template = readFileSync('src/dashboard/index.html', 'utf8');
     const { main, css, soon } = measureDashboard(bundle, template);
-    const html = template.replaceAll('{{main.js}}', main).replaceAll('{{main.css}}', css)
+    const html = template.replaceAll('{{main.js}}', main).replace(/\{\{(\w+)\.css\}\}/g, (_, name) => css[name])
         .replace('{{preload}}', soon.map((n) => `<link rel="modulepreload" href="${n}">`).join('\n'));
     for (const name of filesIn('src/dashboard/assets'))
         emit(`/${name}`, readFileSync(join('src/dashboard/assets', name)), false);

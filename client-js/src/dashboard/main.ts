@@ -5,14 +5,13 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/panels.css';
 import './styles/data-panels.css';
-import './styles/wall.css';
-import './styles/phone.css';
 import { PushClient, type Notification } from '../client/index.ts';
 import { Announcer } from './announcer.ts';
 import { Fetcher } from './api.ts';
 import type { App } from './app.ts';
 import { DataHub } from './data.ts';
 import { Freshness } from './freshness.ts';
+import { turnOn } from './lib/later.ts';
 import { signal } from './lib/signal.ts';
 import { takeToken } from './login.ts';
 import { openCenter } from './notices.ts';
@@ -27,7 +26,7 @@ async function start(): Promise<void> {
     const kiosk = search.has('kiosk');
     document.documentElement.classList.toggle('kiosk', kiosk);
     const themes = new Themes(search.get('theme'), kiosk);
-    const refused = await takeToken();
+    const [refused] = await Promise.all([takeToken(), kiosk ? turnOn('wall') : null]);
     const client = new PushClient('/');
     const fetcher = new Fetcher();
     const notifications = signal<readonly Notification[]>([]);
@@ -44,6 +43,7 @@ async function start(): Promise<void> {
     if (refused)
         shell.toast('warning', 'Not signed in', refused);
     client.connect().catch(() => {}); /* the shell shows how it is going */
+    void turnOn('later');
     void import('./extras.ts').then((m) => m.extras(app, shell));
     app.router.route.on((route) => void opener.open(route), { now: true });
 }

@@ -3,6 +3,7 @@ import { ApiError } from './api.ts';
 import { HOME, type App } from './app.ts';
 import { glyph } from './lib/glyph.ts';
 import { h, put } from './lib/h.ts';
+import { turnOn } from './lib/later.ts';
 import { askToken } from './login-form.ts';
 import type { Route } from './router.ts';
 
@@ -37,7 +38,7 @@ export class Opener {
 
     private async list(route: Route): Promise<void> {
         const { signal } = this.opening;
-        const [{ dashboardList }] = await Promise.all([import('./list.ts'), this.app.relist().catch(() => {})]);
+        const [{ dashboardList }] = await Promise.all([import('./list.ts'), this.app.relist().catch(() => {}), turnOn('later')]);
         if (signal.aborted)
             return;
         document.title = 'Dashboards · streamgauge';

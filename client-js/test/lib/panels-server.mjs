@@ -25,7 +25,7 @@ body { margin: 0; background: var(--page); color: var(--text); font: var(--body)
 /** Starts the page. @returns {Promise<{url: string, close: () => void}>} */
 export async function servePanels() {
     const folder = mkdtempSync(join(tmpdir(), 'panels-'));
-    const styles = ['tokens', 'base', 'panels', 'data-panels'].map((n) => join(root, 'src/dashboard/styles', `${n}.css`)).filter(existsSync);
+    const styles = ['tokens', 'base', 'panels', 'data-panels', 'later'].map((n) => join(root, 'src/dashboard/styles', `${n}.css`)).filter(existsSync);
     styles.unshift(join(root, 'node_modules/uplot/dist/uPlot.min.css'));
     writeFileSync(join(folder, 'own.css'), PAGE_CSS);
     writeFileSync(join(folder, 'styles.css'), [...styles, join(folder, 'own.css')].map((s) => `@import "${s}";`).join('\n'));

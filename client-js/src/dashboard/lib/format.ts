@@ -222,6 +222,33 @@ export function formatValue(value: number | null, unit = '', decimals: number | 
     return `${prefix}${text}${suffix && !TIGHT.test(suffix) ? ' ' : ''}${suffix}`;
 }
 
+const EXACT = 9;
+const numberIn = (text: string) => Number(text.replace('−', '-'));
+
+/** Decimals that show the value as it is, in the size its unit gives it; null where there are none (dates, words). */
+function decimalsOf(value: number, unit: string): number | null {
+    const at = (decimals: number) => numberIn(formatParts(value, unit, decimals).text);
+    const exact = at(EXACT);
+    if (!Number.isFinite(exact))
+        return null;
+    let decimals = 0;
+    while (decimals < EXACT && Math.abs(at(decimals) - exact) > 1e-6 * Math.abs(exact))
+        decimals++;
+    return decimals;
+}
+
+/** Texts of an axis: no more decimals than the values have, the same for all of one size of the unit. `decimals`: at most so many, as
+ * long as neighbours can be told apart. */
+export function axisTexts(values: readonly number[], unit: string, decimals: number | null): string[] {
+    const needs = new Map<string, number>();
+    const sizeOf = (v: number) => formatParts(v, unit, EXACT).suffix;
+    for (const v of values)
+        needs.set(sizeOf(v), Math.max(needs.get(sizeOf(v)) ?? 0, decimalsOf(v, unit) ?? 0));
+    const texts = (most: number) => values.map((v) => formatValue(v, unit, decimalsOf(v, unit) === null ? null : Math.min(most, needs.get(sizeOf(v))!)));
+    const wanted = texts(decimals ?? EXACT);
+    return new Set(wanted).size === values.length ? wanted : texts(EXACT);
+}
+
 /** "00:42", "3 min", "2 h": how old something is, short enough for a chip. */
 export function age(ms: number): string {
     const s = Math.max(0, Math.floor(ms / 1000));

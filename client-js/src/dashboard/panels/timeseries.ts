@@ -1,7 +1,7 @@
 /* timeseries.ts - lines, bars and points over time, on uPlot. */
 import uPlot from 'uplot';
 import { alpha, resolveColor, seriesStyle, type Theme } from '../lib/color.ts';
-import { digits, formatValue, timeOfDay } from '../lib/format.ts';
+import { axisTexts, formatValue, timeOfDay } from '../lib/format.ts';
 import { drawGlyph, statusOfColor } from '../lib/glyph.ts';
 import { h } from '../lib/h.ts';
 import { absoluteSteps } from '../model/field.ts';
@@ -304,7 +304,7 @@ class TimeSeries implements Panel {
                 u.ctx.restore();
                 return Math.ceil(Math.max(34, width / devicePixelRatio + 14));
             },
-            values: (_, splits) => axisLabels(splits, unit, owner()?.field.decimals ?? null),
+            values: (_, splits) => axisTexts(splits, unit, owner()?.field.decimals ?? null),
         };
     }
 
@@ -493,20 +493,6 @@ function timeLabels(splits: number[], _: number): string[] {
             return `${String(d.getMonth() + 1).padStart(2, '0')}-${String(d.getDate()).padStart(2, '0')}`;
         return timeOfDay(t, step < 6e4);
     });
-}
-
-/** As many decimals as tell neighbours apart. */
-function axisLabels(splits: number[], unit: string, decimals: number | null): string[] {
-    const apart = (labels: string[]) => splits.length < 2 || new Set(labels).size === splits.length;
-    const wanted = decimals === null ? null : splits.map((v) => formatValue(v, unit, Math.min(decimals, 3)));
-    if (wanted && apart(wanted))
-        return wanted;
-    const plain = splits.map((v) => formatValue(v, unit, null));
-    if (apart(plain))
-        return plain;
-    const step = Math.abs(splits[1]! - splits[0]!);
-    const need = Math.min(9, Math.max(0, Math.ceil(-Math.log10(step)) + 1));
-    return splits.map((v) => (unit ? formatValue(v, unit, need) : digits(v, need)));
 }
 
 /* ---- points that no line reaches ---- */
