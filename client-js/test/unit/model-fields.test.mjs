@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { alpha, contrast, drawOn, inkOn, luminance, resolveColor, SERIES, seriesStyle, THEMES } from '../../dist/.js/dashboard/lib/color.js';
-import { age, clockOf, dateTime, digits, formatParts, formatValue, fromNow, knowsUnit, spell, timeOfDay } from '../../dist/.js/dashboard/lib/format.js';
+import { age, axisTexts, clockOf, dateTime, digits, formatParts, formatValue, fromNow, knowsUnit, spell, timeOfDay } from '../../dist/.js/dashboard/lib/format.js';
 import { statusOfColor } from '../../dist/.js/dashboard/lib/glyph.js';
 import { display, findMapping, knowsColorMode, mix, stepOf } from '../../dist/.js/dashboard/model/display.js';
 import { absoluteSteps, fieldConfig, matches, overrides, resolveField, thresholdSteps, toRegExp } from '../../dist/.js/dashboard/model/field.js';
@@ -90,6 +90,18 @@ describe('units', () => {
         assert.ok(['', 'bytes', 'suffix:x', 'none'].every(knowsUnit));
     });
 
+    test('on an axis: the decimals of the step, all alike', () => {
+        const texts = (values, unit, decimals = null) => axisTexts(values, unit, decimals).join(' | ');
+        assert.equal(texts([0, 0.25, 0.5, 0.75, 1], ''), '0.00 | 0.25 | 0.50 | 0.75 | 1.00');
+        assert.equal(texts([0, 5, 10], '', 2), '0 | 5 | 10');
+        assert.equal(texts([0, 0.0002, 0.0004], 'percentunit'), '0.00% | 0.02% | 0.04%');
+        assert.equal(texts([0, 500, 1000, 1500], 'Bps'), '0 B/s | 500 B/s | 1.0 kB/s | 1.5 kB/s');
+        assert.equal(texts([-5e5, 0, 5e5], 'Bps'), '−500 kB/s | 0 B/s | 500 kB/s');
+        assert.equal(texts([0, 0.0002, 0.0004], 's'), '0 s | 200 µs | 400 µs');
+        assert.equal(texts([0.1, 0.2, 0.30000000000000004], ''), '0.1 | 0.2 | 0.3');
+        assert.equal(texts([1, 1.001, 1.002], '', 1), '1.000 | 1.001 | 1.002');
+        assert.equal(texts([0, 1], 'bool_yes_no'), 'No | Yes');
+    });
     test('ages', () => {
         assert.deepEqual([-5, 42_000, 3_599_000, 3_600_000, 100_000_000, 864e5 * 3].map(age), ['00:00', '00:42', '59:59', '1 h 0 min', '27 h 46 min', '3 d']);
     });
