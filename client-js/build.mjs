@@ -6,7 +6,7 @@
  *
  * node build.mjs --lib: the package only, whatever state the dashboard is in.
  */
-import { build, transform } from 'esbuild';
+import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { rollup } from 'rollup';
+import { minify } from 'terser';
 import { lean } from './tools/uplot.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
@@ -167,7 +168,7 @@ async function bundleDashboard() {
             name: 'parts',
             resolveId: (/** @type {string} */ id) => nameOf(id),
             load: (/** @type {string} */ id) => scripts.get(id) ?? null,
-            renderChunk: async (/** @type {string} */ code) => (await transform(code, { minify: true, format: 'esm', target: common.target, charset: 'utf8', legalComments: 'none' })).code,
+            renderChunk: async (/** @type {string} */ code) => (await minify(code, { module: true, ecma: 2020, compress: { passes: 3 }, format: { comments: false } })).code ?? '',
         }],
     });
     const { output } = await joined.generate({
