@@ -43,6 +43,29 @@ static int read_rules(struct sg_rules *rules, const char *path, struct sg_error 
     return rc;
 }
 
+/* Where the configuration says it; NULL: a flag did. */
+static const struct sg_yaml_node *node_of(const struct sg_config *c, const char *pattern)
+{
+    const struct sg_yaml_node *list =
+        c->yaml ? sg_yaml_get(sg_yaml_root(c->yaml), "rule_files") : NULL;
+    if (sg_str_eq_c(sg_yaml_text(list), pattern))
+        return list;
+    for (size_t i = 0; i < sg_yaml_count(list); i++)
+        if (sg_str_eq_c(sg_yaml_text(sg_yaml_at(list, i)), pattern))
+            return sg_yaml_at(list, i);
+    return NULL;
+}
+
+static int no_file(const struct sg_config *c, const char *pattern, const char *path,
+                   struct sg_error *reterr)
+{
+    static const char what[] = "expected a file, or a pattern as rules/*.yml";
+    const struct sg_yaml_node *node = node_of(c, pattern);
+    if (node)
+        return sg_yaml_error(node, reterr, "rule_files: there is no file '%s'; %s", path, what);
+    return sg_error_set(reterr, SG_ENOTFOUND, "--rules: there is no file '%s'; %s", path, what);
+}
+
 /* Relative patterns start at the folder of the configuration; those of a flag as well, when there
  * is no file, where we are. */
 static void place_pattern(const struct sg_config *c, const char *pattern, char *dst, size_t size)
@@ -67,7 +90,7 @@ static int read_pattern(const struct sg_config *c, const char *pattern, struct s
     }
     if (rc != 0) {
         globfree(&found);
-        return sg_error_set(reterr, SG_ENOTFOUND, "rule_files: there is no file '%s'", path);
+        return no_file(c, pattern, path, reterr);
     }
     rc = 0;
     for (size_t i = 0; i < found.gl_pathc && rc == 0; i++) {
@@ -80,23 +103,42 @@ static int read_pattern(const struct sg_config *c, const char *pattern, struct s
     return rc;
 }
 
-static int check_zones(const struct sg_routing *routing, const struct sg_digests *digests,
-                       struct sg_error *reterr)
+/* The first `location` with that text. The depth is bounded by the reader. */
+static const struct sg_yaml_node *find_location(const struct sg_yaml_node *node, struct sg_str zone)
+{
+    const struct sg_yaml_node *found = sg_yaml_get(node, "location");
+    if (found && sg_str_eq(sg_yaml_text(found), zone))
+        return found;
+    found = NULL;
+    for (size_t i = 0; i < sg_yaml_count(node) && !found; i++)
+        found = find_location(sg_yaml_at(node, i), zone);
+    return found;
+}
+
+static int check_zone(const struct sg_yaml_node *root, struct sg_zones *table, struct sg_str zone,
+                      struct sg_error *reterr)
+{
+    int32_t offset;
+    if (sg_zones_offset(table, zone, 0, &offset) == 0)
+        return 0;
+    return sg_yaml_error(find_location(root, zone), reterr,
+                         "location: there is no time zone '%.*s'; expected UTC, Local, an offset "
+                         "as +02:00 or a name as Europe/Berlin",
+                         SG_STR_ARG(zone));
+}
+
+static int check_zones(const struct sg_yaml_node *root, const struct sg_routing *routing,
+                       const struct sg_digests *digests, struct sg_error *reterr)
 {
     struct sg_str zones[MAX_ZONES];
     struct sg_zones *table = sg_zones_new(NULL);
-    int32_t offset;
     int rc = 0;
     size_t n = sg_routing_zones(routing, zones, MAX_ZONES);
     for (size_t i = 0; i < n && i < MAX_ZONES && rc == 0; i++)
-        if (sg_zones_offset(table, zones[i], 0, &offset) < 0)
-            rc = sg_error_set(reterr, SG_EINVALID, "time_intervals: unknown location '%.*s'",
-                              SG_STR_ARG(zones[i]));
+        rc = check_zone(root, table, zones[i], reterr);
     for (size_t i = 0; i < digests->n && rc == 0; i++)
-        if (digests->list[i].zone.n &&
-            sg_zones_offset(table, digests->list[i].zone, 0, &offset) < 0)
-            rc = sg_error_set(reterr, SG_EINVALID, "digests: unknown location '%.*s'",
-                              SG_STR_ARG(digests->list[i].zone));
+        if (digests->list[i].zone.n)
+            rc = check_zone(root, table, digests->list[i].zone, reterr);
     sg_zones_free(table);
     return rc;
 }
@@ -119,7 +161,7 @@ int sg_alert_config_load(const struct sg_config *c, struct sg_alert_config *ret,
     if (rc == 0)
         rc = sg_digests_parse(root, integrations, n, &ret->digests, reterr);
     if (rc == 0)
-        rc = check_zones(ret->routing, ret->digests, reterr);
+        rc = check_zones(root, ret->routing, ret->digests, reterr);
     for (size_t i = 0; i < c->rule_files.n && rc == 0; i++)
         rc = read_pattern(c, c->rule_files.items[i], ret, reterr);
     if (rc < 0)

@@ -253,7 +253,9 @@ static int read_pair(const struct reader *r, const yaml_node_t *key, const yaml_
     if (is_alerting(path))
         return 0;
     if (strcmp(path, "templates") == 0)
-        return fail_at(r, key, "template files are not supported; texts stand in the receivers");
+        return fail_at(r, key,
+                       "templates: files of templates are not supported; write the texts, which "
+                       "are templates, into the receivers");
     if (!is_section(path))
         return unknown_key(r, key, path);
     if (strcmp(path, "inputs.host") == 0 && scalar(value) && strcmp(scalar(value), "off") == 0) {

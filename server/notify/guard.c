@@ -152,6 +152,28 @@ static bool parse_net(struct sg_str text, struct sg__guard_net *ret)
     return true;
 }
 
+/* What looks like an address has to be one: "300.1.1.1" is no name of a host. */
+static bool good_host(struct sg_str host)
+{
+    char text[64];
+    uint8_t address[16];
+    bool bracket = host.p[0] == '[';
+    size_t label = host.n;
+    while (label > 0 && host.p[label - 1] != '.')
+        label--;
+    bool numeric = label < host.n;
+    for (size_t i = label; i < host.n; i++)
+        numeric = numeric && isdigit((unsigned char)host.p[i]);
+    if (!numeric && !bracket)
+        return true;
+    if (host.n >= sizeof(text) || (bracket && (host.n < 3 || host.p[host.n - 1] != ']')))
+        return false;
+    size_t n = host.n - (bracket ? 2 : 0);
+    memcpy(text, host.p + bracket, n);
+    text[n] = 0;
+    return inet_pton(bracket ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
 /* "mail.corp", "localhost:9093", "[::1]:25". */
 static bool parse_host(struct sg_str text, struct sg_arena *arena, struct sg__guard_host *ret)
 {
@@ -167,7 +189,7 @@ static bool parse_host(struct sg_str text, struct sg_arena *arena, struct sg__gu
     for (size_t i = 0; i < n; i++)
         if (!isalnum((unsigned char)text.p[i]) && !strchr(bracket ? "[]:." : "-_.", text.p[i]))
             return false;
-    if (n == 0)
+    if (n == 0 || !good_host((struct sg_str){text.p, n}))
         return false;
     ret->name = sg__notify_keep(arena, (struct sg_str){text.p, n});
     ret->port = (uint16_t)port;
@@ -197,8 +219,8 @@ int sg__guard_read(const struct sg_yaml_node *list, struct sg_arena *arena, stru
             ret->n_hosts++;
         else
             return sg_yaml_error(sg_yaml_at(list, i), reterr,
-                                 "notify: allow: expected a network as 10.0.0.0/8, a host or "
-                                 "host:port, got '%.*s'",
+                                 "notify: allow: expected a network as 10.0.0.0/8, an "
+                                 "address, a host or host:port, got '%.*s'",
                                  SG_STR_ARG(text));
     }
     return 0;

@@ -98,7 +98,16 @@ def test_check_config_good(tmp_path):
     ("auth:\n  tokens:\n    - {name: a, hash: b, rights: [dance]}\n", "3:", "sha256"), ("streams:\n  bad: 'sum(foo bar)'\n", "2:17", "bad"),
     ("streams:\n  bad: sum(foo bar)\n", "2:16", "bad"),
     ("streams:\n  range: 'x[5m]'\n", "2:", "range vector"), ("a: b: c\n", "1:", ""), ("tick: 'unclosed\n", "", ""), ("- 1\n", "1:1", "expected keys"),
-    ("\tx: 1\n", "1:", ""), ("anonymous: perhaps\n", "1:12", "true or false")])
+    ("\tx: 1\n", "1:", ""), ("anonymous: perhaps\n", "1:12", "true or false"),
+    ("tick: 1s\nrule_files:\n  - '*.rules'\n  - missing.yml\n", "4:5", "missing.yml'; expected a file"), ("rule_files: missing.yml\n", "1:13", "there is no file"),
+    ("time_intervals:\n  - name: night\n    time_intervals: [{location: Mars/Olympus}]\n", "3:33", "no time zone 'Mars/Olympus'; expected UTC"),
+    ("receivers: [{name: a, email_configs: [{to: a@b.c, from: d@e.f, smarthost: 'm:25'}]}]\ndigests:\n  - {name: d, receiver: a, location: Europe/Atlantis,\n     expressions: [{title: t, expr: up}]}\n",
+     "3:38", "Europe/Atlantis"),
+    ("notify:\n  allow: [10.0.0.0/8, 300.1.1.1]\n", "2:23", "expected a network as 10.0.0.0/8"),
+    ("templates: ['*.tmpl']\n", "1:1", "files of templates are not supported"),
+    ("receivers:\n  - name: a\n    opsgenie_configs: [{api_key: x}]\n", "3:5", "'opsgenie_configs' is not supported; there are _configs of webhook"),
+    ("receivers:\n  - name: a\n    victorops_configs: []\n", "3:5", "'victorops_configs' is not supported"),
+    ("receivers:\n  - name: a\n    templates: ['*.tmpl']\n", "3:5", "unknown key 'templates', expected name or _configs of")])
 def test_check_config_bad_names_file_line_and_column(tmp_path, text, place, says):
     file = tmp_path / "bad.yml"
     file.write_text(text)

@@ -157,8 +157,9 @@ static void test_guard__lists_hosts_with_and_without_port(void **state)
 static void test_guard__names_a_bad_entry(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"10.0.0.0/33", "::/129",     "http://x", "a b",
-                                      "host:0",      "host:70000", "",         "10.0.0.0/"};
+    static const char *const bad[] = {
+        "10.0.0.0/33", "::/129",    "http://x",      "a b",  "host:0", "host:70000",     "",
+        "10.0.0.0/",   "300.1.1.1", "10.0.0.256:80", "10.1", "[::1",   "[mail.corp]:25", "[]"};
     for (size_t i = 0; i < SG_ARRAY_LEN(bad); i++) {
         struct fixture f;
         struct sg_error err = {0};
