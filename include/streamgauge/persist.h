@@ -11,8 +11,8 @@
  * numbered by `PRAGMA user_version`. A database of a newer version is refused. A corrupt one is set
  * aside as *.corrupt-<time>, said aloud, and a new one begun.
  *
- * Of each target at most 1000 rows that are not marked (SENT, DEAD) are handed on; further ones
- * wait in the database. */
+ * Of each target at most SG_PERSIST_WINDOW rows that are not marked (SENT, DEAD) are handed on;
+ * further ones wait in the database. */
 #ifndef STREAMGAUGE_PERSIST_H
 #define STREAMGAUGE_PERSIST_H
 
@@ -23,6 +23,10 @@
 #include <streamgauge/buf.h>
 #include <streamgauge/error.h>
 #include <streamgauge/journal.h>
+
+/* Rows of one target that are handed on and not yet marked; what is more waits in the database, so
+ * a dead receiver holds neither memory nor the rows of others. */
+#define SG_PERSIST_WINDOW 1000u
 
 struct sg_persist;
 
@@ -115,6 +119,12 @@ struct sg_persist_row {
     int64_t changed_ms;
     struct sg_str error; /* of the last attempt */
 };
+/* SG_ENOTFOUND. */
+SG_API SG_NODISCARD int sg_persist_row_state(struct sg_persist *p, uint64_t row,
+                                             enum sg_row_state *ret, struct sg_error *reterr);
+/* Rows waiting for a target, handed on or not. */
+SG_API SG_NODISCARD int sg_persist_waiting(struct sg_persist *p, struct sg_str target,
+                                           uint64_t *ret, struct sg_error *reterr);
 /* Rows of that state, newest first, at most max. */
 SG_API SG_NODISCARD int sg_persist_rows(struct sg_persist *p, enum sg_row_state state, size_t max,
                                         void (*each)(void *ctx, const struct sg_persist_row *r),

@@ -17,6 +17,7 @@
 #define ALIVE_MS 10000 /* the engine counts as alive so long after a tick */
 #define FEED_KEPT 256  /* what the live feed takes back */
 #define DEAD_LETTER "StreamgaugeDeadLetter"
+#define DEAD_METRIC "streamgauge_notifications_dead_total"
 #define GIVEN_UP "Notifications are given up"
 #define DEAD_KEY "dead:" /* and the target: in SG_TABLE_META */
 #define DEAD_AGAIN_MS (10 * SG_MS_PER_MIN)
@@ -320,9 +321,9 @@ int sg_alerts_ack(void *ctx, struct sg_str id, struct sg_str comment, struct sg_
 
 struct telling {
     struct sg_alerts *a;
-    const char *name, *summary;
-    char *target, *text; /* text NULL: well again */
-    int64_t lasts_ms;    /* ends by itself after that; 0: when it is told */
+    const char *name, *summary, *metric; /* metric: which shows it; a name, needs no escapes */
+    char *target, *text;                 /* text NULL: well again */
+    int64_t lasts_ms;                    /* ends by itself after that; 0: when it is told */
 };
 
 static void set_c(struct sg_labels_builder *b, const char *name, const char *value)
@@ -359,12 +360,15 @@ static void run_tell(void *arg, int64_t wall_ms, int64_t mono_ms)
 {
     struct telling *w = arg;
     struct sg_error err = {0};
+    SG_AUTO(sg_buf_deinit) struct sg_buf url;
+    sg_buf_init(&url, 4096);
+    sg_buf_printf(&url, "%s/graph?g0.expr=%s&g0.tab=0", w->a->external_url, w->metric);
     struct sg_alert alert = {.labels = own_labels(w),
                              .annotations = own_annotations(w),
                              .starts_ms = wall_ms,
                              .ends_ms = w->text && !w->lasts_ms ? 0 : wall_ms + w->lasts_ms,
                              .value = (double)NAN,
-                             .generator_url = sg_str_from(w->a->external_url),
+                             .generator_url = sg_buf_str(&url),
                              .rule = SG_STR("streamgauge")};
     w->a->wall_ms = wall_ms;
     w->a->mono_ms = mono_ms;
@@ -401,8 +405,11 @@ static void restore_dead(void *ctx, struct sg_str key, struct sg_str body, int64
 /* Nobody knows whether they are well by now: if no more is given up, they are. */
 int sg__alerts_restore_dead(struct sg_alerts *a, struct sg_error *reterr)
 {
-    struct telling w = {
-        .a = a, .name = DEAD_LETTER, .summary = GIVEN_UP, .lasts_ms = DEAD_AGAIN_MS};
+    struct telling w = {.a = a,
+                        .name = DEAD_LETTER,
+                        .summary = GIVEN_UP,
+                        .metric = DEAD_METRIC,
+                        .lasts_ms = DEAD_AGAIN_MS};
     return sg_persist_each_of(a->persist, SG_TABLE_META, SG_STR(DEAD_KEY), restore_dead, &w,
                               reterr);
 }
@@ -419,7 +426,8 @@ static void on_health(void *ctx, const char *text)
 {
     tell(&(struct telling){.a = ctx,
                            .name = "StreamgaugePersistFailing",
-                           .summary = "streamgauge cannot write its state"},
+                           .summary = "streamgauge cannot write its state",
+                           .metric = "streamgauge_persist_failing"},
          SG_STR(""), text);
 }
 
@@ -440,6 +448,7 @@ static void on_given_up(void *ctx, uint64_t n)
     tell(&(struct telling){.a = a,
                            .name = "StreamgaugeOutboxFull",
                            .summary = GIVEN_UP,
+                           .metric = "streamgauge_outbox_waiting",
                            .lasts_ms = 2 * OVERFLOW_AGAIN_MS},
          SG_STR(""), text);
 }
@@ -475,7 +484,8 @@ static void on_dead(void *ctx, struct sg_str target, const char *text)
         sg_journal_delete(j, SG_TABLE_META, sg_buf_str(&key));
     if (sg_persist_submit_take(a->persist, j) < 0)
         sg_journal_free(j);
-    tell(&(struct telling){.a = a, .name = DEAD_LETTER, .summary = GIVEN_UP}, target, text);
+    tell(&(struct telling){.a = a, .name = DEAD_LETTER, .summary = GIVEN_UP, .metric = DEAD_METRIC},
+         target, text);
 }
 
 static bool on_alive(void *ctx)

@@ -77,6 +77,7 @@ int sg__alerts_write(struct sg_alerts *a, struct sg_net_exchange *x, struct sg_j
 /* ---- the outbox ---- */
 
 struct listing {
+    struct sg_alerts *a;
     struct sg_net_exchange *x;
     size_t n;
 };
@@ -139,6 +140,22 @@ static void on_outbox(void *ctx, struct sg_net_exchange *x)
                   atomic_load(&st->failing) ? "true" : "false");
 }
 
+/* False: there is none to be sent after all, which is said. */
+static bool is_dead(struct sg_alerts *a, struct sg_net_exchange *x, uint64_t row)
+{
+    enum sg_row_state state;
+    struct sg_error err = {0};
+    int rc = sg_persist_row_state(a->persist, row, &state, &err);
+    if (rc == SG_ENOTFOUND)
+        sg_net_exchange_error(x, 404, "%s", err.text);
+    else if (rc < 0)
+        sg_net_exchange_error(x, 500, "%s", err.text);
+    else if (state != SG_ROW_DEAD)
+        sg_net_exchange_error(x, 409, "row %llu is no dead letter: it %s", (unsigned long long)row,
+                              state == SG_ROW_SENT ? "was delivered" : "still waits");
+    return rc == 0 && state == SG_ROW_DEAD;
+}
+
 /* {"row": n}, or all dead letters when there is no body. */
 static void on_retry(void *ctx, struct sg_net_exchange *x)
 {
@@ -146,12 +163,15 @@ static void on_retry(void *ctx, struct sg_net_exchange *x)
     json_error_t where;
     json_int_t row = 0;
     json_t *json = x->body.n ? json_loadb(x->body.p, x->body.n, 0, &where) : json_object();
-    if (!json || json_unpack(json, "{s?I}", "row", &row) != 0 || row < 0) {
+    bool one = json_object_size(json) > 0;
+    if (!json || json_unpack(json, "{s?I!}", "row", &row) != 0 || row < 0) {
         sg_net_exchange_error(x, 400, "expected {\"row\": number}, or no body for all");
         json_decref(json);
         return;
     }
     json_decref(json);
+    if (one && !is_dead(a, x, (uint64_t)row))
+        return;
     struct sg_journal *j = sg_journal_new();
     sg_journal_add(j, &(struct sg_journal_op){.kind = SG_JOURNAL_REVIVE, .number = (uint64_t)row});
     if (sg__alerts_write(a, x, j) == 0)
@@ -159,6 +179,17 @@ static void on_retry(void *ctx, struct sg_net_exchange *x)
 }
 
 /* ---- receivers ---- */
+
+/* The notifier holds a part of those of a target that is behind, and some that have been given up
+ * meanwhile; the database knows all. */
+static uint64_t waiting_of(const struct sg_alerts *a, const struct sg_target_info *t)
+{
+    uint64_t all = 0, held = t->waiting + t->in_flight;
+    if (held < SG_PERSIST_WINDOW / 2 || atomic_load(&sg_persist_get_stats(a->persist)->failing) ||
+        sg_persist_waiting(a->persist, t->target, &all, NULL) < 0)
+        return t->waiting;
+    return all > t->in_flight ? all - t->in_flight : 0;
+}
 
 static void put_target(void *ctx, const struct sg_target_info *t)
 {
@@ -171,7 +202,7 @@ static void put_target(void *ctx, const struct sg_target_info *t)
         ",\"kind\":\"%s\",\"healthy\":%s,\"waiting\":%llu,\"sending\":%llu,"
         "\"sent\":%llu,\"failed\":%llu,\"dead\":%llu,\"oldest\":%lld,\"lastSuccess\":%lld,"
         "\"lastFailure\":%lld,\"nextAttempt\":%lld,\"lastError\":",
-        t->kind, t->healthy ? "true" : "false", (unsigned long long)t->waiting,
+        t->kind, t->healthy ? "true" : "false", (unsigned long long)waiting_of(l->a, t),
         (unsigned long long)t->in_flight, (unsigned long long)t->sent,
         (unsigned long long)t->failed, (unsigned long long)t->dead, (long long)t->oldest_ms,
         (long long)t->last_ok_ms, (long long)t->last_failure_ms, (long long)t->next_ms);
@@ -182,7 +213,7 @@ static void put_target(void *ctx, const struct sg_target_info *t)
 static void on_receivers(void *ctx, struct sg_net_exchange *x)
 {
     struct sg_alerts *a = ctx;
-    struct listing l = {.x = x};
+    struct listing l = {.a = a, .x = x};
     sg_buf_puts(&x->out, "{\"receivers\":[");
     sg_notify_each(a->notify, put_target, &l);
     sg_buf_puts(&x->out, "]}\n");
@@ -207,13 +238,10 @@ static void put_test(struct sg_alerts *a, struct sg_str target, struct sg_buf *o
                   ",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":"
                   "\"StreamgaugeTest\",\"severity\":\"info\"},\"annotations\":{\"summary\":"
                   "\"A test of this receiver\"},\"startsAt\":\"%s\",\"endsAt\":"
-                  "\"0001-01-01T00:00:00Z\",\"generatorURL\":",
-                  now);
-    sg_buf_put_json_str(out, sg_str_from(a->external_url));
-    sg_buf_printf(out,
-                  ",\"fingerprint\":\"0000000000000000\",\"value\":0,"
+                  "\"0001-01-01T00:00:00Z\",\"generatorURL\":\"\",\"fingerprint\":"
+                  "\"0000000000000000\",\"value\":0,"
                   "\"id\":\"0000000000000000-%llx\"}],\"kind\":\"test\",\"notificationTime\":%lld}",
-                  (unsigned long long)wall_ms, (long long)wall_ms);
+                  now, (unsigned long long)wall_ms, (long long)wall_ms);
 }
 
 static void on_test(void *ctx, struct sg_net_exchange *x)

@@ -132,7 +132,6 @@ static void settle(struct sg_persist *p, const struct sg__change *c)
     p->feed_last = c->feed_last;
     STAT_ADD(p, commits, 1);
     STAT_ADD(p, ops, c->ops);
-    publish_counts(p, true);
 }
 
 static bool overfull(const struct sg_persist *p)
@@ -159,6 +158,7 @@ static void commit(struct sg_persist *p)
         sg__outbox_load(p);
         if (overfull(p))
             (void)sg__prune(p, false, NULL);
+        publish_counts(p, true);
     }
     pthread_mutex_unlock(&p->w.lock);
     if (rc < 0) {
@@ -302,8 +302,10 @@ int sg_persist_write_take(struct sg_persist *p, struct sg_journal *j, struct sg_
     p->first = j;
     int rc = write_all(p, &change, reterr);
     p->first = NULL;
-    if (rc == 0)
+    if (rc == 0) {
         settle(p, &change);
+        publish_counts(p, true);
+    }
     sg_journal_free(j);
     return rc;
 }

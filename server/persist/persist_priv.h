@@ -6,9 +6,7 @@
 #include <sqlite3.h>
 #include <streamgauge/persist.h>
 
-/* Rows of one target that are handed on and not yet marked; what is more waits in the database, so
- * a dead receiver holds neither memory nor the rows of others. */
-#define SG__WINDOW 1000u
+#define SG__WINDOW SG_PERSIST_WINDOW
 
 struct sg__conn {
     sqlite3 *db;

@@ -86,6 +86,38 @@ int sg_persist_feed(struct sg_persist *p, int64_t from_ms, int64_t until_ms, siz
     return finish(p, s, rc, reterr);
 }
 
+int sg_persist_row_state(struct sg_persist *p, uint64_t row, enum sg_row_state *ret,
+                         struct sg_error *reterr)
+{
+    sqlite3_stmt *s;
+    int rc = start(p, "SELECT state FROM outbox WHERE id = ?1", &s, reterr);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(s, 1, row <= INT64_MAX ? (int64_t)row : -1);
+    int step = sqlite3_step(s);
+    if (step == SQLITE_ROW)
+        *ret = (enum sg_row_state)sqlite3_column_int(s, 0);
+    rc = finish(p, s, step, reterr);
+    return rc == 0 && step != SQLITE_ROW
+               ? sg_error_set(reterr, SG_ENOTFOUND, "there is no row %llu in the outbox",
+                              (unsigned long long)row)
+               : rc;
+}
+
+int sg_persist_waiting(struct sg_persist *p, struct sg_str target, uint64_t *ret,
+                       struct sg_error *reterr)
+{
+    sqlite3_stmt *s;
+    int rc = start(p, "SELECT count(*) FROM outbox WHERE state = 0 AND target = ?1", &s, reterr);
+    if (rc < 0)
+        return rc;
+    sg__bind(s, 1, target);
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        *ret = (uint64_t)sqlite3_column_int64(s, 0);
+    return finish(p, s, rc, reterr);
+}
+
 int sg_persist_rows(struct sg_persist *p, enum sg_row_state state, size_t max,
                     void (*each)(void *ctx, const struct sg_persist_row *r), void *ctx,
                     struct sg_error *reterr)

@@ -453,13 +453,34 @@ def test_dead_letters_are_told_and_can_be_sent_again(start, receiver, tmp_path):
         letter = events.until(lambda e: e["event"] == "notification" and
                               e["data"]["notification"]["context"]["labels"]["alertname"] == "StreamgaugeDeadLetter")
         assert letter["data"]["notification"]["context"]["labels"]["target"] == "team/webhook/0"
+        assert letter["data"]["notification"]["actionUrl"].endswith("/graph?g0.expr=streamgauge_notifications_dead_total&g0.tab=0")
         dead = kit.eventually(lambda: s.get("/api/v1/outbox?state=dead").json["rows"], "the dead letter")
         assert "404" in dead[-1]["error"]
         receiver.refuse = 0
         assert s.post("/api/v1/outbox/retry", {"row": dead[-1]["row"]}).status == 200
         kit.eventually(lambda: FIRING in receiver.statuses(), "the delivery")
     assert s.post("/api/v1/outbox/retry", {"row": "x"}).status == 400
+    assert s.post("/api/v1/outbox/retry", {"raw": 1}).status == 400
+    for unknown in (0, 999999):
+        answer = s.post("/api/v1/outbox/retry", {"row": unknown})
+        assert answer.status == 404 and f"there is no row {unknown}" in answer.json["error"], answer
     assert s.get("/api/v1/outbox?state=lost").status == 400
+
+
+def test_a_receiver_far_behind_says_how_far(start, receiver, tmp_path):
+    """What the notifier holds is a window; rows beyond the limit are given up while it holds them."""
+    s = start(config=config(tmp_path, receiver) + "limits: {outbox_rows: 600}\n", data="kept")
+    receiver.refuse = 503
+    for i in range(0, 1500, 250):
+        alerts = [{"labels": {"alertname": f"Many{n}", "severity": "info"}} for n in range(i, i + 250)]
+        assert s.post("/api/v2/alerts", alerts).status == 200
+
+    def waiting():
+        r = s.get("/api/v1/receivers").json["receivers"][0]
+        return r["waiting"] + r["sending"]
+
+    kit.eventually(lambda: s.get("/api/v1/outbox?state=dead").json["dead"] >= 900, "what is too much is given up")
+    kit.eventually(lambda: waiting() == s.get("/api/v1/outbox").json["waiting"] <= 600, "the receiver tells of those left")
 
 
 def test_dead_letters_are_told_again_after_a_restart(start, receiver, tmp_path):

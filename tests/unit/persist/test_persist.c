@@ -533,8 +533,17 @@ static void test_outbox__beyond_the_maximum_the_oldest_are_given_up(void **state
     assert_string_equal(rows_text(r, SG_ROW_DEAD),
                         "3:k2:0:too many were waiting 2:k1:0:too many were waiting "
                         "1:k0:0:too many were waiting ");
+    uint64_t waiting = 0;
+    enum sg_row_state now = SG_ROW_SENT;
     assert_int_equal(r->given_up, 3);
-    assert_int_equal(atomic_load(&sg_persist_get_stats(r->p)->outbox), 7);
+    assert_int_equal(atomic_load(&sg_persist_get_stats(r->p)->outbox), 4);
+    assert_int_equal(sg_persist_waiting(r->p, SG_STR("t/webhook/0"), &waiting, NULL), 0);
+    assert_int_equal(waiting, 4);
+    assert_int_equal(sg_persist_waiting(r->p, SG_STR("t/webhook/1"), &waiting, NULL), 0);
+    assert_int_equal(waiting, 0);
+    assert_int_equal(sg_persist_row_state(r->p, 3, &now, NULL), 0);
+    assert_int_equal(now, SG_ROW_DEAD);
+    assert_int_equal(sg_persist_row_state(r->p, 8, &now, NULL), SG_ENOTFOUND);
     mark(r, SG_JOURNAL_SENT, 7, "");
     assert_int_equal(atomic_load(&sg_persist_get_stats(r->p)->outbox), 3);
 }
