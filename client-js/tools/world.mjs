@@ -87,7 +87,20 @@ const steps = arcs.map((/** @type {number[][]} */ arc) => {
     }
     return out;
 });
+
+/* Encoded polyline: see numbersOf() of lazy/earth.ts. */
+function word(/** @type {number[]} */ numbers) {
+    let out = '';
+    for (const n of numbers) {
+        let left = n < 0 ? ~(n << 1) : n << 1;
+        for (; left >= 32; left >>= 5)
+            out += String.fromCharCode(63 + 32 + (left & 31));
+        out += String.fromCharCode(63 + left);
+    }
+    return out;
+}
+
 const land = atlas.objects.countries.geometries.map((g) => [codesOf(g)?.[0] ?? '', ...(g.type === 'MultiPolygon' ? g.arcs.flat() : g.arcs)]);
 writeFileSync(join(root, 'src/dashboard/panels/lazy/world.json'),
-    `${JSON.stringify({ unit: UNIT, arcs: steps, land, places: list, regions: REGIONS.replaceAll('\n', ' ') })}\n`);
+    `${JSON.stringify({ unit: UNIT, arcs: steps.map(word).join(' '), land, places: list, regions: REGIONS.replaceAll('\n', ' ') })}\n`);
 console.log(`${places.size} countries`);

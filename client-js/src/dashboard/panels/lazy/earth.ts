@@ -105,8 +105,9 @@ function turned(degrees: number): number {
 /* ---- the atlas as it is stored ---- */
 
 export interface Outlines {
-    /** Borders and coasts: where one begins, and the steps from corner to corner, in `unit` degrees. */
-    readonly arcs: readonly (readonly number[])[];
+    /** Borders and coasts, each a word of encoded polyline (tools/world.mjs writes it): where it begins, and the steps from corner to
+     * corner, in `unit` degrees. */
+    readonly arcs: string;
     readonly unit: number;
     /** Rings by country: numbers of arcs, ~number for one that is walked backwards. */
     readonly land: readonly (readonly [id: string, ...rings: (readonly number[])[]])[];
@@ -118,7 +119,8 @@ export interface Country {
 }
 
 export function drawable({ arcs, unit, land }: Outlines): { borders: Trace[]; countries: Country[] } {
-    const borders = arcs.map((steps) => {
+    const borders = arcs.split(' ').map((word) => {
+        const steps = numbersOf(word);
         const trace = new Float32Array(steps.length);
         let lon = 0, lat = 0;
         for (let i = 0; i < steps.length; i += 2) {
@@ -128,6 +130,21 @@ export function drawable({ arcs, unit, land }: Outlines): { borders: Trace[]; co
         return trace;
     });
     return { borders, countries: land.map(([id, ...rings]) => ({ id, rings: rings.map((numbers) => ring(numbers, borders)) })) };
+}
+
+/** Five bits to a letter from "?" on, the lowest first, 32 more where others follow; the lowest of all is the sign. */
+function numbersOf(word: string): number[] {
+    const out: number[] = [];
+    for (let i = 0, bits = 0, value = 0; i < word.length; i++) {
+        const letter = word.charCodeAt(i) - 63;
+        value |= (letter & 31) << bits;
+        bits += 5;
+        if (letter >= 32)
+            continue;
+        out.push(value & 1 ? ~(value >> 1) : value >> 1);
+        bits = value = 0;
+    }
+    return out;
 }
 
 function ring(numbers: readonly number[], borders: readonly Trace[]): Trace {
