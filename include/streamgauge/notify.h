@@ -9,6 +9,10 @@
  * network errors, 408, 429 and 5xx (SMTP 4yz) are retried, other refusals are final; after
  * give_up_ms (default 24 h) the row is a dead letter.
  *
+ * A browser that is gone (404, 410), or whose push service refuses five messages in a row (other
+ * than 401, 403: that is our key), loses its subscription; the rows are dead letters that are not
+ * told. One push service has at most a quarter of the transfers of its target.
+ *
  * Addresses are checked when the connection is made, after name resolution: private, loopback,
  * link-local and multicast ones are refused unless `allow` lists them. No redirects are followed,
  * of a response at most 64 KiB are read, proxies of the environment are not used. */
@@ -97,8 +101,9 @@ struct sg_target_info {
     struct sg_str target;
     const char *kind;
     uint64_t waiting, in_flight, sent, failed, dead; /* rows now; attempts; given up */
-    int64_t oldest_ms;                               /* creation of the oldest waiting; 0: none */
-    int64_t last_ok_ms, last_failure_ms, next_ms;    /* wall clock; 0: never */
+    uint64_t dropped;  /* subscriptions of browsers: gone, or refused several times in a row */
+    int64_t oldest_ms; /* creation of the oldest waiting; 0: none */
+    int64_t last_ok_ms, last_failure_ms, next_ms; /* wall clock; 0: never */
     char last_error[256];
     bool healthy;
 };

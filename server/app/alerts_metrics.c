@@ -1,4 +1,7 @@
 /* alerts_metrics.c - /metrics of rules, alerts, the database and the receivers. */
+#include <math.h>
+#include <string.h>
+
 #include <streamgauge/mem.h>
 
 #include "alerts_priv.h"
@@ -47,7 +50,7 @@ static const struct sg_metric_row persist_rows[] = {
 
 struct target {
     struct sg_buf labels;
-    double values[6];
+    double values[7]; /* NaN: it has none */
 };
 
 struct targets {
@@ -65,6 +68,8 @@ static const struct {
     {"streamgauge_notifications_oldest_timestamp_seconds", "gauge",
      "When the oldest of them was made; 0: there is none."},
     {"streamgauge_receiver_healthy", "gauge", "1 unless the last attempt failed."},
+    {"streamgauge_push_subscriptions_dropped_total", "counter",
+     "Subscriptions of browsers dropped: gone, or refused several times in a row."},
 };
 
 static void add_target(void *ctx, const struct sg_target_info *t)
@@ -72,9 +77,11 @@ static void add_target(void *ctx, const struct sg_target_info *t)
     struct targets *all = ctx;
     all->all = sg_grow(all->all, &all->cap, all->n + 1, sizeof(*all->all));
     struct target *to = &all->all[all->n++];
-    *to = (struct target){.values = {(double)t->sent, (double)t->failed, (double)t->dead,
-                                     (double)(t->waiting + t->in_flight),
-                                     (double)t->oldest_ms / 1000, t->healthy ? 1 : 0}};
+    *to = (struct target){
+        .values = {(double)t->sent, (double)t->failed, (double)t->dead,
+                   (double)(t->waiting + t->in_flight), (double)t->oldest_ms / 1000,
+                   t->healthy ? 1 : 0,
+                   strcmp(t->kind, "webpush") == 0 ? (double)t->dropped : (double)NAN}};
     sg_buf_init(&to->labels, 8192);
     sg_buf_puts(&to->labels, "{target=");
     sg_buf_put_json_str(&to->labels, t->target); /* names have no characters that differ */
@@ -90,6 +97,8 @@ static void print_targets(struct sg_alerts *a, struct sg_buf *out)
         sg_metric_family(out, target_families[f].name, target_families[f].type,
                          target_families[f].help);
         for (size_t i = 0; i < all.n; i++) {
+            if (isnan(all.all[i].values[f]))
+                continue;
             sg_buf_printf(out, "%s%s ", target_families[f].name, sg_buf_cstr(&all.all[i].labels));
             sg_buf_put_double(out, all.all[i].values[f]);
             sg_buf_putc(out, '\n');

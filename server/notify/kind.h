@@ -46,9 +46,10 @@ void sg__request_header(struct sg__request *r, const char *fmt, ...) SG_PRINTF(2
 enum sg__verdict {
     SG__SENT,
     SG__RETRY,
-    SG__REFUSED, /* final: a dead letter */
-    SG__GONE,    /* a browser that has unsubscribed: the row is done, the subscription goes */
-    SG__SHRINK,  /* too large: again at once, smaller */
+    SG__REFUSED,  /* final: a dead letter */
+    SG__UNWANTED, /* final, for one browser alone: no dead letter that is told */
+    SG__GONE,     /* a browser that has unsubscribed: the row is done, the subscription goes */
+    SG__SHRINK,   /* too large: again at once, smaller */
 };
 
 /* What came back. */
@@ -74,7 +75,7 @@ struct sg__kind {
     int (*check)(const struct sg__target *t, const struct sg_yaml_node *node,
                  struct sg_error *reterr);
     /* Fills request. SG_EINVALID: this can never be sent; the text says why. SG_ECANCELED: it is
-     * not wanted, and counts as sent. */
+     * not wanted, and counts as sent. SG_ENOTFOUND: as SG__UNWANTED. */
     int (*build)(const struct sg__job *job, struct sg__request *ret, struct sg_error *reterr);
     /* May change what the status alone says, and retry_after_ms. May be NULL. */
     enum sg__verdict (*judge)(enum sg__verdict by_status, struct sg__reply *reply);

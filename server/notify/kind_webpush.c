@@ -21,6 +21,7 @@ static const struct sg__opt table[] = {
 };
 
 #define VAPID_VALID_S (12 * 3600)
+#define MAX_TTL_MS (28 * 86400e3)
 
 struct push {
     json_t *json;
@@ -36,7 +37,7 @@ static int read_subscription(const struct sg__job *job, struct push *p, struct s
     if (p->endpoint.n < 9 || p->endpoint.n > 4096 ||
         sg__base64url_parse(sg__json_text(keys, "p256dh"), p->keys.p256dh, 65) != 65 ||
         sg__base64url_parse(sg__json_text(keys, "auth"), p->keys.auth, 16) != 16)
-        return sg_error_set(reterr, SG_EINVALID,
+        return sg_error_set(reterr, SG_ENOTFOUND,
                             "the subscription is incomplete; expected endpoint, keys.p256dh and "
                             "keys.auth");
     return 0;
@@ -238,11 +239,25 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     return rc;
 }
 
+/* Longer than push services take, each message would be refused. */
+static int check(const struct sg__target *t, const struct sg_yaml_node *node,
+                 struct sg_error *reterr)
+{
+    if (sg__opt(t, "ttl")->number > MAX_TTL_MS)
+        return sg_yaml_error(node, reterr, "webpush_configs: ttl: expected at most 28d");
+    return 0;
+}
+
 static enum sg__verdict judge(enum sg__verdict by_status, struct sg__reply *reply)
 {
     if (reply->status == 404 || reply->status == 410)
         return SG__GONE;
-    return reply->status == 413 ? SG__SHRINK : by_status;
+    if (reply->status == 413)
+        return SG__SHRINK;
+    /* Anyone who may read may subscribe, with any endpoint: what it refuses is its own affair. Our
+     * key is not, for all browsers of a service. */
+    bool our_fault = reply->status == 401 || reply->status == 403;
+    return by_status == SG__REFUSED && !our_fault ? SG__UNWANTED : by_status;
 }
 
 const struct sg__kind sg__kind_webpush = {
@@ -250,7 +265,8 @@ const struct sg__kind sg__kind_webpush = {
     .table = table,
     .acknowledges = true,
     .push = true,
-    .concurrency = 16,
+    .concurrency = 64, /* a push service has a quarter of it */
+    .check = check,
     .build = build,
     .judge = judge,
 };

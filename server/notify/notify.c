@@ -265,6 +265,7 @@ void sg_notify_free(struct sg_notify *n)
     sg_receivers_free(n->receivers);
     sg_receivers_free(n->incoming);
     sg_journal_free(n->marks);
+    sg__refusals_deinit(&n->refusals);
     (void)pthread_mutex_destroy(&n->lock);
     sg_free(n->vapid_subject);
     sg_free(n->user_agent);
@@ -306,6 +307,7 @@ static void fill_info(const struct sg__queue *q, struct sg_target_info *t)
     t->sent = q->sent;
     t->failed = q->failed;
     t->dead = q->dead;
+    t->dropped = q->dropped;
     t->oldest_ms = sg__queue_oldest(q);
     t->last_ok_ms = q->last_ok_wall_ms;
     t->last_failure_ms = q->last_failure_wall_ms;

@@ -5,13 +5,27 @@
 
 #include <streamgauge/mem.h>
 
+#include "notify/push_service.h"
+
 #define FAILURES_TO_PAUSE 3
 #define MAX_PAUSE_MS 30000
 #define NOT_IN_HEAP SIZE_MAX
+#define SERVICE_SHARE 4u /* a service has at most this part of the concurrency */
+
+/* A push service, by its domain. */
+struct sg__service {
+    UT_hash_handle hh;
+    struct sg__lane *parked, **last_parked;
+    uint32_t in_flight, failures; /* failures in a row */
+    size_t lanes;
+    char name[SG__PUSH_SERVICE_SIZE];
+};
 
 struct sg__lane {
     UT_hash_handle hh;
     struct sg__item *first, **last;
+    struct sg__service *service; /* of a browser; else NULL */
+    struct sg__lane *next_parked;
     size_t at; /* in the heap */
     size_t n_key;
     char key[];
@@ -75,6 +89,93 @@ static struct sg__lane *heap_pop(struct sg__queue *q)
     return lane;
 }
 
+/* ---- push services ---- */
+
+static struct sg__service *service_of(struct sg__queue *q, struct sg_str push)
+{
+    struct sg__service *s = NULL;
+    char name[SG__PUSH_SERVICE_SIZE];
+    if (!push.n)
+        return NULL;
+    size_t n = sg__push_service(push, name);
+    HASH_FIND(hh, q->services, name, n, s);
+    if (!s) {
+        s = sg_calloc(1, sizeof(*s));
+        s->last_parked = &s->parked;
+        memcpy(s->name, name, n);
+        HASH_ADD(hh, q->services, name, n, s);
+    }
+    s->lanes++;
+    return s;
+}
+
+static void leave(struct sg__queue *q, struct sg__service *s)
+{
+    if (!s || --s->lanes > 0)
+        return;
+    HASH_DEL(q->services, s);
+    sg_free(s);
+}
+
+/* How many transfers it may have. */
+static uint32_t share(const struct sg__queue *q, const struct sg__service *s)
+{
+    uint32_t all = q->target ? q->target->concurrency : UINT32_MAX;
+    return s->failures >= FAILURES_TO_PAUSE || all < SERVICE_SHARE ? 1 : all / SERVICE_SHARE;
+}
+
+static void park(struct sg__lane *lane)
+{
+    struct sg__service *s = lane->service;
+    lane->next_parked = NULL;
+    *s->last_parked = lane;
+    s->last_parked = &lane->next_parked;
+}
+
+static void unpark(struct sg__queue *q, struct sg__service *s, uint32_t n)
+{
+    for (; n > 0 && s->parked; n--) {
+        struct sg__lane *lane = s->parked;
+        s->parked = lane->next_parked;
+        if (!s->parked)
+            s->last_parked = &s->parked;
+        heap_add(q, lane);
+    }
+}
+
+/* One of its transfers has ended. */
+static void release(struct sg__queue *q, struct sg__service *s)
+{
+    if (!s)
+        return;
+    s->in_flight--;
+    uint32_t most = share(q, s);
+    unpark(q, s, most > s->in_flight ? most - s->in_flight : 0);
+}
+
+/* The next lane whose service has room. NULL: none. */
+static struct sg__lane *top(struct sg__queue *q)
+{
+    while (q->n_heap > 0) {
+        struct sg__lane *lane = q->heap[0];
+        if (!lane->service || lane->service->in_flight < share(q, lane->service))
+            return lane;
+        park(heap_pop(q));
+    }
+    return NULL;
+}
+
+/* Its first row is in flight from now on. */
+static struct sg__item *take(struct sg__queue *q)
+{
+    struct sg__lane *lane = heap_pop(q);
+    q->waiting--;
+    q->in_flight++;
+    if (lane->service)
+        lane->service->in_flight++;
+    return lane->first;
+}
+
 /* ---- lanes ---- */
 
 static struct sg__lane *lane_of(struct sg__queue *q, const struct sg_outbox_row *row)
@@ -92,6 +193,7 @@ static struct sg__lane *lane_of(struct sg__queue *q, const struct sg_outbox_row 
         lane->last = &lane->first;
         lane->at = NOT_IN_HEAP;
         lane->n_key = n;
+        lane->service = service_of(q, row->push);
         memcpy(lane->key, key, n);
         HASH_ADD(hh, q->lanes, key, n, lane);
     }
@@ -124,6 +226,7 @@ void sg__queue_free(struct sg__queue *q)
             after = item->next;
             free_item(item);
         }
+        leave(q, lane->service);
         sg_free(lane);
     }
     sg_free(q->heap);
@@ -162,12 +265,15 @@ void sg__queue_push_take(struct sg__queue *q, struct sg_outbox_row *row, int64_t
 struct sg__item *sg__queue_next(struct sg__queue *q, int64_t mono_ms, int64_t *ret_wait_ms)
 {
     *ret_wait_ms = -1;
-    if (q->n_heap == 0 || !q->target || q->in_flight >= q->target->concurrency)
+    if (!q->target || q->in_flight >= q->target->concurrency)
         return NULL;
     /* While it fails, one attempt at a time finds out whether it is back. */
     if (q->failures >= FAILURES_TO_PAUSE && q->in_flight > 0)
         return NULL;
-    int64_t due = q->heap[0]->first->due_ms;
+    const struct sg__lane *lane = top(q);
+    if (!lane)
+        return NULL;
+    int64_t due = lane->first->due_ms;
     if (due < q->paused_until_ms)
         due = q->paused_until_ms;
     int64_t wait = due > mono_ms ? due - mono_ms : sg__bucket_take(&q->bucket, mono_ms);
@@ -175,18 +281,22 @@ struct sg__item *sg__queue_next(struct sg__queue *q, int64_t mono_ms, int64_t *r
         *ret_wait_ms = wait;
         return NULL;
     }
-    q->waiting--;
-    q->in_flight++;
-    return heap_pop(q)->first;
+    return take(q);
 }
 
 struct sg__item *sg__queue_any(struct sg__queue *q)
 {
-    if (q->n_heap == 0)
-        return NULL;
-    q->waiting--;
-    q->in_flight++;
-    return heap_pop(q)->first;
+    for (struct sg__service *s = q->services; s && q->n_heap == 0; s = s->hh.next)
+        unpark(q, s, UINT32_MAX);
+    return q->n_heap > 0 ? take(q) : NULL;
+}
+
+void sg__queue_answered(struct sg__queue *q, struct sg__item *item, bool answered)
+{
+    struct sg__service *s = item->lane->service;
+    (void)q;
+    if (s)
+        s->failures = answered ? 0 : s->failures + 1;
 }
 
 void sg__queue_done(struct sg__queue *q, struct sg__item *item)
@@ -194,12 +304,14 @@ void sg__queue_done(struct sg__queue *q, struct sg__item *item)
     struct sg__lane *lane = item->lane;
     SG_ASSERT(lane->first == item && lane->at == NOT_IN_HEAP);
     q->in_flight--;
+    release(q, lane->service);
     lane->first = item->next;
     free_item(item);
     if (lane->first) {
         heap_add(q, lane);
     } else {
         HASH_DEL(q->lanes, lane);
+        leave(q, lane->service);
         sg_free(lane);
     }
 }
@@ -208,6 +320,7 @@ void sg__queue_again(struct sg__queue *q, struct sg__item *item, int64_t due_ms)
 {
     q->in_flight--;
     q->waiting++;
+    release(q, item->lane->service);
     item->due_ms = due_ms;
     heap_add(q, item->lane);
 }

@@ -4,7 +4,12 @@
  * not in flight wait in a heap by the time their first row is due. A target is paused as a whole
  * when it asked for it (Retry-After), or after several failures in a row, so that a dead one costs
  * a probe now and then instead of an attempt per row; when it answers again, what waited for its
- * sake is due at once. Times are monotonic ms unless they say wall. */
+ * sake is due at once.
+ *
+ * Browsers have nothing to do with each other, but those of one push service share it: a service
+ * has at most a quarter of the target's concurrency, one attempt at a time while it fails, so one
+ * that hangs leaves room for the others. Its lanes beyond that are parked. Times are monotonic ms
+ * unless they say wall. */
 #ifndef SG_NOTIFY_QUEUE_H
 #define SG_NOTIFY_QUEUE_H
 
@@ -14,6 +19,7 @@
 #include "notify/retry.h"
 
 struct sg__lane;
+struct sg__service;
 
 struct sg__item {
     struct sg__item *next;
@@ -28,14 +34,15 @@ struct sg__queue {
     struct sg_str name;              /* of the target; owned */
     const struct sg__target *target; /* NULL: the configuration has it no more */
     struct sg__lane *lanes;          /* uthash by key */
+    struct sg__service *services;    /* uthash by name; of browsers, while a lane is for one */
     struct sg__lane **heap;          /* min by due */
     size_t n_heap, cap_heap;
     uint64_t waiting, in_flight; /* rows; waiting without those in flight */
     struct sg__bucket bucket;
     int64_t paused_until_ms;
-    uint32_t failures; /* in a row */
-    bool dead_told;    /* a dead letter was told, no success since */
-    uint64_t sent, failed, dead;
+    uint32_t failures;                    /* in a row */
+    bool dead_told;                       /* a dead letter was told, no success since */
+    uint64_t sent, failed, dead, dropped; /* dropped: subscriptions of browsers */
     int64_t last_ok_wall_ms, last_failure_wall_ms;
     char last_error[256];
 };
@@ -50,6 +57,8 @@ void sg__queue_push_take(struct sg__queue *q, struct sg_outbox_row *row, int64_t
 /* The next row that may go now; it is in flight from then on. NULL: none, and *ret_wait_ms (-1:
  * until something changes) says when to ask again. */
 struct sg__item *sg__queue_next(struct sg__queue *q, int64_t mono_ms, int64_t *ret_wait_ms);
+/* How an attempt ended, before _done or _again: was its push service there? Others: no effect. */
+void sg__queue_answered(struct sg__queue *q, struct sg__item *item, bool answered);
 /* The row in flight is through: frees it; its lane goes on. */
 void sg__queue_done(struct sg__queue *q, struct sg__item *item);
 /* It waits again until due_ms. */

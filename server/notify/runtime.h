@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "notify/http.h"
+#include "notify/push_service.h"
 #include "notify/queue.h"
 
 #define SG__MAX_TRANSFERS 256 /* beyond, targets that have none get one */
@@ -70,6 +71,7 @@ struct sg_notify {
     CURL *spare[32]; /* handles for reuse */
     size_t n_spare;
     struct sg_journal *marks;
+    struct sg__refusals refusals; /* by browsers' push services */
 };
 
 /* notify.c; a reference. */

@@ -78,6 +78,7 @@ struct outcome {
     enum sg__verdict verdict;
     int64_t retry_after_ms; /* -1: not said */
     const char *why;
+    bool answered; /* with a status */
 };
 
 static void mark(struct sg_notify *n, enum sg_journal_kind kind, const struct sg_outbox_row *row,
@@ -99,6 +100,17 @@ static void note_failure(struct sg__queue *q, const char *why)
     q->failed++;
     q->last_failure_wall_ms = sg_wall_now_ms();
     snprintf(q->last_error, sizeof(q->last_error), "%s", why);
+}
+
+/* The endpoint of a row for a browser; dst is emptied first. */
+static struct sg_str endpoint_of(const struct sg__item *item, struct sg_buf *dst)
+{
+    json_t *push =
+        item->row->push.n ? json_loadb(item->row->push.p, item->row->push.n, 0, NULL) : NULL;
+    sg_buf_init(dst, 8192);
+    sg_buf_put_str(dst, sg__json_text(push, "endpoint"));
+    json_decref(push);
+    return sg_buf_str(dst);
 }
 
 static void settle_sent(struct sg_notify *n, struct sg__queue *q, struct sg__item *item)
@@ -159,15 +171,64 @@ static void settle_retry(struct sg_notify *n, struct sg__queue *q, struct sg__it
                (unsigned)item->row->attempts, (long long)delay, o->why);
 }
 
+static void note_taken(struct sg_notify *n, const struct sg__item *item)
+{
+    if (!n->refusals.all)
+        return;
+    SG_AUTO(sg_buf_deinit) struct sg_buf endpoint;
+    struct sg_str text = endpoint_of(item, &endpoint);
+    sg__refusals_forget(&n->refusals, text);
+}
+
+static void drop_subscription(struct sg_notify *n, struct sg__queue *q, struct sg_str endpoint)
+{
+    sg_journal_delete(n->marks, SG_TABLE_PUSH, endpoint);
+    pthread_mutex_lock(&n->lock);
+    q->dropped++;
+    pthread_mutex_unlock(&n->lock);
+}
+
 /* The browser has unsubscribed: its row counts as done, its subscription goes. */
 static void settle_gone(struct sg_notify *n, struct sg__queue *q, struct sg__item *item)
 {
-    json_t *push = json_loadb(item->row->push.p, item->row->push.n, 0, NULL);
-    struct sg_str endpoint = sg__json_text(push, "endpoint");
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    struct sg_str endpoint = endpoint_of(item, &text);
     if (endpoint.n)
-        sg_journal_delete(n->marks, SG_TABLE_PUSH, endpoint);
-    json_decref(push);
+        drop_subscription(n, q, endpoint);
     settle_sent(n, q, item);
+}
+
+/* One browser's row is given up, and after some its subscription. Nobody is alarmed: whoever may
+ * read could do that. What stands behind the host of an endpoint is a secret. */
+static void settle_unwanted(struct sg_notify *n, struct sg__queue *q, struct sg__item *item,
+                            const char *why)
+{
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    struct sg_str endpoint = endpoint_of(item, &text);
+    char service[SG__PUSH_SERVICE_SIZE];
+    (void)sg__push_service(item->row->push, service);
+    mark(n, SG_JOURNAL_DEAD, item->row, sg_wall_now_ms(), why);
+    if (endpoint.n && sg__refusals_add(&n->refusals, endpoint)) {
+        SG_LOG(WARN, "notify", "a browser's subscription is dropped: it was refused too often",
+               "target=\"%s\" service=\"%s\" refusals=%d error=\"%s\"", q->name.p, service,
+               SG__PUSH_REFUSALS, why);
+        drop_subscription(n, q, endpoint);
+    }
+    pthread_mutex_lock(&n->lock);
+    q->dead++;
+    note_failure(q, why);
+    sg__queue_done(q, item);
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* An address instead of a name that may not be called is no outage of ours. */
+static bool unwanted(const struct sg__item *item, const struct outcome *o)
+{
+    char service[SG__PUSH_SERVICE_SIZE];
+    if (o->verdict != SG__REFUSED || o->answered || !item->row->push.n)
+        return o->verdict == SG__UNWANTED;
+    (void)sg__push_service(item->row->push, service);
+    return sg__push_service_is_address(service);
 }
 
 static void settle(struct sg_notify *n, struct sg__queue *q, struct sg__item *item,
@@ -181,7 +242,14 @@ static void settle(struct sg_notify *n, struct sg__queue *q, struct sg__item *it
         return;
     }
     item->row->attempts++;
-    if (o->verdict == SG__SENT)
+    pthread_mutex_lock(&n->lock);
+    sg__queue_answered(q, item, o->verdict != SG__RETRY);
+    pthread_mutex_unlock(&n->lock);
+    if (o->answered && (o->verdict == SG__SENT || o->verdict == SG__GONE))
+        note_taken(n, item);
+    if (unwanted(item, o))
+        settle_unwanted(n, q, item, o->why);
+    else if (o->verdict == SG__SENT)
         settle_sent(n, q, item);
     else if (o->verdict == SG__GONE)
         settle_gone(n, q, item);
@@ -235,6 +303,8 @@ bool sg__start_row(struct sg_notify *n, struct sg__queue *q, struct sg__item *it
         o.verdict = SG__RETRY;
     else if (err.code == SG_ECANCELED)
         o.verdict = SG__SENT;
+    else if (err.code == SG_ENOTFOUND)
+        o.verdict = SG__UNWANTED;
     settle(n, q, item, &o);
     sg__transfer_free(n, x);
     return false;
@@ -249,6 +319,7 @@ static void finish(struct sg_notify *n, struct sg__transfer *x, CURLcode code)
     struct outcome o = {.why = why};
     o.verdict = sg__call_finish(&x->call, code, x->target, sg_wall_now_ms(), &reply, why);
     o.retry_after_ms = reply.retry_after_ms;
+    o.answered = reply.status > 0;
     if (x->purpose == SG__FOR_ROW) {
         SG_FAULT("reply-read");
         if (o.verdict == SG__SENT)

@@ -113,7 +113,7 @@ static int ecdh(const struct sg__push_keys *keys, const struct sg__push_secrets 
     size_t n = 32;
     int rc = 0;
     if (!peer)
-        rc = sg_error_set(reterr, SG_EINVALID, "web push: p256dh is no point of P-256");
+        rc = sg_error_set(reterr, SG_ENOTFOUND, "web push: p256dh is no point of P-256");
     else if (!ctx || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, peer) != 1 ||
              EVP_PKEY_derive(ctx, ret, &n) != 1 || n != 32)
         rc = failed(reterr, "key agreement");

@@ -59,6 +59,13 @@ static int marked(void *ctx, struct sg_journal *j)
     return 0;
 }
 
+/* Of a dead letter, or that all is well again. */
+static void dead(void *ctx, struct sg_str target, const char *text)
+{
+    (void)ctx;
+    fprintf(stderr, "alarm %.*s: %s\n", SG_STR_ARG(target), text ? text : "well again");
+}
+
 static unsigned long long count_finished(void)
 {
     pthread_mutex_lock(&lock);
@@ -165,6 +172,7 @@ int main(int argc, char **argv)
         return 2;
     sg_notify_config_default(&cfg);
     cfg.hooks.marked = marked;
+    cfg.hooks.dead = dead;
     cfg.external_url = "https://sg.example";
     cfg.vapid_subject = "mailto:ops@example.org";
     if (sg_vapid_new(&cfg.vapid, &err) < 0 || sg_notify_start(&cfg, receivers, &n, &err) < 0) {

@@ -120,6 +120,71 @@ def test_a_browser_that_left_is_forgotten(push, service, plain_http, status):
     assert sorted((m["mark"], m["key"]) for m in marks) == [("delete", browser.subscription["endpoint"]), ("sent", "")]
 
 
+def several(browsers, orders=8):
+    """Rows for each browser, of different groups: nothing waits for a retry of another."""
+    return [row("team/webpush/0", note(), key=f"k{i}-{b}", order=f"g{i}-{b}", push=browser.subscription)
+            for i in range(orders) for b, browser in enumerate(browsers)]
+
+
+def notifier_marks(tmp_path, rows, allow, seconds=20):
+    n = Notifier(str(tmp_path), CONFIG, seconds=seconds, allow=allow)
+    try:
+        return n.finish(*rows), n.log
+    finally:
+        n.end()
+
+
+@pytest.mark.parametrize("status", [400, 405, 302, 451])
+def test_a_browser_refused_too_often_is_dropped_and_alarms_nobody(tmp_path, service, plain_http, status):
+    bad, good = Browser(service.url + "/push/bad"), Browser(service.url + "/push/good")
+    service.reply = lambda r: (status, {}, b"no") if r.path.endswith("bad") else (201, {}, b"")
+    marks, log = notifier_marks(tmp_path, several([bad, good], 5), plain_http)
+    count = [m["mark"] for m in marks]
+    assert (count.count("dead"), count.count("sent"), count.count("delete"), log.count("alarm team/")) == (5, 5, 1, 0), marks
+    assert [m["key"] for m in marks if m["mark"] == "delete"] == [bad.subscription["endpoint"]]
+    assert "subscription is dropped" in log and "/push/bad" not in log, log
+
+
+def test_refusals_have_to_be_in_a_row(tmp_path, service, plain_http):
+    browser = Browser(service.url + "/p")
+    service.reply = lambda r: (201, {}, b"") if len(service.requests) == 5 else (400, {}, b"")
+    rows = [row("team/webpush/0", note(), key=f"k{i}", order="g", push=browser.subscription) for i in range(9)]
+    marks, _ = notifier_marks(tmp_path, rows, plain_http)
+    assert [m["mark"] for m in marks] == ["dead"] * 4 + ["sent"] + ["dead"] * 4
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_is_our_fault_and_told(tmp_path, service, plain_http, status):
+    service.reply = (status, {}, b"")
+    marks, log = notifier_marks(tmp_path, several([Browser(service.url + "/p")]), plain_http)
+    count = [m["mark"] for m in marks]
+    assert (count.count("dead"), count.count("delete"), log.count("alarm team/")) == (8, 0, 1), marks
+
+
+def test_an_address_inside_alarms_nobody(tmp_path, service):
+    marks, log = notifier_marks(tmp_path, several([Browser("https://10.1.2.3/p")], 2), "[]", seconds=5)
+    assert [m["mark"] for m in marks] == ["dead"] * 2 and "alarm" not in log
+
+
+def test_endpoints_that_hang_do_not_delay_other_services(tmp_path, service):
+    """80 messages for a service that never answers; one of another, behind them, goes at once."""
+    def hang(handler):
+        time.sleep(20)
+
+    with fake(lambda r: hang) as evil:
+        listed = f'["127.0.0.1:{service.port}", "localhost:{evil.port}"]'
+        slow = Browser(evil.url.replace("127.0.0.1", "localhost") + "/p")
+        n = Notifier(str(tmp_path), CONFIG, seconds=60, allow=listed)
+        try:
+            n.send(*several([slow], 80))
+            evil.wait(16)
+            n.send(row("team/webpush/0", note(), key="good", order="good", push=Browser(service.url + "/p").subscription))
+            service.wait(1, 5)
+            assert len(evil.requests) == 16
+        finally:
+            n.end()
+
+
 def test_too_large_is_sent_smaller(push, service, plain_http):
     service.reply = lambda r: (413, {}, b"") if len(r.body) > 1500 else (201, {}, b"")
     browser = Browser(service.url + "/p")

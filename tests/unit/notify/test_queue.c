@@ -285,6 +285,82 @@ static void test_queue__browsers_do_not_pause_each_other(void **state)
     assert_int_equal(next_id(f, 0), 1);
 }
 
+static void push_to(struct fixture *f, uint64_t id, const char *endpoint)
+{
+    char text[256];
+    int n = snprintf(text, sizeof(text), "{\"endpoint\":\"%s/%llu\"}", endpoint,
+                     (unsigned long long)id);
+    struct sg_outbox_row *row = sg_calloc(1, sizeof(*row) + sizeof(text));
+    char *copy = memcpy(row + 1, text, sizeof(text));
+    *row = (struct sg_outbox_row){
+        .id = id, .created_ms = WALL, .order_key = SG_STR("g"), .push = {copy, (size_t)n}};
+    sg__queue_push_take(f->q, row, WALL, 0);
+}
+
+static void test_queue__a_push_service_that_hangs_leaves_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct sg__item *hanging[2];
+    f->target.kind = &sg__kind_webpush;
+    f->target.concurrency = 8;
+    for (uint64_t i = 1; i <= 50; i++)
+        push_to(f, i, i % 2 ? "https://a.evil.example" : "https://b.evil.example:444");
+    push_to(f, 51, "https://good.example");
+    push_to(f, 52, "https://good.example");
+    hanging[0] = next(f, 0);
+    hanging[1] = next(f, 0);
+    assert_int_equal(hanging[0]->row->id, 1);
+    assert_int_equal(hanging[1]->row->id, 2); /* names below one domain are one service */
+    assert_int_equal(next_id(f, 0), 51);
+    assert_int_equal(next_id(f, 0), 52);
+    assert_null(next(f, 0));
+    assert_int_equal(f->q->waiting, 48);
+    sg__queue_answered(f->q, hanging[0], true);
+    sg__queue_done(f->q, hanging[0]);
+    hanging[0] = next(f, 0);
+    assert_int_equal(hanging[0]->row->id, 3); /* the first that waited */
+    assert_null(next(f, 0));
+}
+
+static void test_queue__a_push_service_that_fails_has_one_attempt_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    f->target.kind = &sg__kind_webpush;
+    f->target.concurrency = 16;
+    for (uint64_t i = 1; i <= 20; i++)
+        push_to(f, i, "https://evil.example");
+    for (int i = 0; i < 3; i++) {
+        struct sg__item *item = next(f, 0);
+        sg__queue_answered(f->q, item, false);
+        sg__queue_again(f->q, item, 100000);
+    }
+    struct sg__item *probe = next(f, 0);
+    assert_int_equal(probe->row->id, 4);
+    assert_null(next(f, 0));
+    sg__queue_answered(f->q, probe, true);
+    sg__queue_done(f->q, probe);
+    for (uint64_t i = 5; i <= 8; i++)
+        assert_int_equal(next(f, 0)->row->id, i);
+    assert_null(next(f, 0));
+}
+
+static void test_queue__parked_rows_are_given_up_too(void **state)
+{
+    struct fixture *f = *state;
+    f->target.kind = &sg__kind_webpush;
+    for (uint64_t i = 1; i <= 5; i++)
+        push_to(f, i, "https://evil.example");
+    struct sg__item *item = next(f, 0);
+    assert_null(next(f, 0));
+    unsigned n = 0;
+    for (struct sg__item *one; (one = sg__queue_any(f->q)); n++)
+        sg__queue_done(f->q, one);
+    assert_int_equal(n, 4);
+    sg__queue_done(f->q, item);
+    assert_int_equal(f->q->waiting, 0);
+    assert_null(f->q->services);
+}
+
 static void test_queue__without_a_target_nothing_goes(void **state)
 {
     struct fixture *f = *state;
@@ -322,6 +398,9 @@ int main(void)
         T(test_queue__after_ten_minutes_without_an_answer_all_is_delivered_in_order),
         T(test_queue__one_failure_pauses_nobody),
         T(test_queue__browsers_do_not_pause_each_other),
+        T(test_queue__a_push_service_that_hangs_leaves_room_for_others),
+        T(test_queue__a_push_service_that_fails_has_one_attempt_at_a_time),
+        T(test_queue__parked_rows_are_given_up_too),
         T(test_queue__without_a_target_nothing_goes),
         T(test_queue__knows_its_oldest),
     };
