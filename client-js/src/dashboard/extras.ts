@@ -59,6 +59,7 @@ function hang(app: App, shell: Shell, sound: Alarm, fresh: Updates, signal: Abor
         prepare: (next) => void ahead.load(next),
         alertsOn: (pages) => (alerting.has(uid()) ? uid() : (pages.find((p) => alerting.has(p)) ?? '')),
         announce: (words, urgent) => app.announcer.say(words, urgent),
+        judged: () => app.page.get()?.grid.judged ?? [],
     }, uid());
     shell.main.before(wall.strip);
     /* The clock needs a word from the server each second, whatever is shown. */

@@ -3,6 +3,7 @@ import { h } from './lib/h.ts';
 import { layout, topOf, type Section } from './model/layout.ts';
 import type { Dashboard, PanelModel } from './model/types.ts';
 import type { Variables } from './model/vars.ts';
+import type { Judged } from './overall.ts';
 import { PanelHost, type HostEnvironment } from './panel-host.ts';
 
 const NEAR = '200px';
@@ -30,6 +31,11 @@ export class Grid {
 
     get panels(): readonly PanelHost[] {
         return [...this.hosts.values()];
+    }
+
+    /** What the panels show by their thresholds. */
+    get judged(): Judged[] {
+        return this.panels.filter((p) => p.root.isConnected).map((p) => p.judged).filter((j) => j !== null);
     }
 
     hostOf(element: Element | null): PanelHost | null {

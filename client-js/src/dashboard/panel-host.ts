@@ -7,7 +7,9 @@ import { glyph } from './lib/glyph.ts';
 import type { Signal } from './lib/signal.ts';
 import { copy, menu, popover, type MenuItem } from './menu.ts';
 import type { Placed } from './model/layout.ts';
+import { parseDuration } from './model/time.ts';
 import type { Link } from './model/types.ts';
+import type { Judged } from './overall.ts';
 import { PanelQueries, type Surroundings } from './panel-data.ts';
 import type { Crosshair, DataTable, Panel, PanelContext, PanelData, PanelFactory, Services } from './panels/base.ts';
 import { needsQuery, panelType } from './panels/registry.ts';
@@ -63,12 +65,20 @@ export class PanelHost {
         this.root = h('section', {
             class: `panel panel-${model.type}${model.transparent ? ' transparent' : ''}`, id, tabindex: 0, 'aria-labelledby': model.title.trim() ? this.title.id : null, data: { state: 'loading', id: String(model.id) },
         }, header, h('div', { class: 'panel-frame' }, this.body, this.overlay));
-        this.ticket = env.scheduler.add(() => this.paint(), panelType(model.type)?.maxHz);
+        this.ticket = env.scheduler.add(() => this.paint(), this.hertz());
         this.observer = new ResizeObserver(([entry]) => this.resized(entry!.contentRect));
         this.observer.observe(this.body);
         env.theme.on(() => this.ticket.invalidate(true), { signal: this.controller.signal });
         this.retitle();
         void this.load();
+    }
+
+    /** Digits that change fast cannot be read; who asks for them at an interval below that wants to see them. */
+    private hertz(): number | undefined {
+        const { type, targets } = this.placed.model;
+        const usual = panelType(type)?.maxHz;
+        const asked = targets.map((t) => parseDuration(t.interval) ?? Infinity);
+        return usual && Math.max(usual, Math.min(10, 1000 / Math.min(...asked, Infinity)));
     }
 
     set visible(value: boolean) {
@@ -173,13 +183,8 @@ export class PanelHost {
             return;
         const needsData = needsQuery(this.placed.model);
         const held = this.env.scheduler.paused && !this.waiting();
-        if (this.dataDirty && needsData && !held) {
-            this.dataDirty = false;
-            this.data = this.queries.build();
-            panel.update(this.data);
-            this.showing?.update(this.tableData(this.data));
-            this.condition(this.data);
-        }
+        if (needsData && !held)
+            this.take(panel);
         if (!needsData) {
             this.root.dataset['state'] = 'live';
             this.showing?.update(this.tableData(NOTHING));
@@ -196,6 +201,27 @@ export class PanelHost {
         const role = panel.table() && !this.body.querySelector('button, input, a, [tabindex]') ? 'img' : 'group';
         if (this.body.getAttribute('role') !== role)
             this.body.setAttribute('role', role);
+    }
+
+    private take(panel: Panel): void {
+        if (!this.dataDirty)
+            return;
+        this.dataDirty = false;
+        this.data = this.queries.build();
+        panel.update(this.data);
+        this.showing?.update(this.tableData(this.data));
+        this.condition(this.data);
+    }
+
+    /** What it shows by its thresholds, also while it is out of sight; null: it judges nothing, or what it knows is old. */
+    get judged(): Judged | null {
+        const { panel } = this;
+        if (!panel?.worst || this.size.width <= 0 || !needsQuery(this.placed.model))
+            return null;
+        if (!this.env.scheduler.paused)
+            this.take(panel);
+        const status = this.data?.state === 'live' ? panel.worst() : null;
+        return status && { title: this.title.textContent ?? '', status };
     }
 
     private condition(data: PanelData): void {

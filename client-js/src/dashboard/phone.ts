@@ -5,11 +5,12 @@ import { h, put, text } from './lib/h.ts';
 import { glyph, WORD } from './lib/glyph.ts';
 import { timeOfDay } from './lib/format.ts';
 import type { Item } from '../notify/types.ts';
-import { overall } from './wall.ts';
+import { named, overall } from './overall.ts';
 
 export const PHONE = '(max-width: 700px)';
 const SHOWN_ALERTS = 4;
 const SWIPE = { least: 80, across: 45, ms: 600, edge: 24 };
+const REVIEW_MS = 1000;
 const HOLD_MS = 350, HOLD_PX = 10;
 
 export interface PhoneParts {
@@ -58,17 +59,17 @@ class StatusCard {
 
     review(): void {
         const { center, freshness } = this.app;
-        const status = overall(center, freshness.connection.get().lostSince > 0);
+        const { status, word, panels } = overall(center, freshness.connection.get().lostSince > 0, this.app.page.get()?.grid.judged ?? []);
         const { firing } = center;
-        const key = `${status} ${firing.map((i) => `${i.id}${i.changedAt}`).join()}`;
+        const key = `${status} ${word} ${panels.join('\n')} ${firing.map((i) => `${i.id}${i.changedAt}`).join()}`;
         if (key === this.shown)
             return;
         this.shown = key;
         this.root.dataset['status'] = status;
         const worst = [...firing].sort((a, b) => RANK[a.severity] - RANK[b.severity] || a.firstAt - b.firstAt);
         const more = worst.length - SHOWN_ALERTS;
-        put(this.root, h('p', { class: 'phone-overall' }, glyph(status), h('strong', null, status === 'ok' ? 'All is well' : WORD[status]),
-            h('span', { class: 'dim' }, firing.length ? `${firing.length} firing` : status === 'stale' ? 'no connection' : 'nothing fires')),
+        put(this.root, h('p', { class: 'phone-overall' }, glyph(status), h('strong', null, panels.length ? named(panels) : status === 'ok' && word === WORD.ok ? 'All is well' : word),
+            h('span', { class: 'dim' }, firing.length ? `${firing.length} firing` : status === 'stale' ? 'no connection' : panels.length ? `${word}, no alert` : 'nothing fires')),
         worst.length ? h('ul', null, ...worst.slice(0, SHOWN_ALERTS).map((item) => h('li', null,
             h('button', { type: 'button', data: { status: item.severity }, onclick: () => void alertSheet(this.app, item) },
                 glyph(item.severity, WORD[item.severity]), h('span', null, item.notification.title), h('time', null, timeOfDay(item.firstAt)))))) : null,
@@ -222,8 +223,10 @@ export function phone(parts: PhoneParts): void {
         text(badge, n > 99 ? '99+' : String(n));
     };
     const ends = [app.center.on('change', review)];
+    const timer = setInterval(() => document.visibilityState === 'visible' && matchMedia(PHONE).matches && card.review(), REVIEW_MS);
     app.freshness.connection.on(review, { signal, now: true });
     signal.addEventListener('abort', () => {
+        clearInterval(timer);
         ends.forEach((end) => end());
         card.root.remove();
         bar.remove();

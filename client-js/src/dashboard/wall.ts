@@ -8,6 +8,7 @@ import type { Status } from './lib/color.ts';
 import { timeOfDay } from './lib/format.ts';
 import { glyph, WORD } from './lib/glyph.ts';
 import { h, put, text } from './lib/h.ts';
+import { named, overall, type Judged } from './overall.ts';
 import { Rotation } from './rotation.ts';
 import type { Dashboard } from './model/types.ts';
 
@@ -32,15 +33,9 @@ export interface WallParts {
     /** Which of the rotation shows alerts; '' : none is known to. */
     alertsOn(pages: readonly string[]): string;
     announce(words: string, urgent?: boolean): void;
+    /** What the panels in sight show by their thresholds. */
+    judged(): readonly Judged[];
     readonly signal: AbortSignal;
-}
-
-/** The worst of what fires and nobody has acknowledged; what is known of it may be old. */
-export function overall(center: NotificationCenter, lost: boolean): Status {
-    if (lost)
-        return 'stale';
-    const { worst } = center;
-    return worst ?? (center.list({ state: ['acknowledged'] }).some((i) => i.live) ? 'acknowledged' : 'ok');
 }
 
 /** "live", "12 s", "3 min": how old what is seen is. */
@@ -163,8 +158,10 @@ export class Wall {
 
     private look(): void {
         const { freshness } = this.parts;
-        if (this.looks++ % 8 === 0)
+        if (this.looks % 8 === 0)
             this.note.hidden = !this.crowded();
+        if (this.looks++ % 4 === 0)
+            this.review();
         const beat = freshness.beat.get();
         const age = beat ? Math.max(0, freshness.now() - beat) : Infinity;
         const words = beat ? ageText(age) : 'no data';
@@ -183,18 +180,17 @@ export class Wall {
 
     private review(): void {
         const { center, freshness } = this.parts;
-        const lost = freshness.connection.get().lostSince > 0;
-        const status = overall(center, lost);
+        const { status, word, alerts, panels } = overall(center, freshness.connection.get().lostSince > 0, this.parts.judged());
         const { firing } = center;
         const count = (s: Severity): number => firing.filter((i) => i.severity === s).length;
         const acked = center.list({ state: ['acknowledged'] }).filter((i) => i.live).length;
-        const key = `${status} ${SEVERITIES.map(count).join()} ${acked}`;
+        const key = `${status} ${alerts} ${word} ${SEVERITIES.map(count).join()} ${acked} ${panels.join('\n')}`;
         if (key !== this.shown) {
             this.shown = key;
-            this.state.dataset['status'] = status;
-            put(this.state, glyph(status), h('strong', null, WORD[status]));
+            Object.assign(this.state.dataset, { status, alerts, by: panels.length ? 'panels' : 'alerts' });
+            put(this.state, glyph(status), h('strong', null, word));
             const each: [Status, number][] = [...SEVERITIES.map((s): [Status, number] => [s, count(s)]), ['acknowledged', acked]];
-            put(this.counts, ...each.filter(([, n]) => n).map(([s, n]) => h('span', { class: 'count', data: { status: s } }, glyph(s, WORD[s]), h('b', null, n))));
+            put(this.counts, panels.length ? h('span', { class: 'count', title: panels.join(', ') }, named(panels)) : null, ...each.filter(([, n]) => n).map(([s, n]) => h('span', { class: 'count', data: { status: s } }, glyph(s, WORD[s]), h('b', null, n))));
         }
         const critical = firing.some((i) => i.severity === 'critical');
         this.rotation?.pin(critical ? this.parts.alertsOn(this.rotation.pages) || this.rotation.pages[this.rotation.state.index]! : '', performance.now());

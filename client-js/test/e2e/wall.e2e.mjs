@@ -102,7 +102,7 @@ test('rotation: pages in turn, held by a key, pinned by something critical until
     await site.alert('WallCritical', 'critical');
     await until(async () => (await page.locator('.strip-dots').getAttribute('data-words')) === 'PINNED', 'it is pinned');
     await until(async () => (await title.innerText()) === 'Operations Command Center', 'the page with the alerts is shown');
-    assert.equal(await page.locator('.strip-state').getAttribute('data-status'), 'critical');
+    assert.equal(await page.locator('.strip-state').getAttribute('data-alerts'), 'critical');
     await shot(page, 'wall-pinned');
     await page.waitForTimeout(7000);
     assert.equal(await title.innerText(), 'Operations Command Center', 'it stays');
@@ -110,7 +110,7 @@ test('rotation: pages in turn, held by a key, pinned by something critical until
     const { id } = notifications.at(-1).notification;
     assert.ok((await fetch(`${site.url}/api/v1/acks`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ notification: id, comment: 'on it' }) })).ok);
     await until(async () => (await page.locator('.strip-dots').getAttribute('data-words')) === '', 'it goes on');
-    await until(async () => (await page.locator('.strip-state').getAttribute('data-status')) === 'acknowledged', 'the sign is that of something acknowledged');
+    await until(async () => (await page.locator('.strip-state').getAttribute('data-alerts')) === 'acknowledged', 'the sign is that of something acknowledged');
     assert.deepEqual(page.complaints, []);
     await page.context().close();
     await site.alert('WallCritical', 'critical', { ended: true });
@@ -133,14 +133,14 @@ test('something critical is heard and seen at once; blocked sound says so and a 
             return start.apply(this, a);
         };
         document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
-            if (!globalThis.seen && document.querySelector('.strip-state[data-status="critical"]'))
+            if (!globalThis.seen && document.querySelector('.strip-state[data-alerts="critical"]'))
                 globalThis.seen = performance.timeOrigin + performance.now();
         }).observe(document.body, { subtree: true, childList: true, attributes: true }));
     });
     await calm();
     await page.goto(`${site.url}/d/operations-command-center?kiosk`);
     await settled(page);
-    await until(async () => (await page.locator('.strip-state').getAttribute('data-status')) === 'ok', 'it is calm');
+    await until(async () => (await page.locator('.strip-state').getAttribute('data-alerts')) === 'ok', 'it is calm');
     await page.evaluate(() => (globalThis.seen = 0));
     const sent = Date.now();
     await site.alert('Loud', 'critical');
@@ -155,7 +155,7 @@ test('something critical is heard and seen at once; blocked sound says so and a 
     assert.deepEqual(await page.evaluate(() => globalThis.tones.slice(0, 2).map((t) => Math.round(t.hertz))), [880, 587]);
     await button.waitFor({ state: 'hidden' });
     await site.alert('Loud', 'critical', { ended: true });
-    await until(async () => (await page.locator('.strip-state').getAttribute('data-status')) !== 'critical', 'it is over');
+    await until(async () => (await page.locator('.strip-state').getAttribute('data-alerts')) !== 'critical', 'it is over');
     const after = await page.evaluate(() => globalThis.tones.length);
     await page.waitForTimeout(11_000);
     assert.equal(await page.evaluate(() => globalThis.tones.length), after, 'nothing is heard any more');
@@ -229,4 +229,27 @@ describe('walls about a shop', () => {
             for (const size of ['hd', 'small'])
                 await geometry(uid, size, 'shop');
     });
+});
+
+test('the state at the top never contradicts the numbers below it', async () => {
+    const thresholds = { mode: 'absolute', steps: [{ color: 'green', value: null }, { color: 'yellow', value: 80 }, { color: 'red', value: 92 }] };
+    const judged = (id, title, expr) => ({ id, type: 'stat', title, gridPos: { x: 0, y: 8 * id, w: 24, h: 8 }, targets: [{ refId: 'A', expr }], fieldConfig: { defaults: { color: { mode: 'thresholds' }, thresholds }, overrides: [] } });
+    const dashboard = { uid: 'judged', title: 'Judged', tags: [], panels: [judged(1, 'Calm', 'vector(5)'), judged(2, 'Probed', 'last_over_time(judged_probe[1h])')] };
+    await site.post([{ metric: 'judged_probe', labels: {}, value: 50 }]);
+    await calm();
+    for (const [viewport, path, root] of [[SIZES.hd, '/d/judged?kiosk', '.strip'], [SIZES.phone, '/d/judged', '.phone-status']]) {
+        const page = await openPage(browser, { viewport });
+        await page.route('**/dashboards/judged*', (route) => route.fulfill({ json: dashboard }));
+        await page.goto(site.url + path);
+        const says = (pattern) => until(async () => pattern.test((await page.locator(root).innerText()).replace(/\s+/g, ' ')), `it says ${pattern}`);
+        await says(/^(OK Judged|All is well nothing fires)/);
+        await site.post([{ metric: 'judged_probe', labels: {}, value: 85 }]);
+        await says(/WARN.*Probed|Probed WARN, no alert/);
+        await site.post([{ metric: 'judged_probe', labels: {}, value: 95 }]);
+        await says(/CRIT.*Probed|Probed CRIT, no alert/);
+        await shot(page, `judged-${viewport.width}`);
+        await site.post([{ metric: 'judged_probe', labels: {}, value: 50 }]);
+        await says(/^(OK Judged|All is well nothing fires)/);
+        await page.context().close();
+    }
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { everyMs, kioskOptions } from '../../dist/.js/dashboard/kiosk.js';
+import { named, overall } from '../../dist/.js/dashboard/overall.js';
 import { Rotation } from '../../dist/.js/dashboard/rotation.js';
 import { Watchdog } from '../../dist/.js/dashboard/watchdog.js';
 import { buildOf } from '../../dist/.js/dashboard/update.js';
@@ -149,4 +150,29 @@ describe('watchdog', () => {
         late.dog.look();
         assert.equal(late.state.reloads, 0, 'it was loaded after that');
     });
+});
+
+describe('the one state of a display', () => {
+    const center = (worst, ...acknowledged) => ({ worst, list: () => acknowledged.map((live) => ({ live })) });
+    const of = (...args) => {
+        const { status, word, panels } = overall(...args);
+        return [status, word, named(panels)];
+    };
+    const ok = { title: 'A', status: 'ok' }, warning = { title: 'B', status: 'warning' }, critical = { title: 'C', status: 'critical' };
+    test('calm is said of what was looked at only', () => {
+        assert.deepEqual(of(center(null), false, []), ['ok', 'No alerts', '']);
+        assert.deepEqual(of(center(null), false, [ok, { title: 'I', status: 'info' }]), ['ok', 'OK', '']);
+    });
+    test('numbers that are worse than the alerts are named', () => {
+        assert.deepEqual(of(center(null), false, [ok, warning, critical, critical]), ['critical', 'CRIT', 'C +1']);
+        assert.deepEqual(of(center('warning'), false, [critical]), ['critical', 'CRIT', 'C']);
+        assert.deepEqual(of(center(null, true), false, [warning]), ['warning', 'WARN', 'B']);
+    });
+    test('alerts come first where they are as bad', () => {
+        assert.deepEqual(of(center('critical'), false, [critical]), ['critical', 'CRIT', '']);
+        assert.deepEqual(of(center('info'), false, [ok]), ['info', 'INFO', '']);
+        assert.deepEqual(of(center(null, true), false, [ok]), ['acknowledged', 'ACK', '']);
+        assert.deepEqual(of(center(null, false), false, [ok]), ['ok', 'OK', '']);
+    });
+    test('without a connection nothing is known', () => assert.deepEqual(of(center('critical'), true, [critical]), ['stale', 'STALE', '']));
 });

@@ -1,5 +1,5 @@
 /* bargauge.ts - values as bars, lying or standing: plain, with a gradient over the thresholds, or as cells of an old display. */
-import { alpha, resolveColor, type Theme } from '../lib/color.ts';
+import { alpha, resolveColor, type Status, type Theme } from '../lib/color.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, put, text } from '../lib/h.ts';
 import { mix, stepOf } from '../model/display.ts';
@@ -8,7 +8,7 @@ import { bool, string } from '../model/json.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { leads } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { linkedOf, orientationOf, shownValues, type Shown } from './values.ts';
+import { linkedOf, orientationOf, shownValues, worstValue, type Shown } from './values.ts';
 
 const CELL = 9; /* px of an lcd's cell with its gap */
 const MIN_BAR = 18;
@@ -150,6 +150,10 @@ class BarGauge implements Panel {
 
     table(): DataTable | null {
         return seriesTable(this.data);
+    }
+
+    worst(): Status | null {
+        return worstValue(this.data, this.context);
     }
 
     destroy(): void {

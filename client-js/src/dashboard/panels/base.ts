@@ -4,7 +4,7 @@
  * visible panels only, at most a few per animation frame. A panel keeps no timers and no subscriptions of its own; everything it
  * listens to ends with `context.signal`. */
 import type { Labels } from '../../client/index.ts';
-import type { Theme } from '../lib/color.ts';
+import type { Status, Theme } from '../lib/color.ts';
 import type { Signal } from '../lib/signal.ts';
 import type { FieldConfig, Json, Link, PanelModel } from '../model/types.ts';
 
@@ -112,6 +112,8 @@ export interface Panel {
     describe(): string;
     /** The same as rows, for "show as table"; null: it is a table or has none. */
     table(): DataTable | null;
+    /** The worst of its numbers by their thresholds; null: it judges none, or they are old. Absent: it shows none. */
+    worst?(): Status | null;
     destroy(): void;
 }
 

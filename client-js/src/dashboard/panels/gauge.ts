@@ -1,5 +1,5 @@
 /* gauge.ts - a value on an arc: thresholds beside it, with ticks where they are, and its state as shape and word. */
-import { resolveColor, type Theme } from '../lib/color.ts';
+import { resolveColor, type Status, type Theme } from '../lib/color.ts';
 import { formatValue } from '../lib/format.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, put, svg, text } from '../lib/h.ts';
@@ -8,7 +8,7 @@ import { bool } from '../model/json.ts';
 import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { leads } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { fitText, linkedOf, orientationOf, shownValues, tiles, type Shown } from './values.ts';
+import { fitText, linkedOf, orientationOf, shownValues, tiles, worstValue, type Shown } from './values.ts';
 
 /* Of a box of 200 × 150; angles in turns of the arc, 0 to 1. */
 const CX = 100, CY = 102, R = 74, START = 0.8 * Math.PI, SWEEP = 1.4 * Math.PI;
@@ -136,6 +136,10 @@ class Gauge implements Panel {
 
     table(): DataTable | null {
         return seriesTable(this.data);
+    }
+
+    worst(): Status | null {
+        return worstValue(this.data, this.context);
     }
 
     destroy(): void {

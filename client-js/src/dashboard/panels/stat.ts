@@ -1,5 +1,5 @@
 /* stat.ts - big numbers, each with its state, its unit and the way it took. */
-import { alpha, inkOn, type Theme } from '../lib/color.ts';
+import { alpha, inkOn, type Status, type Theme } from '../lib/color.ts';
 import { age } from '../lib/format.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, text } from '../lib/h.ts';
@@ -8,7 +8,9 @@ import { string } from '../model/json.ts';
 import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
 import { leads } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
-import { orientationOf, linkedOf, shownValues, tiles, type Shown } from './values.ts';
+import { orientationOf, linkedOf, shownValues, tiles, worstValue, type Shown } from './values.ts';
+
+const LATE_START = 0.05; /* of the time shown */
 
 class Tile {
     readonly root = h('div', { class: 'stat-tile' });
@@ -40,7 +42,7 @@ class Tile {
         text(this.prefix, o.values ? d.prefix : '');
         text(this.number, o.values ? d.text : s.name);
         text(this.unit, o.values ? d.suffix : '');
-        const change = o.change && s.series && height > 5.5 * small ? changeOf(s.series) : '';
+        const change = o.change && s.series && !s.stale && height > 5.5 * small ? changeOf(s.series, o.data) : '';
         text(this.change, change);
         const rest = height - (o.names ? 1.5 * small : 0) - (change ? 1.4 * small : 0);
         const ems = o.values ? widthOf(d.prefix, family) * 0.6 + widthOf(d.text, family) + (d.suffix ? 0.12 + widthOf(d.suffix, family) * 0.6 : 0) : widthOf(s.name, family);
@@ -89,7 +91,12 @@ function widthOf(words: string, family: string): number {
     return known;
 }
 
-function changeOf(s: DataSeries): string {
+/** From the start of what is shown; a part of that time would tell of our own start. */
+function changeOf(s: DataSeries, { blocks, from, to }: PanelData): string {
+    const times = blocks.find((b) => b.series.includes(s))?.times ?? [];
+    const first = times[s.values.findIndex((v) => !Number.isNaN(v))] ?? Infinity;
+    if (first - from > LATE_START * (to - from))
+        return '';
     const part = reduceValues(s.values, 'diffperc');
     return part === null || !Number.isFinite(part) ? '' : `${part >= 0 ? '▲' : '▼'} ${Math.abs(100 * part).toFixed(Math.abs(part) < 0.1 ? 1 : 0)}%`;
 }
@@ -177,6 +184,7 @@ interface Options {
     names: boolean;
     readonly values: boolean;
     readonly change: boolean;
+    readonly data: PanelData;
     readonly fixedSize: number;
 }
 
@@ -200,13 +208,13 @@ class Stat implements Panel {
         this.height = height;
     }
 
-    private options(n: number): Options {
+    private options(n: number, data: PanelData): Options {
         const { options } = this.context.model;
         const mode = string(options['textMode'], 'auto');
         return {
             graph: string(options['graphMode'], 'area') === 'area', color: string(options['colorMode'], 'value'),
             names: mode === 'name' ? false : mode === 'value_and_name' || (mode === 'auto' && n > 1), values: mode !== 'name' && mode !== 'none',
-            change: options['showPercentChange'] === true, fixedSize: Number((options['text'] as { valueSize?: number } | undefined)?.valueSize) || 0,
+            change: options['showPercentChange'] === true, data, fixedSize: Number((options['text'] as { valueSize?: number } | undefined)?.valueSize) || 0,
         };
     }
 
@@ -222,7 +230,7 @@ class Stat implements Panel {
             this.host.append(this.tiles.at(-1)!.root);
         }
         this.tiles.splice(all.length).forEach((t) => t.root.remove());
-        const options = this.options(all.length);
+        const options = this.options(all.length, this.data);
         const gap = 4;
         const { fontSize, fontFamily } = getComputedStyle(this.host);
         const room = { width: (this.width - gap * (columns - 1)) / columns, height: (this.height - gap * (rows - 1)) / rows, small: parseFloat(fontSize) || 12, family: fontFamily };
@@ -238,6 +246,10 @@ class Stat implements Panel {
 
     table(): DataTable | null {
         return seriesTable(this.data);
+    }
+
+    worst(): Status | null {
+        return worstValue(this.data, this.context);
     }
 
     destroy(): void {

@@ -1,10 +1,11 @@
 /* values.ts - the numbers of a panel that shows numbers: one per series, reduced, or one per row of a table. */
-import type { Theme } from '../lib/color.ts';
+import type { Status, Theme } from '../lib/color.ts';
 import { chosenCalc, reduceValues } from '../model/calcs.ts';
 import { display, type Display } from '../model/display.ts';
 import { at, bool, numberOr, object, string } from '../model/json.ts';
 import type { FieldConfig, PanelModel } from '../model/types.ts';
-import type { DataSeries, PanelData } from './base.ts';
+import { worstOf } from '../overall.ts';
+import type { DataSeries, PanelContext, PanelData } from './base.ts';
 import type { Linked } from './data-links.ts';
 
 export interface Shown {
@@ -50,6 +51,10 @@ export function shownValues(data: PanelData, model: PanelModel, theme: Theme, no
         return { ...r, min, max, display: display(r.value, r.field, theme, { min, max, now, index: r.series?.index ?? i }) };
     });
 }
+
+/** How bad it is, by the thresholds. */
+export const worstValue = (data: PanelData | null, context: PanelContext): Status | null =>
+    data && worstOf(shownValues(data, context.model, context.theme.get(), data.to).map((s) => (s.stale ? null : s.display.status)));
 
 type Raw = Omit<Shown, 'display' | 'min' | 'max'>;
 
