@@ -6,7 +6,7 @@ import { dateTime, timeOfDay } from './lib/format.ts';
 import { resolveField } from './model/field.ts';
 import { number, object } from './model/json.ts';
 import { autoNames, legendName } from './model/legend.ts';
-import { parseDuration, resolveRange, stepFor, type Resolved, type TimeRange } from './model/time.ts';
+import { intervalFor, parseDuration, resolveRange, stepFor, type Resolved, type TimeRange } from './model/time.ts';
 import type { Field } from './model/transform.ts';
 import type { FieldConfig, PanelModel, Target } from './model/types.ts';
 import { interpolate, type Macros, type Purpose, type Variables } from './model/vars.ts';
@@ -86,7 +86,9 @@ export class PanelQueries {
     macros(target?: Target): Macros {
         const { from, to } = this.range();
         const least = parseDuration(interpolate((target?.interval ?? '').replace(/^[<>]=?/, ''), this.around.variables(), { intervalMs: 1000, scrapeMs: 1000, from, to }));
-        return { intervalMs: stepFor(to - from, this.width, Math.max(1000, least ?? 0)), scrapeMs: least ?? (this.around.scrapeMs || SCRAPE_MS), from, to };
+        /* A display at 10 Hz says nothing of how often there are samples. */
+        const scrapeMs = least !== null && least >= 1000 ? least : this.around.scrapeMs || SCRAPE_MS;
+        return { intervalMs: intervalFor(to - from, this.width, least), scrapeMs, from, to };
     }
 
     text(template: string, purpose: Purpose = 'text', extra: Readonly<Record<string, string>> = {}): string {
@@ -115,7 +117,7 @@ export class PanelQueries {
             const history = !target.instant && WITH_HISTORY.has(this.model.type);
             return {
                 target, spec: {
-                    expr: this.expression(target), intervalMs: history || !live ? intervalMs : Math.max(1000, Math.min(5000, intervalMs)),
+                    expr: this.expression(target), intervalMs: history || !live ? intervalMs : Math.min(5000, intervalMs),
                     historyMs: history ? Math.round((to - from) / 1000) * 1000 : 0, to: live ? null : Math.round(to),
                 },
             };

@@ -66,7 +66,7 @@ export class Scheduler {
     private readonly entries = new Set<Entry>();
     private readonly gaps: number[] = [];
     private frameAsked = false;
-    private timer = false;
+    private timerAt = Infinity;
     private frameAt = -Infinity;
     private judgedAt = 0;
     private good = 0;
@@ -108,11 +108,13 @@ export class Scheduler {
         if (wait === null)
             return;
         if (wait > IDLE_MS / 4) {
-            if (this.timer)
+            const due = this.clock.now() + wait;
+            if (due >= this.timerAt)
                 return;
-            this.timer = true;
+            this.timerAt = due; /* one that was to ring later finds nothing to do */
             this.clock.after(wait, () => {
-                this.timer = false;
+                if (this.timerAt === due)
+                    this.timerAt = Infinity;
                 this.wake();
             });
             return;

@@ -40,7 +40,8 @@ async function vitals() {
     await page.context().close();
 }
 
-/* 5: from the sample to the number on the screen; the clock of both ends is this machine's. */
+/* 5: from the sample to the number on the screen, on a panel that asks for 10 Hz: as the page received it, and as it was sent, the
+ * server's tick included. The clock of both ends is this machine's. */
 async function latency() {
     const page = await openPage(browser);
     const board = { uid: 'latency', title: 'Latency', tags: [], panels: [{ id: 1, type: 'stat', title: 'Sent at', gridPos: { x: 0, y: 0, w: 12, h: 8 }, targets: [{ refId: 'A', expr: 'sent_at', interval: '100ms' }],
@@ -48,10 +49,27 @@ async function latency() {
     await page.route('**/dashboards/latency*', (route) => route.fulfill({ json: board }));
     await page.addInitScript(() => {
         globalThis.lags = [];
+        globalThis.waits = [];
+        const received = new Map();
+        globalThis.WebSocket = class extends WebSocket {
+            constructor(...a) {
+                super(...a);
+                this.addEventListener('message', ({ data }) => {
+                    for (const [number] of String(data).matchAll(/\d+/g))
+                        received.has(Number(number)) || received.set(Number(number), Date.now());
+                });
+            }
+        };
+        const seen = new Set();
         globalThis.watch = () => new MutationObserver(() => {
             const n = Number(document.querySelector('.stat-value .number')?.textContent.replace(/\D/g, ''));
-            if (n > 0)
-                requestAnimationFrame(() => globalThis.lags.push((Date.now() % 1e6) - n));
+            if (n > 0 && received.has(n) && !seen.has(n))
+                requestAnimationFrame(() => {
+                    const now = Date.now();
+                    globalThis.lags.push((now % 1e6) - n);
+                    globalThis.waits.push(now - received.get(n));
+                });
+            seen.add(n);
         }).observe(document.querySelector('.stat-value'), { subtree: true, childList: true, characterData: true });
     });
     await site.post([{ metric: 'sent_at', labels: {}, value: 1 }]);
@@ -62,11 +80,13 @@ async function latency() {
         await site.post([{ metric: 'sent_at', labels: {}, value: Date.now() % 1e6 }]);
         await sleep(437);
     }
-    const lags = (await page.evaluate(() => globalThis.lags)).filter((v) => v >= 0 && v < 60_000).sort((a, b) => a - b);
-    if (lags.length > 10) {
-        console.log(`goal 5: sample → painted, a subscription of 1 s (the least a panel asks for): p50 ${at(lags, 0.5)} p95 ${at(lags, 0.95)} ms, ${lags.length} samples (60, 200 at 10 Hz)${at(lags, 0.5) > 60 || at(lags, 0.95) > 200 ? '  MISSED' : ''}`);
+    const of = async (name) => (await page.evaluate((n) => globalThis[n], name)).filter((v) => v >= 0 && v < 60_000).sort((a, b) => a - b);
+    const waits = await of('waits'), lags = await of('lags');
+    if (waits.length > 10) {
+        console.log(`goal 5: received → painted, a panel at 10 Hz: p50 ${at(waits, 0.5)} p95 ${at(waits, 0.95)} ms, ${waits.length} samples (60, 200)${at(waits, 0.5) > 60 || at(waits, 0.95) > 200 ? '  MISSED' : ''}`);
+        console.log(`goal 5: sent over HTTP → painted, the server's tick of 100 ms included: p50 ${at(lags, 0.5)} p95 ${at(lags, 0.95)} ms`);
     } else
-        console.log('goal 5: not measured: too few numbers were painted');
+        console.log('goal 5: not measured: too few numbers were painted  MISSED');
     await page.context().close();
 }
 

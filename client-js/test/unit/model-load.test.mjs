@@ -39,6 +39,12 @@ describe('documents', () => {
         assert.deepEqual(notes, []);
     });
 
+    test('a query has the interval of its own, of its panel, or of the dashboard', () => {
+        const { dashboard } = one({ targets: [{ interval: '5s' }, {}], interval: '200ms' }, { 'x-push': { interval: '100ms' } });
+        assert.deepEqual(dashboard.panels[0].targets.map((t) => t.interval), ['5s', '200ms']);
+        assert.equal(one({ targets: [{}] }, { 'x-push': { interval: '100ms' } }).dashboard.panels[0].targets[0].interval, '100ms');
+    });
+
     test('a short name of any title', () => {
         assert.deepEqual(['A  b', '--x--', '', '日本', 'y'.repeat(99)].map(slug), ['a-b', 'x', 'dashboard', 'dashboard', 'y'.repeat(64)]);
     });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { layout, topOf } from '../../dist/.js/dashboard/model/layout.js';
 import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
-import { describeRange, parseDuration, parseTime, promDuration, resolveRange, stepFor } from '../../dist/.js/dashboard/model/time.js';
+import { describeRange, intervalFor, parseDuration, parseTime, promDuration, resolveRange, stepFor } from '../../dist/.js/dashboard/model/time.js';
 import { ALL, chooseValue, customOptions, fixedOptions, fromAddress, inOrder, interpolate, makeOptions, parseLookup, references, textOf, toAddress, valuesOf } from '../../dist/.js/dashboard/model/vars.js';
 
 const define = (more) => loadDashboard({ title: 'x', templating: { list: [more] } }).dashboard.variables[0];
@@ -158,6 +158,8 @@ describe('times', () => {
 
     test('steps people can name, never finer than the least', () => {
         assert.deepEqual([stepFor(900_000, 500), stepFor(3_600_000, 800), stepFor(86_400_000, 1000), stepFor(1000, 1000), stepFor(60_000, 600, 100), stepFor(864e5 * 4000, 100), stepFor(60_000, 1)], [2000, 5000, 120_000, 1000, 100, 40 * 864e5, 2000]);
+        assert.deepEqual([intervalFor(900_000, 900, null), intervalFor(900_000, 900, 5000), intervalFor(3_600_000, 900, 1000), intervalFor(60_000, 900, null)], [1000, 5000, 5000, 1000]);
+        assert.deepEqual([intervalFor(900_000, 900, 100), intervalFor(900_000, 900, 1), intervalFor(900_000, 900, 250), intervalFor(3_600_000, 900, 100)], [100, 100, 500, 500], 'below a second as far as points can be kept');
     });
 
     test('in words', () => {

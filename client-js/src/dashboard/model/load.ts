@@ -34,11 +34,10 @@ export async function openDashboard(document: unknown, fallbackUid = ''): Promis
 
 /** `notes`: what was changed on the way is added. */
 export function readDashboard(document: unknown, fallbackUid: string, forms: Forms, notes: LintNote[] = []): Dashboard {
-    const read: Reading = { forms, notes, used: new Set() };
-    const source = classic(document, read);
-    const all = panels(source, read);
+    const source = classic(document, { forms, notes });
     const tags = strings(source['tags']);
     const own = object(source['x-push']);
+    const all = panels(source, { forms, notes, used: new Set(), interval: string(own['interval']) });
     return {
         uid: string(source['uid']) || fallbackUid || slug(string(source['title'])),
         title: string(source['title'], 'Untitled'),
@@ -65,11 +64,13 @@ interface Reading {
     readonly notes: LintNote[];
     /** Numbers of panels. */
     readonly used: Set<number>;
+    /** Of panels that name none. */
+    readonly interval: string;
 }
 
 /* ---- the document ---- */
 
-function classic(document: unknown, { forms, notes }: Reading): JsonObject {
+function classic(document: unknown, { forms, notes }: Pick<Reading, 'forms' | 'notes'>): JsonObject {
     if (!isObject(document))
         throw new Error('a dashboard is a JSON object');
     if (isV2(document)) {
@@ -175,7 +176,7 @@ function panel(raw: JsonObject, place: string, read: Reading): PanelModel {
         title: string(p['title']),
         description: string(p['description']),
         gridPos: gridPos(p['gridPos']),
-        targets: objects(p['targets']).map((t, i) => target(t, i, string(p['interval']))),
+        targets: objects(p['targets']).map((t, i) => target(t, i, string(p['interval']) || read.interval)),
         defaults: fieldConfig(object(at(p, 'fieldConfig.defaults'))),
         overrides: overrides(p),
         options: object(p['options']),

@@ -89,6 +89,14 @@ export function stepFor(rangeMs: number, points: number, least = 1000): number {
     return STEPS.find((s) => s >= want) ?? Math.ceil(want / 864e5) * 864e5;
 }
 
+const MOST_POINTS = 10_000; /* of one series */
+const LEAST_MS = 100; /* the server's tick */
+
+/** The same, where the dashboard names an interval; null: it does not. One below a second is meant: then there are as many points as it takes. */
+export function intervalFor(rangeMs: number, points: number, own: number | null): number {
+    return own !== null && own < 1000 ? stepFor(rangeMs, MOST_POINTS, Math.max(LEAST_MS, own)) : stepFor(rangeMs, points, Math.max(1000, own ?? 0));
+}
+
 const NAMES: Readonly<Record<string, string>> = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week', M: 'month', y: 'year' };
 
 /** "Last 15 minutes", "2026-03-01 12:00 to 13:00". */

@@ -1,0 +1,68 @@
+/* Who may paint when, on a clock of the test's own. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Scheduler } from '../../dist/.js/dashboard/scheduler.js';
+
+/** Time goes on in frames of 16 ms while any are asked for; else from timer to timer. */
+function fakeClock() {
+    let now = 1000, frames = [], timers = [];
+    return {
+        now: () => now,
+        frame: (fn) => void frames.push(fn),
+        after: (ms, fn) => void timers.push({ at: now + ms, fn }),
+        run(until) {
+            while (now < until) {
+                const next = Math.min(until, frames.length ? now + 16 : Math.min(...timers.map((t) => t.at), until));
+                now = next;
+                const due = timers.filter((t) => t.at <= now);
+                timers = timers.filter((t) => t.at > now);
+                due.forEach((t) => t.fn());
+                const asked = frames;
+                frames = [];
+                asked.forEach((fn) => fn());
+            }
+        },
+    };
+}
+
+test('a panel that may paint soon does not wait for one that may paint late', () => {
+    const clock = fakeClock();
+    const scheduler = new Scheduler(undefined, clock);
+    const painted = [];
+    const slow = scheduler.add(() => painted.push(['slow', clock.now()]), 1), quick = scheduler.add(() => painted.push(['quick', clock.now()]), 10);
+    slow.visible = quick.visible = true;
+    slow.invalidate();
+    quick.invalidate();
+    clock.run(1050);
+    slow.invalidate(); /* due in a second */
+    clock.run(1200);
+    quick.invalidate();
+    clock.run(1240);
+    quick.invalidate(); /* due a tenth after its last */
+    clock.run(1500);
+    assert.deepEqual(painted.map(([who]) => who), ['slow', 'quick', 'quick', 'quick']);
+    assert.ok(painted[3][1] - painted[2][1] <= 120, `${painted[3][1] - painted[2][1]} ms`);
+    clock.run(2100);
+    assert.equal(painted.filter(([who]) => who === 'slow').length, 2);
+});
+
+test('what is out of sight or held does not paint, except for what a hand does', () => {
+    const clock = fakeClock();
+    const scheduler = new Scheduler(undefined, clock);
+    let painted = 0;
+    const ticket = scheduler.add(() => painted++);
+    ticket.invalidate(true);
+    clock.run(1200);
+    assert.equal(painted, 0);
+    ticket.visible = true;
+    clock.run(1400);
+    assert.equal(painted, 1);
+    scheduler.paused = true;
+    ticket.invalidate();
+    clock.run(1800);
+    assert.equal(painted, 1);
+    ticket.invalidate(true);
+    clock.run(2000);
+    assert.equal(painted, 2);
+    ticket.remove();
+});
