@@ -158,10 +158,11 @@ async function bundleDashboard() {
     };
     for (const [into, sources] of Object.entries(TOGETHER))
         for (const source of sources) {
-            const [name] = [...outputOf].find(([, o]) => `src/dashboard/${source}` in (o.inputs ?? {})) ?? [];
-            if (!name)
+            /* What is also imported by others has its code in one part and its name in another. */
+            const found = [...outputOf].filter(([, o]) => o.entryPoint === `src/dashboard/${source}` || `src/dashboard/${source}` in (o.inputs ?? {}));
+            if (!found.length)
                 throw new Error(`${source} of TOGETHER is in no bundle`);
-            gather(name, into);
+            found.forEach(([name]) => gather(name, into));
         }
     const joined = await rollup({
         input: 'main.js', treeshake: { moduleSideEffects: true },
