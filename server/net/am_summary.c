@@ -172,9 +172,20 @@ static int by_badness(const void *pa, const void *pb)
 struct choice {
     const struct sg__am_filter *filter; /* NULL: any */
     enum severity least;
-    enum standing most; /* of the standings in their order */
-    size_t max;         /* 0: all */
+    enum standing most;        /* of the standings in their order */
+    size_t max;                /* 0: all */
+    struct sg_str fingerprint; /* empty: any */
 };
+
+static bool chosen(const struct choice *c, const struct sg_alert_info *a)
+{
+    char fingerprint[17];
+    if (severity_of(a) < c->least || standing_of(a) > c->most ||
+        (c->filter && !sg__am_filter_labels(c->filter, a->alert.labels)))
+        return false;
+    sg_alert_fingerprint_text(a->fingerprint, fingerprint);
+    return c->fingerprint.n == 0 || sg_str_ieq(c->fingerprint, sg_str_from(fingerprint));
+}
 
 static void put_alerts(struct sg_net_exchange *x, const struct sg__am_view *v,
                        const struct choice *c)
@@ -183,9 +194,7 @@ static void put_alerts(struct sg_net_exchange *x, const struct sg__am_view *v,
     const struct sg_alert_info **list = sg_calloc(v->alerts->n_alerts + 1, sizeof(*list));
     for (size_t i = 0; i < v->alerts->n_alerts; i++) {
         const struct sg_alert_info *a = &v->alerts->alerts[i];
-        if (sg__am_is_live(a, v->now_ms) && severity_of(a) >= c->least &&
-            standing_of(a) <= c->most &&
-            (!c->filter || sg__am_filter_labels(c->filter, a->alert.labels)))
+        if (sg__am_is_live(a, v->now_ms) && chosen(c, a))
             list[n++] = a;
     }
     if (n)
@@ -234,16 +243,17 @@ void sg__am_summary(void *ctx, struct sg_net_exchange *x)
 
 /* ---- the list ---- */
 
-/* Arguments severity (at least), all=true (those that are suppressed too), limit. */
-static bool read_choice(struct choice *c, struct sg_net_exchange *x)
+/* Arguments severity (at least), all=true (those that are suppressed too), fingerprint, limit. The
+ * form is filled, for what c borrows. */
+static bool read_choice(struct choice *c, struct sg__form *form, struct sg_net_exchange *x)
 {
-    struct sg__form form;
     struct sg_error err = {0};
-    int rc = sg__form_init(&form, x, &err);
+    int rc = sg__form_init(form, x, &err);
     if (rc == 0)
-        rc = sg__limit_parse(&form, "limit", &c->max, &err);
+        rc = sg__limit_parse(form, "limit", &c->max, &err);
     if (rc == 0) {
-        struct sg_str least = sg__form_get(&form, "severity"), all = sg__form_get(&form, "all");
+        struct sg_str least = sg__form_get(form, "severity"), all = sg__form_get(form, "all");
+        c->fingerprint = sg__form_get(form, "fingerprint");
         c->least = severity_named(least);
         c->most = sg_str_ieq(all, SG_STR("true")) || sg_str_eq_c(all, "1") ? MUTED : ACKNOWLEDGED;
         if (least.n && !sg_str_eq_c(least, severities[c->least]))
@@ -253,7 +263,6 @@ static bool read_choice(struct choice *c, struct sg_net_exchange *x)
     }
     if (rc < 0)
         sg__api_error(x, SG__BAD_DATA, "%s", err.text);
-    sg__form_deinit(&form);
     return rc == 0;
 }
 
@@ -262,11 +271,14 @@ void sg__am_list(void *ctx, struct sg_net_exchange *x)
     struct sg__am_filter f = {.n = 0};
     struct choice c = {.filter = &f};
     struct sg__am_view v = {0};
-    if (read_choice(&c, x) && sg__am_filter_init(&f, x) && sg__am_look(ctx, x, SG__AM_ALERTS, &v)) {
+    struct sg__form form = {0};
+    if (read_choice(&c, &form, x) && sg__am_filter_init(&f, x) &&
+        sg__am_look(ctx, x, SG__AM_ALERTS, &v)) {
         sg_buf_printf(&x->out, "{\"time\":%lld,\"alerts\":", (long long)v.now_ms);
         put_alerts(x, &v, &c);
         sg_buf_puts(&x->out, "}\n");
     }
+    sg__form_deinit(&form);
     sg__am_filter_deinit(&f);
     sg__am_view_deinit(&v);
 }

@@ -379,6 +379,10 @@ def test_list_of_alerts_for_scripts(server):
         assert names("?severity=warning") == [("QueueLong", "critical", "firing")]
         assert names("?all=true")[1] == ("L2", "critical", "silenced")
         assert names("?filter=alertname=L1") == [("L1", "info", "firing")] and len(names("?limit=1")) == 1
+        fingerprint = {a["labels"]["alertname"]: a["fingerprint"] for a in server.get("/api/v2/alerts").json}
+        assert names("?fingerprint=" + fingerprint["L1"]) == [("L1", "info", "firing")]
+        assert names("?fingerprint=" + fingerprint["L2"]) == [] and names("?all=true&fingerprint=" + fingerprint["L2"])[0][2] == "silenced"
+        assert names("?fingerprint=0123456789abcdef") == [] and names("?fingerprint=zz") == []
         one = server.get("/api/alerts").json["alerts"][0]
         assert one["title"] == "spam has 17" and one["message"] == "waiting" and one["context"]["value"] == 17
         assert server.get("/api/alerts?severity=bad").status == 400

@@ -18,15 +18,17 @@ export function showNotices(anchor: HTMLElement, app: App): void {
     new Notices(app).show(anchor);
 }
 
-const statusOf = (item: Item): 'critical' | 'warning' | 'info' | 'ok' | 'acknowledged' =>
+type Status = Parameters<typeof glyph>[0];
+
+const statusOf = (item: Item): Status =>
     (item.state === 'resolved' ? 'ok' : item.state === 'acknowledged' ? 'acknowledged' : item.severity);
 
-class Notices {
-    private readonly list = h('div', { class: 'notes-list', tabindex: 0, 'aria-label': 'Notifications' });
+export class Notices {
+    protected readonly list = h('div', { class: 'notes-list', tabindex: 0, 'aria-label': 'Notifications' });
     private readonly head = h('div', { class: 'notes-head' });
     private readonly tools = h('div', { class: 'notes-tools' });
 
-    constructor(private readonly app: App) {}
+    constructor(protected readonly app: App) {}
 
     show(anchor: HTMLElement): void {
         const content = h('section', { class: 'notes', role: 'dialog' }, this.head, this.list, this.tools);
@@ -45,10 +47,14 @@ class Notices {
         content.querySelector<HTMLElement>('button, a')?.focus();
     }
 
-    private fill(): void {
+    protected items(): Item[] {
+        return this.app.center.list(only === 'firing' ? { state: ['firing', 'acknowledged'] } : {});
+    }
+
+    protected fill(): void {
         const { center } = this.app;
         const focused = (document.activeElement as HTMLElement | null)?.dataset['key'];
-        const all = center.list(only === 'firing' ? { state: ['firing', 'acknowledged'] } : {});
+        const all = this.items();
         const tab = (name: 'all' | 'firing', label: string) => h('button', { type: 'button', class: 'tab', 'aria-pressed': String(only === name), data: { key: name }, onclick: () => {
             only = name;
             this.fill();
@@ -64,9 +70,8 @@ class Notices {
             [...this.list.parentElement?.querySelectorAll<HTMLElement>('[data-key]') ?? []].find((e) => e.dataset['key'] === focused)?.focus();
     }
 
-    private entry(item: Item): HTMLElement {
+    protected entry(item: Item, status: Status = statusOf(item)): HTMLElement {
         const { notification: n } = item;
-        const status = statusOf(item);
         const href = safeLink(n.actionUrl, location.href);
         const ack = item.state === 'firing' && item.live ? h('button', { type: 'button', class: 'button small', data: { key: `ack ${item.id}` }, onclick: (e: Event) => void this.ack(item, e.currentTarget as HTMLButtonElement) }, 'Ack') : null;
         return h('div', { class: `note${item.read ? '' : ' unread'}${item.live ? '' : ' past'}`, role: 'listitem', data: { status } },

@@ -61,6 +61,10 @@ export class Bell {
         this.root = h('button', { type: 'button', class: 'bell tool', 'aria-haspopup': 'dialog', 'aria-expanded': 'false', onclick: () => this.show() }, this.mark, this.count);
         app.center.on('change', () => this.refresh());
         this.refresh();
+        app.router.route.on(() => {
+            if (location.hash.startsWith('#/alerts/'))
+                void import('./notices-link.ts').then((m) => m.followLink(this.root, app));
+        }, { now: true });
     }
 
     private refresh(): void {
