@@ -261,7 +261,7 @@ export class PushClient {
         if (first === 'ws' && this._allows('sse'))
             this._after('silent', WS_SILENT_MS, () => this._open('sse'));
         if (!first)
-            this._end(new PushError('unsupported', 'no transport is possible here: WebSocket is missing (Node before 22: give the option WebSocket)'));
+            this._end(new PushError('unsupported', 'no WebSocket here (Node before 22: give the option WebSocket)'));
     }
 
     private _allows(name: TransportName): boolean {
@@ -342,7 +342,7 @@ export class PushClient {
         else if (this._allows('ws'))
             this._probeLater(this._wsWorked ? PROBE_SOON_MS : PROBE_MS);
         this._remember(transport.name);
-        this._failRequests(new PushError('transport', 'the connection changed before an answer came', true));
+        this._failRequests(new PushError('transport', 'the connection was lost before an answer came', true));
         this.welcome = welcome;
         this._heardAt = this._env.now();
         this._after('stable', STABLE_MS, () => {

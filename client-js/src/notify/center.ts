@@ -129,7 +129,7 @@ export class NotificationCenter {
 
     private _alert(item: Item, now: number): void {
         const r = route(item, this.preferences, now);
-        if (!r.sound && !r.announce && !r.toastMs)
+        if (!r.announce && !r.toastMs) /* what sounds is announced, too */
             return;
         const count = this._storm(now);
         if (count)
