@@ -218,7 +218,7 @@ def test_a_reload_brings_digests_and_refuses_bad_ones(start, box, tmp_path):
 
 
 @pytest.mark.parametrize("digests,words", [
-    ("digests: [{name: ops, receiver: team, location: Nowhere/Atall}]", "unknown location 'Nowhere/Atall'"),
+    ("digests: [{name: ops, receiver: team, location: Nowhere/Atall}]", "no time zone 'Nowhere/Atall'"),
     ("digests: [{name: ops, receiver: team, schedule: hourly}]", "expected daily or weekly"),
     ("digests: [{name: ops, receiver: team, expressions: [{expr: 'sum('}]}]", "expr: 1:"),
 ])
