@@ -18,6 +18,7 @@ import { Watchdog } from './watchdog.ts';
 const OFFER_MS = 700; /* a server that has not answered by then may be away */
 const AHEAD_KEPT_MS = 3000; /* what was asked ahead is held until the page has taken it */
 const CALM_MS = 60_000;
+const SOON_MS = 4000; /* a dashboard that is left so soon has not been looked at */
 
 export function extras(app: App, shell: Shell): void {
     const { signal } = new AbortController(); /* for as long as the page lives */
@@ -147,10 +148,11 @@ function away(app: App, signal: AbortSignal): void {
     });
     const late = (): void => void setTimeout(() => void offer(), app.client.state === 'reconnecting' || !navigator.onLine ? 0 : OFFER_MS);
     app.page.on((page) => page && late(), { signal, now: true });
-    keepSeen(() => {
+    const save = keepSeen(() => {
         const page = app.page.get();
         const at = app.freshness.beat.get();
         const good = page && at && app.client.state === 'open' && !app.freshness.connection.get().lostSince;
         return good ? { uid: page.dashboard.uid, at, sources: app.hub.seen() } : null;
     }, signal);
+    app.page.on((page) => page && setTimeout(() => app.page.get() === page && save(), SOON_MS), { signal, now: true });
 }

@@ -1,4 +1,4 @@
-/* offline.ts - the last thing seen, kept for when the server cannot be reached: written every half minute and when the page goes,
+/* offline.ts - the last thing seen, kept for when the server cannot be reached: written soon, every half minute and when the page goes,
  * shown as what it is, old. */
 import type { Seen } from './data.ts';
 
@@ -19,17 +19,20 @@ const done = <R>(request: IDBRequest<R>): Promise<R> => new Promise((resolve, re
     request.onerror = () => reject(request.error);
 });
 
-async function open(): Promise<(mode: IDBTransactionMode) => IDBObjectStore> {
+type Stored = (mode: IDBTransactionMode) => IDBObjectStore;
+let opened: Stored | null = null; /* a page that goes has no time to open it */
+
+async function open(): Promise<Stored> {
     const opening = indexedDB.open(NAME, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: 'uid' });
     const db = await done(opening);
-    return (mode) => db.transaction(STORE, mode).objectStore(STORE);
+    return (opened = (mode) => db.transaction(STORE, mode).objectStore(STORE));
 }
 
 /** null: nothing was kept, or nothing can be. */
 export async function recall(uid: string): Promise<Snapshot | null> {
     try {
-        return (await done<Snapshot | undefined>((await open())('readonly').get(uid))) ?? null;
+        return (await done<Snapshot | undefined>((opened ?? (await open()))('readonly').get(uid))) ?? null;
     } catch {
         return null;
     }
@@ -41,7 +44,7 @@ export async function keep(snapshot: Snapshot): Promise<void> {
     if (!sources.length)
         return;
     try {
-        const store = (await open())('readwrite');
+        const store = (opened ?? (await open()))('readwrite');
         await done(store.put({ ...snapshot, sources }));
         const all = (await done(store.getAll())) as Snapshot[];
         for (const old of all.sort((a, b) => b.at - a.at).slice(MAX_DASHBOARDS))
@@ -51,8 +54,8 @@ export async function keep(snapshot: Snapshot): Promise<void> {
     }
 }
 
-/** `take`: what is seen now; null: nothing that is worth it. */
-export function keepSeen(take: () => Snapshot | null, signal: AbortSignal): void {
+/** `take`: what is seen now; null: nothing that is worth it. Returns what keeps it at once. */
+export function keepSeen(take: () => Snapshot | null, signal: AbortSignal): () => void {
     const save = (): void => {
         const now = take();
         if (now)
@@ -62,4 +65,5 @@ export function keepSeen(take: () => Snapshot | null, signal: AbortSignal): void
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     addEventListener('pagehide', save, { signal });
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && save(), { signal });
+    return save;
 }

@@ -2,6 +2,7 @@
  * destroy(). */
 import type { Scheduler, Ticket } from './scheduler.ts';
 import type { Theme } from './lib/color.ts';
+import { timeOfDay } from './lib/format.ts';
 import { h, put, text } from './lib/h.ts';
 import { glyph } from './lib/glyph.ts';
 import type { Signal } from './lib/signal.ts';
@@ -28,6 +29,9 @@ export interface HostEnvironment {
     /** The address a link leads to: time and variables added if it says so. */
     href(link: Link, interpolate: (text: string) => string): string;
 }
+
+/** They show what the server tells of itself: as old as the last word from it. */
+const FEEDS = new Set(['alertlist', 'logs']);
 
 /** Of panels that ask no query. */
 const NOTHING: PanelData = { state: 'live', reason: '', blocks: [], table: null, from: 0, to: 0, live: true, shape: 0 };
@@ -152,6 +156,8 @@ export class PanelHost {
             this.queries.refresh(this.size.width);
         if (this.data?.live)
             this.newData();
+        else if (FEEDS.has(this.placed.model.type))
+            this.ticket.invalidate();
     }
 
     private newData(): void {
@@ -186,7 +192,8 @@ export class PanelHost {
         if (needsData && !held)
             this.take(panel);
         if (!needsData) {
-            this.root.dataset['state'] = 'live';
+            const lost = FEEDS.has(this.placed.model.type) ? this.env.around.lostSince() : 0;
+            this.say(lost ? 'stale' : 'live', lost > 1 ? `No connection. Data from ${timeOfDay(lost)}.` : lost ? 'No connection.' : '', true);
             this.showing?.update(this.tableData(NOTHING));
         }
         if (this.showing)

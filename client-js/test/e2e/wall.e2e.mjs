@@ -179,6 +179,8 @@ test('a lost link is told within 4 s, a silent one within 9 s; values stay, in s
     assert.match(await banner.innerText(), /DISCONNECTED · data from \d\d:\d\d:\d\d · /);
     await until(async () => (await page.locator('.grid .panel[data-state="stale"]').count()) > 5, 'panels are stale');
     assert.match(await page.locator('.panel-stat', { hasText: 'Saturation' }).locator('.panel-body').innerText(), /\d/, 'the value is kept');
+    assert.equal(await page.locator('.panel-alertlist').getAttribute('data-state'), 'stale', 'what fires is not known either');
+    assert.ok(await page.evaluate(() => [...document.querySelectorAll('.panel-header')].every((e) => e.scrollWidth <= e.clientWidth + 1)), 'reasons stay in their panels');
     assert.equal(await page.locator('.strip-state').getAttribute('data-status'), 'stale');
     await shot(page, 'wall-disconnected');
     const clock = await page.locator('.strip-clock').innerText();
@@ -236,7 +238,8 @@ test('the state at the top never contradicts the numbers below it', async () => 
     const judged = (id, title, expr) => ({ id, type: 'stat', title, gridPos: { x: 0, y: 8 * id, w: 24, h: 8 }, targets: [{ refId: 'A', expr }], fieldConfig: { defaults: { color: { mode: 'thresholds' }, thresholds }, overrides: [] } });
     const dashboard = { uid: 'judged', title: 'Judged', tags: [], panels: [judged(1, 'Calm', 'vector(5)'), judged(2, 'Probed', 'last_over_time(judged_probe[1h])')] };
     await site.post([{ metric: 'judged_probe', labels: {}, value: 50 }]);
-    await calm();
+    for (const { labels: { alertname, severity, ...labels } } of await (await fetch(`${site.url}/api/v2/alerts`)).json())
+        await site.alert(alertname, severity, { ...labels, ended: true });
     for (const [viewport, path, root] of [[SIZES.hd, '/d/judged?kiosk', '.strip'], [SIZES.phone, '/d/judged', '.phone-status']]) {
         const page = await openPage(browser, { viewport });
         await page.route('**/dashboards/judged*', (route) => route.fulfill({ json: dashboard }));
