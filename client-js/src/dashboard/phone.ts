@@ -10,7 +10,7 @@ import { named, overall } from './overall.ts';
 export const PHONE = '(max-width: 700px)';
 const SHOWN_ALERTS = 4;
 const SWIPE = { least: 80, across: 45, ms: 600, edge: 24 };
-const REVIEW_MS = 1000;
+const REVIEW_MS = 500;
 const HOLD_MS = 350, HOLD_PX = 10;
 
 export interface PhoneParts {
@@ -59,13 +59,13 @@ class StatusCard {
 
     review(): void {
         const { center, freshness } = this.app;
-        const { status, word, panels } = overall(center, freshness.connection.get().lostSince > 0, this.app.page.get()?.grid.judged ?? []);
+        const { status, word, alerts, panels } = overall(center, freshness.connection.get().lostSince > 0, this.app.page.get()?.grid.judged ?? []);
         const { firing } = center;
-        const key = `${status} ${word} ${panels.join('\n')} ${firing.map((i) => `${i.id}${i.changedAt}`).join()}`;
+        const key = `${status} ${alerts} ${word} ${panels.join('\n')} ${firing.map((i) => `${i.id}${i.changedAt}`).join()}`;
         if (key === this.shown)
             return;
         this.shown = key;
-        this.root.dataset['status'] = status;
+        Object.assign(this.root.dataset, { status, alerts });
         const worst = [...firing].sort((a, b) => RANK[a.severity] - RANK[b.severity] || a.firstAt - b.firstAt);
         const more = worst.length - SHOWN_ALERTS;
         put(this.root, h('p', { class: 'phone-overall' }, glyph(status), h('strong', null, panels.length ? named(panels) : status === 'ok' && word === WORD.ok ? 'All is well' : word),

@@ -66,7 +66,7 @@ test('an alert opens a sheet; a large button acknowledges it for everybody', asy
     await sheet.waitFor({ state: 'detached' });
     await until(async () => JSON.stringify(await site.acknowledged()).includes('PhoneAlert') || (await (await fetch(`${site.url}/api/summary`)).json()).alerts.critical.acknowledged === 1, 'the server knows');
     await row.waitFor({ state: 'detached' });
-    assert.equal(await page.locator('.phone-status').getAttribute('data-status'), 'acknowledged');
+    assert.equal(await page.locator('.phone-status').getAttribute('data-alerts'), 'acknowledged');
     await page.context().close();
 });
 

@@ -52,8 +52,8 @@ class Dial {
         this.value.setAttribute('stroke', color);
         text(this.number, d.prefix + d.text);
         text(this.unit, d.suffix ? ` ${d.suffix}` : '');
-        const letters = d.prefix.length + d.text.length + 0.6 * d.suffix.length;
-        this.label.setAttribute('font-size', String(Math.min(34, fitText(letters, 118, 40))));
+        const letters = d.prefix.length + d.text.length + (d.suffix ? 0.5 + 0.6 * d.suffix.length : 0);
+        this.label.setAttribute('font-size', String(Math.min(34, fitText(letters, 104, 40))));
         this.label.setAttribute('fill', s.stale ? theme.stale : theme.text);
         const status = s.stale ? 'stale' : d.status;
         if (`${status}` !== this.status) {

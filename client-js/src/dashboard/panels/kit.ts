@@ -385,7 +385,7 @@ export abstract class CanvasPanel implements Panel {
         for (const [i, entry] of entries.entries()) {
             /* The name is cut, not the number. */
             const room = Math.max(px * 3, Math.min(width - px * 1.5, vertical ? width : 260)), tail = entry.value ? `  ${entry.value}` : '';
-            let label = fit(ctx, entry.name, Math.max(px * 3, room - ctx.measureText(tail).width)) + tail;
+            let label = fit(ctx, entry.name, Math.max(px * (vertical ? 2 : 3), room - ctx.measureText(tail).width)) + tail;
             const w = px * 1.5 + ctx.measureText(label).width + px;
             if (i > 0 && row < rows - 1 && (vertical || at + w > x + width)) {
                 row++;

@@ -71,7 +71,7 @@ class Pie extends CanvasPanel {
         const rowHeight = px * 1.6;
         let w = width, bottom = height, legend = null;
         if (!hidden && right) {
-            const side = width > px * 20 ? clamp(width * 0.45, px * 10, px * 26) : px * 6.8;
+            const side = width > px * 20 ? clamp(width * 0.45, px * 10, px * 26) : px * 7.2;
             const rows = Math.max(1, Math.min(this.slices.length, Math.floor(height / rowHeight)));
             w -= side;
             legend = { x: w, y: (height - rows * rowHeight) / 2, w: side, rows, vertical: true };

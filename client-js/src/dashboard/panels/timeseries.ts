@@ -92,6 +92,7 @@ function dashOf(style: Style, s: DataSeries, many: boolean): number[] {
 }
 
 const THICK = 1.5; /* px */
+const BOLD_PX = 20; /* letters of that size are for a reader at a desk */
 const DENSE = 2000; /* points of a panel */
 
 class TimeSeries implements Panel {
@@ -162,12 +163,17 @@ class TimeSeries implements Panel {
         });
     }
 
+    /** On a wall lines are seen from as far as the letters. */
+    private get bold(): number {
+        return this.context.kiosk ? Math.max(1, this.px / BOLD_PX) : 1;
+    }
+
     /* Many points need no thick line to be seen, and a line of one pixel costs half as much to draw. */
     private thicken(u: uPlot): void {
         const width = this.aligned.times.length * this.aligned.series.length > DENSE ? 1 : THICK;
         this.styles.forEach((s, i) => {
             if (s.draw !== 'points' && number(s.custom['lineWidth']) === null)
-                u.series[i + 1]!.width = width;
+                u.series[i + 1]!.width = width * this.bold;
         });
     }
 
@@ -247,8 +253,8 @@ class TimeSeries implements Panel {
         const showPoints = draw === 'points' || custom['showPoints'] === 'always';
         const lone = custom['showPoints'] !== 'never'; /* a point between two gaps would be nothing else */
         return {
-            label: s.name, scale: style.scale, show: !this.isHidden(i), stroke: color, fill, width: draw === 'points' ? 0 : numberOr(custom['lineWidth'], THICK),
-            dash: dashOf(style, s, this.aligned.series.length > 1), paths: pathsOf(style), spanGaps: custom['spanNulls'] === true,
+            label: s.name, scale: style.scale, show: !this.isHidden(i), stroke: color, fill, width: draw === 'points' ? 0 : numberOr(custom['lineWidth'], THICK) * this.bold,
+            dash: dashOf(style, s, this.aligned.series.length > 1)?.map((part) => part * this.bold), paths: pathsOf(style), spanGaps: custom['spanNulls'] === true,
             points: { show: showPoints || (lone ? (u, si, i0, i1) => i1 - i0 < 2 || lonely(u.data[si] as Column, i0, i1) : false), size: numberOr(custom['pointSize'], 5), fill: color, stroke: color, ...(showPoints ? {} : { filter: lonelyPoints }) },
         };
     }
