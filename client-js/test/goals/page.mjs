@@ -161,7 +161,7 @@ try {
 }
 
 for (const [file, goals] of [['dashboards', '10 (axe, 2 themes), 16 (no panel blank)'], ['panels', '16 (each type on golden data)'], ['access', '10 (keyboard), 11'], ['wall', '12, 15'], ['phone', '10 (axe on a phone)'], ['offline', '14']]) {
-    const { stdout, status } = spawnSync(process.execPath, ['--test', `test/e2e/${file}.e2e.mjs`], { encoding: 'utf8', timeout: 600_000 });
+    const { stdout, status } = spawnSync(process.execPath, ['--test', `test/e2e/${file}.e2e.mjs`], { encoding: 'utf8', timeout: 600_000, maxBuffer: 2 ** 28 });
     for (const [, line] of (stdout ?? '').matchAll(/^(?:# )?(goal \d+:.*)$/gm))
         console.log(line);
     for (const number of new Set(goals.match(/\d+(?= |,|$)/g).filter((n) => Number(n) >= 10)))
