@@ -216,6 +216,8 @@ export class Source {
             const v = this.values[i] ?? null;
             if (!s)
                 return;
+            if (v === null && s.last === null)
+                this.past(s);
             s.stale = v === null && s.last !== null;
             if (v !== null) {
                 s.last = v;
@@ -225,6 +227,14 @@ export class Source {
         for (const s of this.series)
             if (s.gone)
                 s.last = null;
+    }
+
+    /** History ends before now: the last of it is the newest there is, and old. */
+    private past(s: SourceSeries): void {
+        const times = this.ring.timesView(), values = this.ring.columnView(s.column);
+        const i = values.findLastIndex((v) => !Number.isNaN(v));
+        if (i >= 0)
+            Object.assign(s, { last: values[i]!, lastTime: times[i]! });
     }
 
     /** The answer of a range query. */

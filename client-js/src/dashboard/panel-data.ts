@@ -226,10 +226,11 @@ export class PanelQueries {
                 if (name === null || name === undefined)
                     continue;
                 const values = ring.columnView(s.column).subarray(start);
-                const dropped = s.gone || (s.stale && alive && (a.target.instant || source.time - s.lastTime > STALE_KEPT_MS));
+                const old = s.stale && (a.target.instant || this.around.now() - s.lastTime > STALE_KEPT_MS);
+                const dropped = s.gone || (old && alive);
                 if (dropped && !values.some((v) => !Number.isNaN(v)))
                     continue;
-                if (dropped && (a.target.instant || (onlyLiving && s.gone)))
+                if ((dropped && a.target.instant) || (onlyLiving && (s.gone || old)))
                     continue;
                 series.push({
                     name, labels: s.labels, refId: a.target.refId, key: `${a.target.refId}${s.key}`, index: place.get(index) ?? index, values,

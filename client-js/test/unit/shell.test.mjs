@@ -77,4 +77,10 @@ describe('a source whose values do not change', () => {
         source.advance(17_000, false);
         assert.deepEqual([ends(source), source.late], [17_000, false]);
     });
+    test('that ended before it was asked for is old, not new', () => {
+        const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
+        const series = ['0', '1', '2'].map((i) => ({ labels: { i }, key: `{i="${i}"}` }));
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3, 1, null]], [9000, [4, 2, null]], [10_000, [null, 3, null]]], series, values: [null, 3, null], value: 3 });
+        assert.deepEqual(source.series.map((s) => [s.last, s.lastTime, s.stale]), [[4, 9000, true], [3, 10_000, false], [null, 0, false]]);
+    });
 });
