@@ -53,6 +53,8 @@ export function alertSheet(app: App, item: Item): HTMLDialogElement {
 
 class StatusCard {
     readonly root = h('section', { class: 'phone-status', 'aria-label': 'State' });
+    /** The state's shape, for the bar. */
+    readonly mark = h('span', null);
     private shown = '';
 
     constructor(private readonly app: App) {}
@@ -66,6 +68,7 @@ class StatusCard {
             return;
         this.shown = key;
         Object.assign(this.root.dataset, { status, alerts });
+        put(this.mark, glyph(status));
         const worst = [...firing].sort((a, b) => RANK[a.severity] - RANK[b.severity] || a.firstAt - b.firstAt);
         const more = worst.length - SHOWN_ALERTS;
         put(this.root, h('p', { class: 'phone-overall' }, glyph(status), h('strong', null, panels.length ? named(panels) : status === 'ok' && word === WORD.ok ? 'All is well' : word),
@@ -213,7 +216,7 @@ export function phone(parts: PhoneParts): void {
     const alerts = item('Alerts', glyph('warning'), () => parts.notices());
     alerts.append(badge);
     const bar = h('nav', { class: 'phone-bar', 'aria-label': 'Phone' },
-        item('Status', glyph('ok'), () => scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })),
+        item('Status', card.mark, () => scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })),
         alerts, item('Dashboards', '▦', () => app.router.go('/dashboards')), item('Settings', '⚙', () => settings(app, install)));
     document.body.append(bar);
     const review = (): void => {

@@ -250,6 +250,8 @@ test('the state at the top never contradicts the numbers below it', async () => 
         await says(/WARN.*Probed|Probed WARN, no alert/);
         await site.post([{ metric: 'judged_probe', labels: {}, value: 95 }]);
         await says(/CRIT.*Probed|Probed CRIT, no alert/);
+        if (viewport === SIZES.phone)
+            assert.equal(await page.locator('.phone-bar .glyph').first().getAttribute('data-status'), 'critical', 'the bar at the bottom says the same');
         await shot(page, `judged-${viewport.width}`);
         await site.post([{ metric: 'judged_probe', labels: {}, value: 50 }]);
         await says(/^(OK Judged|All is well nothing fires)/);
