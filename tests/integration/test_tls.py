@@ -94,7 +94,7 @@ def test_wss_by_python_and_npm(secure, name):
         secure.put((name, 6))
         assert ws.until(lambda m: m["value"] == 6)
     message = '{"action":"subscribe","metric":"%s"}' % name
-    with kit.ending(kit.node("ws.mjs", f"wss://localhost:{secure.port}/stream", "-", message)) as p:
+    with kit.ending(kit.node("ws.mjs", f"wss://127.0.0.1:{secure.port}/stream", "-", message)) as p:
         lines = kit.node_lines(p)
         assert "open" in next(lines) and next(lines)["message"]["value"] == 6
 
