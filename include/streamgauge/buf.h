@@ -45,6 +45,8 @@ SG_API int sg_buf_put_json_double(struct sg_buf *b, double v);
 /* A quoted JSON string; control characters escaped, invalid UTF-8 replaced by U+FFFD, so output is
  * always valid. */
 SG_API int sg_buf_put_json_str(struct sg_buf *b, struct sg_str s);
+/* Text for HTML, also between double quotes: & < > " as entities, the rest as it is. */
+SG_API int sg_buf_put_html(struct sg_buf *b, struct sg_str s);
 /* Drops the first n bytes, n <= len. O(len - n). */
 SG_API void sg_buf_consume(struct sg_buf *b, size_t n);
 /* Terminates and returns the text; "" when it is empty or out of memory. Borrowed until the next

@@ -218,31 +218,10 @@ void sg__report_text(const struct sg_digest_report *r, struct sg_buf *out)
 
 /* ---- HTML ---- */
 
-static void put_escaped(const char *text, struct sg_buf *out)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            sg_buf_puts(out, "&amp;");
-            break;
-        case '<':
-            sg_buf_puts(out, "&lt;");
-            break;
-        case '>':
-            sg_buf_puts(out, "&gt;");
-            break;
-        case '"':
-            sg_buf_puts(out, "&quot;");
-            break;
-        default:
-            sg_buf_putc(out, *text);
-        }
-}
-
 static void put_heading(const char *text, struct sg_buf *out)
 {
     sg_buf_puts(out, "<h3 style=\"font-size:15px;margin:20px 0 6px\">");
-    put_escaped(text, out);
+    sg_buf_put_html(out, sg_str_from(text));
     sg_buf_puts(out, "</h3>\n");
 }
 
@@ -265,7 +244,7 @@ static void html_alerts(const struct sg_digest_report *r, struct sg_buf *out)
         sg_buf_printf(out,
                       "<div style=\"border-left:4px solid %s;padding:2px 12px;margin:6px 0\"><b>",
                       color_of(worst[i].severity));
-        put_escaped(worst[i].name, out);
+        sg_buf_put_html(out, sg_str_from(worst[i].name));
         sg_buf_printf(out, "</b> (%s) ", worst[i].severity);
         put_worst(&worst[i], out);
         sg_buf_puts(out, "</div>\n");
@@ -280,10 +259,10 @@ static void html_series(const struct sg__report_series *s, struct sg_buf *out)
     sg_buf_puts(out, "<div style=\"margin:6px 0\">");
     if (named(s)) {
         sg_buf_puts(out, "<code>");
-        put_escaped(s->text, out);
+        sg_buf_put_html(out, sg_str_from(s->text));
         sg_buf_puts(out, "</code><br>\n");
     }
-    put_escaped(sg_buf_cstr(&values), out);
+    sg_buf_put_html(out, sg_buf_str(&values));
     sg_buf_puts(out, "<br>\n<span style=\"font-family:monospace;color:#0969da;white-space:pre\">");
     sg__report_bars(s, out);
     sg_buf_puts(out, "</span></div>\n");
@@ -307,7 +286,7 @@ void sg__report_html(const struct sg_digest_report *r, struct sg_str external_ur
 {
     sg_buf_puts(out, "<!doctype html>\n<html><body style=\"font-family:sans-serif;color:#1f2328;"
                      "max-width:680px\">\n<h2 style=\"font-size:18px;margin:0\">");
-    put_escaped(title_of(r), out);
+    sg_buf_put_html(out, sg_str_from(title_of(r)));
     sg_buf_puts(out, "</h2>\n<p style=\"color:#57606a\">");
     put_period(r, out);
     sg_buf_puts(out, "<br>\nstreamgauge was ");
@@ -318,7 +297,7 @@ void sg__report_html(const struct sg_digest_report *r, struct sg_str external_ur
     if (sg_str_starts_with(external_url, SG_STR("https://")) ||
         sg_str_starts_with(external_url, SG_STR("http://"))) {
         sg_buf_puts(out, "<p><a href=\"");
-        put_escaped(external_url.p, out);
+        sg_buf_put_html(out, external_url);
         sg_buf_puts(out, "\" style=\"color:#0969da\">Open streamgauge</a></p>\n");
     }
     sg_buf_puts(out, "</body></html>\n");

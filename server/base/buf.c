@@ -212,6 +212,38 @@ int sg_buf_put_json_str(struct sg_buf *b, struct sg_str s)
     return SG_ELIMIT;
 }
 
+static const char *entity(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    default:
+        return NULL;
+    }
+}
+
+int sg_buf_put_html(struct sg_buf *b, struct sg_str s)
+{
+    size_t start = b->len;
+    for (size_t i = 0; i < s.n && !b->failed; i++) {
+        const char *name = entity(s.p[i]);
+        if (name)
+            sg_buf_puts(b, name);
+        else
+            sg_buf_putc(b, s.p[i]);
+    }
+    if (!b->failed)
+        return 0;
+    b->len = start; /* all or nothing, as every append */
+    return SG_ELIMIT;
+}
+
 void sg_buf_consume(struct sg_buf *b, size_t n)
 {
     SG_ASSERT(n <= b->len);

@@ -8,32 +8,12 @@
 #define MAX_WORDS 1200
 #define MAX_BLOCK 8192
 
-static void put_entity(struct sg_buf *out, char c)
-{
-    switch (c) {
-    case '&':
-        sg_buf_puts(out, "&amp;");
-        break;
-    case '<':
-        sg_buf_puts(out, "&lt;");
-        break;
-    case '>':
-        sg_buf_puts(out, "&gt;");
-        break;
-    case '"':
-        sg_buf_puts(out, "&quot;");
-        break;
-    default:
-        sg_buf_putc(out, c);
-    }
-}
-
 void sg__put_escaped(enum sg__dialect d, struct sg_str text, struct sg_buf *out)
 {
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (d == SG__HTML || (d == SG__SLACK && c != '"'))
-            put_entity(out, c);
+            sg_buf_put_html(out, sg_str_make(&c, 1));
         else if (d == SG__MARKDOWN && strchr("\\*_~`|[]<>", c) && c)
             sg_buf_printf(out, "\\%c", c);
         else

@@ -221,6 +221,19 @@ static void test_buf_steal__hands_over(void **state)
     sg_free(p);
 }
 
+static void test_buf_put_html__escapes_what_begins_or_ends_markup(void **state)
+{
+    struct sg_buf b;
+    (void)state;
+    sg_buf_init(&b, 40);
+    assert_int_equal(sg_buf_put_html(&b, SG_STR("<a b=\"c\">&'é")), 0);
+    assert_string_equal(sg_buf_cstr(&b), "&lt;a b=&quot;c&quot;&gt;&amp;'é");
+    size_t len = b.len;
+    assert_int_equal(sg_buf_put_html(&b, SG_STR("<<")), SG_ELIMIT);
+    assert_int_equal(b.len, len); /* nothing of it */
+    sg_buf_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_buf_put__numbers),
         cmocka_unit_test(test_buf_put_json_double__quotes_what_json_cannot_say),
         cmocka_unit_test(test_buf_put_json_str__escapes),
+        cmocka_unit_test(test_buf_put_html__escapes_what_begins_or_ends_markup),
         cmocka_unit_test(test_buf_put_json_str__finds_every_special_at_every_place),
         cmocka_unit_test(test_buf_put_json_str__keeps_utf8_and_replaces_the_rest),
         cmocka_unit_test(test_buf_put_json_str__is_all_or_nothing),
