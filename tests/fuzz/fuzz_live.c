@@ -14,6 +14,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/promql.h>
 
+#include "frame_table.h"
 #include "promql_gen.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,19 +22,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { TICK = 100, STREAMS = 6, TICKS_MAX = 150, OPS_MAX = 3000 };
 #define T0 INT64_C(1764000000000)
 
-struct slot {
-    const struct sg_labels *labels; /* a reference, or NULL */
-    double v;
-};
-
 /* A stream as its frames tell it. */
 struct stream {
     char *key; /* NULL: closed */
     int64_t interval_ms;
-    bool fresh, full; /* opened since the last tick; a full has come */
-    struct sg_error error;
-    struct slot *slots;
-    size_t n, cap;
+    bool fresh; /* opened since the last tick */
+    struct frame_table seen;
 };
 
 struct world {
@@ -51,39 +45,6 @@ static uint8_t byte(struct world *w)
 
 /* ---- frames ---- */
 
-static void clear(struct stream *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        sg_labels_unref(s->slots[i].labels);
-    s->n = 0;
-}
-
-static struct slot *slot_at(struct stream *s, uint32_t i)
-{
-    while (s->n <= i) {
-        s->slots = sg_grow(s->slots, &s->cap, s->n + 1, sizeof(*s->slots));
-        s->slots[s->n++] = (struct slot){NULL, sg_stale_nan()};
-    }
-    return &s->slots[i];
-}
-
-static void take_frame(struct stream *s, const struct sg_frame *f)
-{
-    if (f->kind == SG_FRAME_FULL)
-        clear(s);
-    s->full |= f->kind == SG_FRAME_FULL;
-    s->error = f->error ? *f->error : (struct sg_error){0};
-    for (uint32_t i = 0; i < f->n_del; i++) {
-        struct slot *slot = slot_at(s, f->del[i]);
-        sg_labels_unref(slot->labels);
-        *slot = (struct slot){NULL, sg_stale_nan()};
-    }
-    for (uint32_t i = 0; i < f->n_add; i++)
-        slot_at(s, f->add[i].index)->labels = sg_labels_ref(f->add[i].labels);
-    for (uint32_t i = 0; i < f->n_values; i++)
-        slot_at(s, f->index ? f->index[i] : i)->v = f->value[i];
-}
-
 static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
 {
     struct world *w = ctx;
@@ -93,7 +54,7 @@ static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
     for (size_t i = 0; f->topic && i < STREAMS; i++) {
         struct stream *s = &w->streams[i];
         if (s->key && s->interval_ms == f->topic->interval_ms && strcmp(s->key, f->topic->key) == 0)
-            take_frame(s, f);
+            frame_table_take(&s->seen, f);
     }
 }
 
@@ -111,8 +72,7 @@ static void close_stream(struct world *w, struct stream *s)
     if (!s->key)
         return;
     control(w, s, SG_CONTROL_CLOSE);
-    clear(s);
-    sg_free(s->slots);
+    frame_table_deinit(&s->seen);
     sg_free(s->key);
     *s = (struct stream){0};
 }
@@ -205,30 +165,15 @@ static void different(const struct world *w, const struct stream *s, const char 
     abort();
 }
 
-static bool same(double a, double b)
-{
-    return sg_double_bits(a) == sg_double_bits(b) || (isnan(a) && isnan(b));
-}
-
-static const struct slot *find(const struct stream *s, const struct sg_labels *l)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->slots[i].labels && sg_labels_eq(s->slots[i].labels, l))
-            return &s->slots[i];
-    return NULL;
-}
-
 static void compare_rows(const struct world *w, const struct stream *s,
                          const struct sg_promql_result *r)
 {
-    size_t shown = 0;
-    for (size_t i = 0; i < s->n; i++)
-        shown += s->slots[i].labels && !sg_is_stale(s->slots[i].v);
+    size_t shown = frame_table_shown(&s->seen);
     for (size_t i = 0; i < r->n; i++) {
         const struct sg_promql_series *x = &r->series[i];
         double v = x->h && x->h[0] ? x->h[0]->count : x->v[0];
-        const struct slot *have = find(s, x->labels);
-        if (!have || !same(have->v, v))
+        const struct frame_slot *have = frame_table_find(&s->seen, x->labels);
+        if (!have || !frame_value_same(have->v, v))
             different(w, s, "a value", have ? have->v : sg_stale_nan(), v);
     }
     if (shown != r->n)
@@ -247,10 +192,11 @@ static void compare(struct world *w, const struct stream *s)
         sg_store_querier_open(sg_engine_get_store(w->engine), &querier) < 0)
         abort();
     int rc = sg_promql_eval(plan, &querier, SG_PROMQL_AT(w->now_ms), &r, &err);
-    if (!s->full)
+    if (!s->seen.full)
         different(w, s, "no frame has come", 0, 0);
-    if ((rc < 0) != (s->error.code != SG_OK) || (rc < 0 && strcmp(err.text, s->error.text) != 0))
-        different(w, s, rc < 0 ? err.text : s->error.text, s->error.code, rc);
+    if ((rc < 0) != (s->seen.error.code != SG_OK) ||
+        (rc < 0 && strcmp(err.text, s->seen.error.text) != 0))
+        different(w, s, rc < 0 ? err.text : s->seen.error.text, s->seen.error.code, rc);
     if (rc == 0)
         compare_rows(w, s, &r);
     sg_promql_result_deinit(&r);

@@ -27,6 +27,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/promql.h>
 
+#include "frame_table.h"
 #include "promql_gen.h"
 
 enum { TICK = 100, OPEN_MAX = 24, SERIES_MAX = 64, ROUND_TICKS = 900 };
@@ -49,19 +50,12 @@ static const char *const kept[] = {
 
 /* ---- what the frames tell ---- */
 
-struct slot {
-    const struct sg_labels *labels; /* a reference, or NULL */
-    double v;
-};
-
 struct stream {
     char *key;
     int64_t interval_ms;
     uint64_t opened; /* number of the step */
-    bool open, full;
-    struct sg_error error; /* code SG_OK: none */
-    struct slot *slots;
-    size_t n, cap;
+    bool open;
+    struct frame_table seen;
 };
 
 struct world {
@@ -75,39 +69,6 @@ struct world {
     uint64_t steps, compared, rows, failures;
 };
 
-static void clear_slots(struct stream *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        sg_labels_unref(s->slots[i].labels);
-    s->n = 0;
-}
-
-static struct slot *slot_at(struct stream *s, uint32_t i)
-{
-    while (s->n <= i) {
-        s->slots = sg_grow(s->slots, &s->cap, s->n + 1, sizeof(*s->slots));
-        s->slots[s->n++] = (struct slot){NULL, sg_stale_nan()};
-    }
-    return &s->slots[i];
-}
-
-static void take_frame(struct stream *s, const struct sg_frame *f)
-{
-    if (f->kind == SG_FRAME_FULL)
-        clear_slots(s);
-    s->full |= f->kind == SG_FRAME_FULL;
-    s->error = f->error ? *f->error : (struct sg_error){0};
-    for (uint32_t i = 0; i < f->n_del; i++) {
-        struct slot *slot = slot_at(s, f->del[i]);
-        sg_labels_unref(slot->labels);
-        *slot = (struct slot){NULL, sg_stale_nan()};
-    }
-    for (uint32_t i = 0; i < f->n_add; i++)
-        slot_at(s, f->add[i].index)->labels = sg_labels_ref(f->add[i].labels);
-    for (uint32_t i = 0; i < f->n_values; i++)
-        slot_at(s, f->index ? f->index[i] : i)->v = f->value[i];
-}
-
 static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
 {
     struct world *w = ctx;
@@ -118,7 +79,7 @@ static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
             strcmp(s->key, f->topic->key) != 0)
             continue;
         if (f->kind == SG_FRAME_FULL || f->kind == SG_FRAME_UPDATE || f->kind == SG_FRAME_ERROR)
-            take_frame(s, f);
+            frame_table_take(&s->seen, f);
     }
 }
 
@@ -134,8 +95,7 @@ static void control(struct world *w, const struct stream *s, enum sg_control_kin
 static void close_stream(struct world *w, struct stream *s)
 {
     control(w, s, SG_CONTROL_CLOSE);
-    clear_slots(s);
-    sg_free(s->slots);
+    frame_table_deinit(&s->seen);
     sg_free(s->key);
     *s = (struct stream){0};
 }
@@ -263,11 +223,6 @@ static void feed(struct world *w)
 
 /* ---- the comparison ---- */
 
-static bool same(double a, double b)
-{
-    return sg_double_bits(a) == sg_double_bits(b) || (isnan(a) && isnan(b));
-}
-
 static void different(struct world *w, const struct stream *s, const char *what)
 {
     w->failures++;
@@ -275,25 +230,15 @@ static void different(struct world *w, const struct stream *s, const char *what)
              (long long)(w->now_ms - T0), what);
 }
 
-static const struct slot *find(const struct stream *s, const struct sg_labels *l)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->slots[i].labels && sg_labels_eq(s->slots[i].labels, l))
-            return &s->slots[i];
-    return NULL;
-}
-
 static void compare_rows(struct world *w, const struct stream *s, const struct sg_promql_result *r)
 {
     char text[400];
-    size_t shown = 0;
-    for (size_t i = 0; i < s->n; i++)
-        shown += s->slots[i].labels && !sg_is_stale(s->slots[i].v);
+    size_t shown = frame_table_shown(&s->seen);
     for (size_t i = 0; i < r->n; i++) {
         const struct sg_promql_series *x = &r->series[i];
         double v = x->h && x->h[0] ? x->h[0]->count : x->v[0];
-        const struct slot *have = find(s, x->labels);
-        if (have && same(have->v, v))
+        const struct frame_slot *have = frame_table_find(&s->seen, x->labels);
+        if (have && frame_value_same(have->v, v))
             continue;
         SG_AUTO(sg_buf_deinit) struct sg_buf labels;
         sg_buf_init(&labels, 4096);
@@ -320,11 +265,12 @@ static void compare(struct world *w, const struct stream *s)
     assert_int_equal(sg_promql_prepare(q, &w->eval, &plan, NULL), 0);
     assert_int_equal(sg_store_querier_open(sg_engine_get_store(w->engine), &querier), 0);
     int rc = sg_promql_eval(plan, &querier, SG_PROMQL_AT(w->now_ms), &r, &err);
-    if (!s->full)
+    if (!s->seen.full)
         different(w, s, "no frame has come");
     /* An error is told again when its words change, not its place. */
-    if ((rc < 0) != (s->error.code != SG_OK) || (rc < 0 && strcmp(err.text, s->error.text) != 0))
-        different(w, s, rc < 0 ? err.text : s->error.text);
+    if ((rc < 0) != (s->seen.error.code != SG_OK) ||
+        (rc < 0 && strcmp(err.text, s->seen.error.text) != 0))
+        different(w, s, rc < 0 ? err.text : s->seen.error.text);
     if (rc == 0)
         compare_rows(w, s, &r);
     w->compared++;
@@ -379,7 +325,7 @@ static void check_naive(struct world *w, const struct stream *s)
         naive(&querier, found.series[i].handle, w->now_ms, want);
         const struct sg_labels *l =
             sg_labels_project(found.series[i].labels, (struct sg_str[]){SG_METRIC_NAME}, 1, false);
-        const struct slot *have = find(s, l);
+        const struct frame_slot *have = frame_table_find(&s->seen, l);
         bool there = have && !sg_is_stale(have->v);
         if (there != (want[0] > 0) ||
             (there && fabs(have->v - want[which]) > 1e-12 * (1 + fabs(want[which]))))
