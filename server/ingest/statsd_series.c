@@ -98,10 +98,9 @@ static int add_name(struct sg__feed *f, struct sg_str raw)
     return r < 0 ? r : add_tags(f, tags, '=');
 }
 
-int sg__statsd_birth(struct sg__feed *f, struct sg_hash128 key, const struct sg__statsd_sample *s,
-                     uint32_t *ret_series)
+static int make_labels(struct sg__feed *f, const struct sg__statsd_sample *s,
+                       struct sg_labels_builder *l)
 {
-    struct sg_labels_builder *l = &f->b->builder;
     sg_labels_builder_reset(l);
     int r = sg__feed_utf8(f, s->name.p, s->name.n);
     if (r == 0)
@@ -112,8 +111,19 @@ int sg__statsd_birth(struct sg__feed *f, struct sg_hash128 key, const struct sg_
         r = sg__fault_set(f, SG_EINVALID, s->tags.p, "tags both in the name and behind '|#'");
     if (r == 0)
         r = add_tags(f, s->tags, ':');
-    if (r < 0)
+    return r;
+}
+
+int sg__statsd_birth(struct sg__feed *f, struct sg_hash128 key, const struct sg__statsd_sample *s,
+                     uint32_t *ret_series)
+{
+    struct sg_labels_builder *l = &f->b->builder;
+    uint64_t ignored = f->result->ignored;
+    int r = make_labels(f, s, l);
+    if (r < 0) {
+        f->result->ignored = ignored; /* all of the sample is rejected, however often it is tried */
         return r;
+    }
     struct sg_str none = {NULL, 0};
     sg_batcher_describe(f->b, sg_labels_builder_get(l, SG_METRIC_NAME), metric_types[s->type], none,
                         none);

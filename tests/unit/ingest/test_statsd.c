@@ -141,6 +141,7 @@ static void test_statsd__tags_become_labels(void **state)
     D("a:1|c|#k:1,k:2", "a{k=\"2\"} count now 1\n" ONE);
     D("a:1|c|#bare,k:,:v,ok:1", "a{ok=\"1\"} count now 1\n= accepted 1 rejected 0 ignored 3\n");
     D("a:1|c|#__name__:b", "a count now 1\n= accepted 1 rejected 0 ignored 1\n");
+    D("a#bare,k=v:1|c|#x:y", "! 1:17 tags both in the name and behind '|#'\n" NONE);
     D("a:1|c|#k:v\r\nb:1|c|#k:v\r",
       "a{k=\"v\"} count now 1\nb{k=\"v\"} count now 1\n= accepted 2 rejected 0\n");
     D("a:1|c|#", "a count now 1\n" ONE);
