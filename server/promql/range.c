@@ -218,13 +218,12 @@ static bool move(struct cursor *c, const struct sg__window *all, int64_t after, 
 {
     c->hi = past(all->t, all->n, c->hi, until);
     c->lo = past(all->t, c->hi, c->lo, after);
-    *ret = (struct sg__window){all->t + c->lo,
-                               all->v + c->lo,
-                               all->obj ? all->obj + c->lo : NULL,
-                               c->hi - c->lo,
-                               NULL,
-                               NULL,
-                               0};
+    *ret = (struct sg__window){.n = c->hi - c->lo};
+    if (SG_LIKELY(all->n)) { /* there is an array to point into */
+        ret->t = all->t + c->lo;
+        ret->v = all->v + c->lo;
+        ret->obj = all->obj ? all->obj + c->lo : NULL;
+    }
     if (SG_UNLIKELY(all->hn)) {
         c->hhi = past(all->ht, all->hn, c->hhi, until);
         c->hlo = past(all->ht, c->hhi, c->hlo, after);
