@@ -366,9 +366,9 @@ def test_resets_in_every_state_leave_nothing_behind(server):
         s.sendall(frame(b'{"action":"subscribe","metric":"up"}'))
         reset(s)
     deadline = time.time() + 10
-    while server.metric("streamgauge_net_connections") > 1 and time.time() < deadline:
+    while (left := server.metric("streamgauge_net_connections")) > 1 and time.time() < deadline:
         time.sleep(0.2)
-    assert server.metric("streamgauge_net_connections") == 1  # the one that asks
+    assert left == 1  # the one that asks; asked at once, the next one may still meet it
     assert server.metric("streamgauge_hub_sessions") == 0
 
 
