@@ -42,10 +42,15 @@ enum sg_op {
                       */
 };
 
+/* The sample carries no time of its own: it is as old as its arrival. When another value has that
+ * millisecond it takes the next one, up to SG_ARRIVAL_SHIFT_MS later. */
+#define SG_POINT_ARRIVAL 1u
+#define SG_ARRIVAL_SHIFT_MS 100
+
 struct sg_point {
     uint32_t series; /* id, or SG_SERIES_NEW | birth index */
     uint16_t op;     /* enum sg_op */
-    uint16_t flags;  /* 0; room for start timestamps and exemplars */
+    uint16_t flags;  /* SG_POINT_ARRIVAL or 0 */
     int64_t time_ms;
     union {
         double value;

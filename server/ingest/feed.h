@@ -63,9 +63,11 @@ size_t sg__sanitize(const char *p, size_t n, bool dashes, char *dst);
 static inline void sg__feed_sample(struct sg__feed *f, uint32_t series, enum sg_op op,
                                    int64_t time_ms, double value)
 {
-    sg__batcher_add(f->b,
-                    (struct sg_point){
-                        .series = series, .op = (uint16_t)op, .time_ms = time_ms, .value = value});
+    sg__batcher_add(f->b, (struct sg_point){.series = series,
+                                            .op = (uint16_t)op,
+                                            .flags = time_ms == f->now_ms ? SG_POINT_ARRIVAL : 0,
+                                            .time_ms = time_ms,
+                                            .value = value});
     f->b->samples++;
 }
 

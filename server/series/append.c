@@ -14,6 +14,7 @@ struct applying {
     struct sg_batch *batch;
     int64_t now_ms, oldest_ms, newest_ms; /* accepted times, both included */
     double weight;                        /* of the next observation */
+    bool arrival;                         /* SG_POINT_ARRIVAL of this point */
     uint64_t samples, late, same, conflict, old, future, limit, kind;
 };
 
@@ -99,6 +100,20 @@ static void count_put(struct applying *a, enum sg__put put)
     }
 }
 
+/* A sample as old as its arrival whose millisecond is taken: what was sent last is the newest. */
+static enum sg__put put_next(struct applying *a, struct sg__slot *slot, struct sg_sample sample,
+                             enum sg__put put)
+{
+    struct sg_sample newest;
+    if (!sg__series_newest(slot, &newest) || newest.time_ms >= a->newest_ms ||
+        newest.time_ms >= sg__add_sat(sample.time_ms, SG_ARRIVAL_SHIFT_MS))
+        return put;
+    if (sg_double_bits(newest.v) == sg_double_bits(sample.v))
+        return SG__PUT_SAME;
+    sample.time_ms = newest.time_ms + 1;
+    return sg__store_put(a->store, slot, sample);
+}
+
 /* Any sample by the rules. True when the reference of its object is taken. */
 static bool put_checked(struct applying *a, struct sg__slot *slot, struct sg_sample sample,
                         uint8_t kind)
@@ -116,6 +131,8 @@ static bool put_checked(struct applying *a, struct sg__slot *slot, struct sg_sam
         return false;
     }
     enum sg__put put = sg__store_put(a->store, slot, sample);
+    if (a->arrival && (put == SG__PUT_CONFLICT || put == SG__PUT_SAME))
+        put = put_next(a, slot, sample, put);
     count_put(a, put);
     if (put == SG__PUT_OLD)
         return false;
@@ -214,6 +231,7 @@ static void apply_slow(struct applying *a, struct sg_point p)
         return;
     }
     struct sg__slot *slot = resolve(a, p.series);
+    a->arrival = p.flags & SG_POINT_ARRIVAL;
     if (slot) {
         slot->arrival_ms = a->now_ms;
         slot->source = a->batch->source;

@@ -101,7 +101,6 @@ def test_events_full_and_update_with_ids_that_grow(server, name):
     with kit.Sse(server, events_of(server, name)) as sse:
         state, ids = State(), []
         for i in range(1, 6):
-            time.sleep(0.002)  # of two samples with the same millisecond the second is refused
             server.put((name, i))
             while i not in state.values().values():
                 e = sse.until(lambda e: e["event"] in ("full", "update"))

@@ -552,6 +552,53 @@ static void test_store__append_names_the_reason(void **state)
     assert_int_equal(sg_store_append(f->s, 12345, NOW, 2, NOW, NULL), SG_EINVALID);
 }
 
+/* A sample without a time of its own. */
+static void arrive(struct fixture *f, uint32_t id, double value, int64_t now)
+{
+    struct sg_batch *b = sg_batch_new(&source, 1, now);
+    sg_batch_add_point(b, (struct sg_point){.series = id,
+                                            .op = SG_OP_SET,
+                                            .flags = SG_POINT_ARRIVAL,
+                                            .time_ms = now,
+                                            .value = value});
+    sg_store_apply_take(f->s, b, now);
+}
+
+static void test_store__what_arrives_last_within_a_millisecond_is_the_newest(void **state)
+{
+    struct fixture *f = *state;
+    make(f);
+    uint32_t id = intern(f, "a", 0);
+    const struct sg_store_stats *stats = sg_store_get_stats(f->s);
+    arrive(f, id, 0, NOW);
+    arrive(f, id, 1, NOW);
+    arrive(f, id, 1, NOW); /* nothing new */
+    arrive(f, id, 0, NOW);
+    read_one(f, "a");
+    assert_int_equal(f->got.n, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(f->got.time_ms[i], NOW + i);
+        assert_near(f->got.v[i], i == 1, 0);
+    }
+    assert_int_equal(stat(&stats->duplicates), 1);
+    assert_int_equal(stat(&stats->rejected_duplicate), 0);
+    point(f, id, SG_OP_SET, 5, NOW); /* a dated one is not moved */
+    assert_int_equal(stat(&stats->rejected_duplicate), 1);
+}
+
+static void test_store__what_arrives_at_once_does_not_run_ahead_of_the_clock(void **state)
+{
+    struct fixture *f = *state;
+    make(f);
+    uint32_t id = intern(f, "a", 0);
+    for (int i = 0; i < 2 * SG_ARRIVAL_SHIFT_MS; i++)
+        arrive(f, id, i, NOW);
+    read_one(f, "a");
+    assert_int_equal(f->got.n, SG_ARRIVAL_SHIFT_MS + 1);
+    assert_int_equal(f->got.time_ms[SG_ARRIVAL_SHIFT_MS], NOW + SG_ARRIVAL_SHIFT_MS);
+    assert_int_equal(stat(&sg_store_get_stats(f->s)->rejected_duplicate), SG_ARRIVAL_SHIFT_MS - 1);
+}
+
 static void test_store__without_end_takes_every_timestamp(void **state)
 {
     struct fixture *f = *state;
@@ -793,6 +840,8 @@ int main(void)
         TEST(a_full_store_says_so_until_series_expire),
         TEST(limits_series_per_metric_and_labels),
         TEST(append_names_the_reason),
+        TEST(what_arrives_last_within_a_millisecond_is_the_newest),
+        TEST(what_arrives_at_once_does_not_run_ahead_of_the_clock),
         TEST(without_end_takes_every_timestamp),
         TEST(points_to_unknown_ids_are_counted),
         TEST(select_stops_at_its_limit),
