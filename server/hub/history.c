@@ -7,6 +7,8 @@
 
 #include "hub/hub_priv.h"
 
+enum { FRAMING_MAX = 64 };
+
 bool sg__history_start(struct sg__sub *sub)
 {
     struct sg_session *s = sub->session;
@@ -65,22 +67,57 @@ static uint32_t find_row(const struct row *rows, const struct sg_history *h,
     return UINT32_MAX;
 }
 
-/* For each slot its row in h, UINT32_MAX: none. Series that are only in the past have no slot and
- * are left out. */
-static uint32_t *map_slots(const struct sg_frame *full, const struct sg_history *h)
+/* What is told of a history: for each slot of the full its row in h, UINT32_MAX: none; and the rows
+ * without a slot, of series that are only in the past. */
+struct plan {
+    const struct sg_frame *full;
+    const struct sg_history *h;
+    uint32_t n_points; /* of h, those before the full's own */
+    uint32_t *row_of;
+    uint32_t *ended;
+    uint32_t n_ended;
+};
+
+static void plan_slots(struct plan *p, bool *has_slot)
 {
+    const struct sg_history *h = p->h;
     struct row *rows = sg_calloc(h->n_series ? h->n_series : 1, sizeof(*rows));
     for (uint32_t i = 0; i < h->n_series; i++)
         rows[i] = (struct row){h->labels[i]->hash, i};
     if (h->n_series > 1)
         qsort(rows, h->n_series, sizeof(*rows), by_hash);
-    uint32_t *row_of = sg_calloc(full->n_slots ? full->n_slots : 1, sizeof(*row_of));
-    for (uint32_t i = 0; i < full->n_slots; i++)
-        row_of[i] = UINT32_MAX;
-    for (uint32_t i = 0; i < full->n_add; i++)
-        row_of[full->add[i].index] = find_row(rows, h, full->add[i].labels);
+    for (uint32_t i = 0; i < p->full->n_slots; i++)
+        p->row_of[i] = UINT32_MAX;
+    for (uint32_t i = 0; i < p->full->n_add; i++) {
+        uint32_t row = find_row(rows, h, p->full->add[i].labels);
+        p->row_of[p->full->add[i].index] = row;
+        if (row != UINT32_MAX)
+            has_slot[row] = true;
+    }
     sg_free(rows);
-    return row_of;
+}
+
+static struct plan plan_history(const struct sg_frame *full, const struct sg_history *h)
+{
+    struct plan p = {.full = full, .h = h};
+    bool *has_slot = sg_calloc(h->n_series ? h->n_series : 1, sizeof(*has_slot));
+    p.row_of = sg_calloc(full->n_slots ? full->n_slots : 1, sizeof(*p.row_of));
+    p.ended = sg_calloc(h->n_series ? h->n_series : 1, sizeof(*p.ended));
+    plan_slots(&p, has_slot);
+    for (uint32_t i = 0; i < h->n_series; i++)
+        if (!has_slot[i])
+            p.ended[p.n_ended++] = i;
+    while (p.n_points < h->n_points &&
+           h->start_ms + (int64_t)p.n_points * h->step_ms < full->time_ms)
+        p.n_points++;
+    sg_free(has_slot);
+    return p;
+}
+
+static void plan_free(struct plan *p)
+{
+    sg_free(p->row_of);
+    sg_free(p->ended);
 }
 
 /* ---- text ---- */
@@ -94,48 +131,91 @@ static void put_value(struct sg_buf *out, double v)
 }
 
 /* One [t,[v…]], and a comma: a point with the state of now always follows. */
-static void put_point(struct sg_buf *out, const struct sg_frame *full, const struct sg_history *h,
-                      const uint32_t *row_of, uint32_t point)
+static void put_point(struct sg_buf *out, const struct plan *p, uint32_t point)
 {
+    const struct sg_history *h = p->h;
     sg_buf_putc(out, '[');
     sg_buf_put_i64(out, h->start_ms + (int64_t)point * h->step_ms);
     sg_buf_append(out, ",[", 2);
-    for (uint32_t slot = 0; slot < full->n_slots; slot++) {
+    for (uint32_t slot = 0; slot < p->full->n_slots; slot++) {
         if (slot)
             sg_buf_putc(out, ',');
-        size_t row = row_of[slot];
+        size_t row = p->row_of[slot];
         put_value(out, row == UINT32_MAX ? sg_stale_nan() : h->value[row * h->n_points + point]);
     }
     sg_buf_append(out, "]],", 3);
 }
 
-bool sg__put_full_with_history(struct sg_session *s, struct sg__sub *sub,
-                               const struct sg_history *h)
+/* One [{labels},[v…]] with the values of the first points; the nulls at the end are left out. */
+static void put_ended(struct sg_buf *out, const struct plan *p, uint32_t row)
 {
-    static const char mark[] = "\"points\":[";
+    const double *v = p->h->value + (size_t)row * p->h->n_points;
+    uint32_t n = p->n_points;
+    while (n && sg_is_stale(v[n - 1]))
+        n--;
+    sg_buf_putc(out, '[');
+    sg_labels_print_json(p->h->labels[row], out);
+    sg_buf_append(out, ",[", 2);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i)
+            sg_buf_putc(out, ',');
+        put_value(out, v[i]);
+    }
+    sg_buf_append(out, "]]", 2);
+}
+
+/* The text of the full with the history in it; false: more than `room` bytes. Not made further
+ * than that: all of it could be hundreds of megabytes. */
+static bool print_full(const struct plan *p, struct sg_str plain, size_t room, struct sg_buf *out)
+{
+    static const char mark[] = "],\"points\":[";
+    /* Labels are escaped, so the mark is found at its place only. */
+    const char *at = memmem(plain.p, plain.n, mark, sizeof(mark) - 1);
+    SG_ASSERT(at);
+    size_t head = (size_t)(at - plain.p) + 1;
+    sg_buf_reset(out);
+    sg_buf_append(out, plain.p, head);
+    for (uint32_t i = 0; i < p->n_ended && out->len < room; i++) {
+        sg_buf_puts(out, i ? "," : ",\"ended\":[");
+        put_ended(out, p, p->ended[i]);
+    }
+    sg_buf_puts(out, p->n_ended ? "],\"points\":[" : ",\"points\":[");
+    for (uint32_t i = 0; i < p->n_points && out->len < room; i++)
+        put_point(out, p, i);
+    head += sizeof(mark) - 2;
+    sg_buf_append(out, plain.p + head, plain.n - head);
+    return !out->failed && out->len <= room;
+}
+
+/* The full with its history into the session's replies; when that is too much, without the series
+ * that have ended, which is said. False: that is too much, too. */
+static bool put_full(struct sg_session *s, struct sg__sub *sub, const struct sg_history *h)
+{
     const struct sg_frame *full = sg__mirror_full(sub->flavour->mirror);
     SG_AUTO(sg_buf_deinit) struct sg_buf plain;
     struct sg_buf *out = &s->hub->json;
+    struct plan p = plan_history(full, h);
+    size_t room = s->out.max - s->out.len;
+    uint32_t ended = p.n_ended;
+    room = room > FRAMING_MAX ? room - FRAMING_MAX : 0;
     sg_buf_init(&plain, s->hub->json.max);
     sg_frame_json(full, &plain);
-    /* The points go in front of the one that is there; labels are escaped, so the mark is found at
-     * its place only. */
-    const char *at = memmem(plain.data, plain.len, "],\"points\":[", 12);
-    SG_ASSERT(at);
-    size_t head = (size_t)(at - plain.data) + 2 + sizeof(mark) - 1;
-    sg_buf_reset(out);
-    sg_buf_append(out, plain.data, head);
-    uint32_t *row_of = map_slots(full, h);
-    /* Not further than what may be sent: all of it could be hundreds of megabytes, made in vain. */
-    size_t room = s->out.max - s->out.len; /* framing takes less than 64 of it */
-    for (uint32_t p = 0; p < h->n_points && out->len < room; p++)
-        if (h->start_ms + (int64_t)p * h->step_ms < full->time_ms)
-            put_point(out, full, h, row_of, p);
-    sg_free(row_of);
-    sg_buf_append(out, plain.data + head, plain.len - head);
-    if (out->failed || out->len + 64 > room)
+    bool fits = print_full(&p, sg_buf_str(&plain), room, out);
+    if (!fits && ended) {
+        p.n_ended = 0;
+        fits = print_full(&p, sg_buf_str(&plain), room, out);
+    }
+    plan_free(&p);
+    if (!fits)
         return false;
     sg__session_put(s, "full", sg_buf_str(out));
+    if (p.n_ended < ended) {
+        struct sg_error err = {0};
+        sg_error_set(&err, SG_ELIMIT,
+                     "the history leaves out %u series that have ended: limit of %zu bytes", ended,
+                     s->hub->limits.session_out_bytes);
+        sg__put_error(s, sg_str_from(sub->id), &err);
+    }
     return true;
 }
 
@@ -173,7 +253,7 @@ void sg_hub_history_done(struct sg_hub *hub, uint64_t token, const struct sg_his
         sg__put_error(s, sg_str_from(sub->id), &err);
     }
     static const struct sg_history none = {0};
-    if (!sg__put_full_with_history(s, sub, h ? h : &none))
+    if (!put_full(s, sub, h ? h : &none))
         do_without(s, sub);
     if (s->state == SG_SESSION_OPEN && sg_list_empty(&s->behind))
         sg__session_catch_up(s, !s->gap_ms);

@@ -411,10 +411,6 @@ void sg__hub_settle(struct sg_hub *hub);
 void sg__due_push(struct sg_hub *hub, struct sg_session *s);
 void sg__due_remove(struct sg_hub *hub, struct sg_session *s);
 void sg__due_serve(struct sg_hub *hub);
-/* Builds the `full` of a sub whose history came, into the session's replies. False: it is too large
- * for them. */
-bool sg__put_full_with_history(struct sg_session *s, struct sg__sub *sub,
-                               const struct sg_history *h);
 /* Asks for history when that is wanted and there. True: the sub waits for it. */
 bool sg__history_start(struct sg__sub *sub);
 

@@ -200,6 +200,21 @@ def test_v1_errors_name_id_code_and_position(server):
         ws.type("pong", time=1)
 
 
+def test_v1_history_has_series_that_ended(server, name):
+    """A chart opened after the crash shows what crashed: it is in the history, without a slot."""
+    now = kit.now_ms()
+    server.put((name, 7, {"i": "dead"}, now - 20 * 60_000), (name, 5, {"i": "alive"}, now - 15_000))
+    server.wait_value(name, 5)
+    with server.ws(v1=True) as ws:
+        ws.send({"action": "subscribe", "id": "h", "query": name, "interval": "10s", "history": "30m"})
+        full = ws.type("full")
+    (labels, values), = full["ended"]
+    assert labels == {"__name__": name, "i": "dead"} and full["series"] == [{"__name__": name, "i": "alive"}]
+    known = [t for (t, _), v in zip(full["points"], values) if v == 7]
+    answer = server.get(f"/api/v1/query_range?query={name}{{i='dead'}}&start={full['points'][0][0] / 1000}&end={full['points'][-1][0] / 1000}&step=10")
+    assert known == [round(t * 1000) for t, _ in json.loads(answer.text)["data"]["result"][0]["values"]] and len(known) == 30
+
+
 def test_v1_history_comes_before_the_live_values_on_the_interval(server, name):
     now = kit.now_ms() // 1000 * 1000
     server.put(*[(name, i, {}, now - (60 - i) * 1000) for i in range(61)])

@@ -38,6 +38,7 @@ struct cm_sub {
     size_t n_slots;
     unsigned subscribed, fulls, updates, gaps, errors, dropped; /* dropped: o <= last */
     size_t history_points; /* in the last full, without the last */
+    size_t ended;          /* series of it that are only in the past */
 };
 
 struct client_model {
@@ -182,6 +183,22 @@ static void cm_label(struct client_model *c, struct cm_sub *s, size_t i, const j
     s->slots[i].value = strdup("null");
 }
 
+/* Series that are only in the past: labels, and values of the first points. */
+static void cm_ended(struct client_model *c, struct cm_sub *s, const json_t *m)
+{
+    const json_t *ended = json_object_get(m, "ended");
+    size_t points = json_array_size(json_object_get(m, "points"));
+    s->ended = json_array_size(ended);
+    for (size_t i = 0; i < s->ended; i++) {
+        const json_t *one = json_array_get(ended, i), *values = json_array_get(one, 1);
+        size_t n = json_array_size(values);
+        if (!json_is_object(json_array_get(one, 0)) || n >= points)
+            cm_complain(c, "full: ended series %zu has no labels or too many values", i);
+        if (n && json_is_null(json_array_get(values, n - 1)))
+            cm_complain(c, "full: ended series %zu ends with null", i);
+    }
+}
+
 static void cm_full(struct client_model *c, struct cm_sub *s, const json_t *m)
 {
     const json_t *series = json_object_get(m, "series"), *points = json_object_get(m, "points");
@@ -210,6 +227,7 @@ static void cm_full(struct client_model *c, struct cm_sub *s, const json_t *m)
         else if (!json_is_null(json_array_get(values, i)))
             cm_complain(c, "full: a free slot has a value");
     s->history_points = json_array_size(points) - 1;
+    cm_ended(c, s, m);
     s->offset = o;
     s->time_ms = t;
     s->has_state = true;

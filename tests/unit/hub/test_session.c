@@ -427,35 +427,68 @@ static void test_session__deflate_compresses_large_frames(void **state)
 }
 
 /* History of more bytes than may wait for a session: told, and the full comes without. */
-static void test_session__too_much_history_is_an_error_not_the_end(void **state)
+/* A subscription with history, answered with this many series of 61 points, of which the first is
+ * live; one session may have `room` bytes. */
+static struct cm_sub *ask_history(struct fixture *f, size_t room, uint32_t n_series)
 {
-    (void)state;
-    struct fixture *f = calloc(1, sizeof(*f));
+    enum { POINTS = 61 };
     struct sg_hub_options o;
     rig_options(&f->r, &o);
-    o.limits.session_out_bytes = 3000;
+    o.limits.session_out_bytes = room;
     rig_start(&f->r, &o);
     cm_init(&f->c, CM_WS);
     line_open(&f->r, &f->l, &f->c, SG_WIRE_WS, SG_DIALECT_V1);
     sg_session_start(f->l.session);
     rig_topic(&f->r, "x", 1000)->present[0] = true;
     cm_expect(&f->c, "a");
-    line_say(&f->l, "{\"action\":\"subscribe\",\"id\":\"a\",\"query\":\"x\",\"history\":\"10m\"}");
+    line_say(&f->l, "{\"action\":\"subscribe\",\"id\":\"a\",\"query\":\"x\",\"history\":\"1m\"}");
     rig_step(&f->r);
-    assert_int_equal(f->r.history.max_points, 601);
-    double value[601] = {0};
+    assert_int_equal(f->r.history.max_points, POINTS);
+    double value[4 * POINTS] = {0};
+    assert_true(n_series <= 4);
     struct sg_history h = {.start_ms = f->r.history.start_ms,
                            .step_ms = 1000,
-                           .n_points = 601,
-                           .n_series = 1,
+                           .n_points = POINTS,
+                           .n_series = n_series,
                            .labels = f->r.labels,
                            .value = value};
     sg_hub_history_done(f->r.hub, f->r.history_token, &h, NULL);
     rig_flush(&f->r);
     assert_false(f->l.closed);
+    struct cm_sub *sub = cm_find(&f->c, "a");
+    assert_int_equal(sub->fulls, 1);
+    return sub;
+}
+
+static void test_session__too_much_history_is_an_error_not_the_end(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct cm_sub *sub = ask_history(f, 1000, 1);
     assert_string_equal(f->c.last_error_code, "limit");
-    assert_int_equal(cm_find(&f->c, "a")->fulls, 1);
-    assert_int_equal(cm_find(&f->c, "a")->history_points, 0);
+    assert_int_equal(sub->history_points, 0);
+    finish(f);
+}
+
+static void test_session__history_has_series_that_ended(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct cm_sub *sub = ask_history(f, 4096, 4);
+    assert_string_equal(f->c.last_error_code, "");
+    assert_int_equal(sub->history_points, 60);
+    assert_int_equal(sub->ended, 3);
+    finish(f);
+}
+
+static void test_session__series_that_ended_are_left_out_when_there_is_no_room(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct cm_sub *sub = ask_history(f, 1600, 4);
+    assert_string_equal(f->c.last_error_code, "limit");
+    assert_int_equal(sub->history_points, 60);
+    assert_int_equal(sub->ended, 0);
     finish(f);
 }
 
@@ -725,6 +758,8 @@ int main(void)
         cmocka_unit_test(test_session__arguments_are_checked_as_a_whole),
         cmocka_unit_test(test_session__deflate_compresses_large_frames),
         cmocka_unit_test(test_session__too_much_history_is_an_error_not_the_end),
+        cmocka_unit_test(test_session__history_has_series_that_ended),
+        cmocka_unit_test(test_session__series_that_ended_are_left_out_when_there_is_no_room),
         cmocka_unit_test(test_session__what_waits_for_a_slow_one_is_capped),
         cmocka_unit_test(test_session__a_slow_one_survives_a_stream_that_shrinks),
         cmocka_unit_test(test_session__a_slow_one_begins_its_streams_by_and_by),

@@ -241,19 +241,29 @@ static void fail_stream(struct play *p, const char *key, const char *text)
     rig_flush(&p->r);
 }
 
-static void answer_history(struct play *p, char *values)
+/* Rows of series 0, 1 …, with ';' between. */
+static void answer_history(struct play *p, char *rows)
 {
+    enum { SERIES = 4, POINTS = 16 };
     struct sg_error err = {.code = SG_ETIMEOUT, .text = "the query took too long"};
-    double value[16];
+    double value[SERIES * POINTS];
     struct sg_history h = {.start_ms = p->r.history.start_ms,
                            .step_ms = p->r.history.step_ms,
-                           .n_series = 1,
                            .labels = p->r.labels,
                            .value = value};
-    for (char *save = NULL, *one = strtok_r(values, ",", &save); one;
-         one = strtok_r(NULL, ",", &save))
-        value[h.n_points++] = strcmp(one, "null") == 0 ? sg_stale_nan() : strtod(one, NULL);
-    bool failed = strcmp(values, "fail") == 0;
+    uint32_t n = 0;
+    bool failed = strcmp(rows, "fail") == 0;
+    for (char *outer = NULL, *row = strtok_r(rows, ";", &outer); row;
+         row = strtok_r(NULL, ";", &outer)) {
+        h.n_series++;
+        for (char *save = NULL, *one = strtok_r(row, ",", &save); one;
+             one = strtok_r(NULL, ",", &save)) {
+            assert_true(n < SERIES * POINTS);
+            value[n++] = strcmp(one, "null") == 0 ? sg_stale_nan() : strtod(one, NULL);
+        }
+    }
+    h.n_points = n / h.n_series;
+    assert_int_equal(n, h.n_points * h.n_series);
     assert_true(failed || h.n_points <= p->r.history.max_points);
     sg_hub_history_done(p->r.hub, p->r.history_token, failed ? NULL : &h, failed ? &err : NULL);
 }
