@@ -26,7 +26,7 @@ export class StreamState {
         const before = this._known;
         this._known = new Map();
         this.series = m.series.map((labels, slot) => labels && this._intern(labels, slot, before));
-        for (const [, row] of m.points)
+        for (const [, row] of [...m.points, ...(m.ended ?? [])])
             for (let i = 0; i < row.length; i++)
                 if (typeof row[i] === 'string')
                     row[i] = decodeValue(row[i]!) as WireValue;

@@ -20,6 +20,8 @@ export interface FullMessage {
     t: number;
     series: (Labels | null)[];
     points: [number, WireValue[]][];
+    /** Of series without a slot, only in the past: the values of the first points. */
+    ended?: [Labels, WireValue[]][];
     error?: WireError;
 }
 

@@ -12,6 +12,8 @@ export type DeliverNotification = (notification: Notification) => void;
 
 const CLOCK_BACK_MS = 1000;
 
+type FramePart = Pick<Frame, 'kind' | 'changed' | 'points' | 'ended' | 'reset'>;
+
 /** One subscription of the server, shared by all who asked for the same. */
 export class Shared {
     readonly handles = new Set<Handle>();
@@ -86,7 +88,8 @@ export class Shared {
         this.live = true;
         this._gap = false;
         this.error = m.error ? toError(m.error) : null;
-        this._deliver({ kind: 'full', changed: null, points: fresh, reset });
+        const ended = (m.ended ?? []).map(([labels, values]) => ({ labels, points: values.map((v, i) => [points[i]![0], v as Value] as const) }));
+        this._deliver({ kind: 'full', changed: null, points: fresh, ended, reset });
         if (gap)
             this._each((h) => h.emit('gap', gap));
     }
@@ -107,7 +110,7 @@ export class Shared {
         const changed = this.data.update(m);
         this._place(m, epoch);
         this.error = null;
-        this._deliver({ kind: 'update', changed, points: [[m.t, this.data.values]], reset: false });
+        this._deliver({ kind: 'update', changed, points: [[m.t, this.data.values]], ended: [], reset: false });
     }
 
     notification(o: number, notification: Notification, epoch: string): void {
@@ -131,7 +134,7 @@ export class Shared {
         if (this.isFeed)
             handle.becomeLive();
         else if (this.time)
-            handle.frame(this._frame({ kind: 'full', changed: null, points: [[this.time, this.data.values]], reset: true }));
+            handle.frame(this._frame({ kind: 'full', changed: null, points: [[this.time, this.data.values]], ended: [], reset: true }));
     }
 
     private _place(m: { o: number; t: number }, epoch: string): void {
@@ -141,7 +144,7 @@ export class Shared {
         this.late = false;
     }
 
-    private _frame(part: Pick<Frame, 'kind' | 'changed' | 'points' | 'reset'>): Frame {
+    private _frame(part: FramePart): Frame {
         const { series, values } = this.data;
         return {
             ...part, time: this.time, offset: this.offset, series, values,
@@ -151,7 +154,7 @@ export class Shared {
         };
     }
 
-    private _deliver(part: Pick<Frame, 'kind' | 'changed' | 'points' | 'reset'>): void {
+    private _deliver(part: FramePart): void {
         const frame = this._frame(part);
         this._each((h) => h.frame(frame));
     }
@@ -309,5 +312,5 @@ function merge(a: Frame, b: Frame): Frame {
         return next;
     const changed = a.changed && b.changed ? [...new Set([...a.changed, ...b.changed])] : null;
     const kind = a.kind === 'full' ? 'full' : b.kind;
-    return { ...next, kind, changed, points: [...a.points, ...next.points], reset: a.reset };
+    return { ...next, kind, changed, points: [...a.points, ...next.points], ended: [...a.ended, ...next.ended], reset: a.reset };
 }

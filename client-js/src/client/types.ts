@@ -18,6 +18,12 @@ export interface Series {
 /** A moment: time, and one value per slot. A point whose values are all null after a gap breaks the line. */
 export type Point = readonly [time: number, values: readonly Value[]];
 
+/** A series that had ended before the history was read: it has no slot. */
+export interface EndedSeries {
+    readonly labels: Labels;
+    readonly points: readonly (readonly [time: number, value: Value])[];
+}
+
 /**
  * What a subscription delivers. An update is one moment; the first frame, and the one after a gap, may bring many (`points`).
  * The arrays belong to the library and change after the callback returns: copy what you keep (frames of `stream()` are copies).
@@ -34,6 +40,8 @@ export interface Frame {
     readonly changed: readonly number[] | null;
     /** Append these, in order. Never older than what was delivered before, unless `reset`. The last one is `[time, values]`. */
     readonly points: readonly Point[];
+    /** Series that are in the history only. */
+    readonly ended: readonly EndedSeries[];
     /** Forget what was delivered before: `points` begin anew. */
     readonly reset: boolean;
     /** The sum of the values: the one number of a subscription that expects one. null: no value. */

@@ -88,6 +88,7 @@ export class Source {
             this.hold(frame.time - this.spec.intervalMs);
         for (const [time, values] of frame.points)
             this.row(time, values);
+        this.bury(frame.ended);
         this.values = [...frame.values];
         this.time = frame.time;
         this.newest(frame.time);
@@ -166,6 +167,19 @@ export class Source {
             const v = values[i], s = this.slots[i];
             if (s && v !== null && v !== undefined)
                 this.ring.set(s.column, v);
+        }
+    }
+
+    /** Series that ended before this page came are lines of the past. */
+    private bury(ended: Frame['ended']): void {
+        for (const { labels, points } of ended) {
+            const s = this.columnOf(labelsKey(labels), labels);
+            if (!s)
+                continue;
+            s.gone = !this.slots.includes(s);
+            for (const [time, v] of points)
+                if (v !== null)
+                    this.ring.setAt(s.column, time, v);
         }
     }
 

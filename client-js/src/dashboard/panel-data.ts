@@ -209,7 +209,7 @@ export class PanelQueries {
         let flat = 0;
         const lives = (a: Ask) => a.hold.source.series.some((s) => !s.gone && !s.stale && s.last !== null);
         /* A number of what has ended beside one that lives would be read as if it lived too. */
-        const onlyLiving = !OVER_TIME.has(this.model.type) && this.asks.some(lives);
+        const overTime = OVER_TIME.has(this.model.type), onlyLiving = !overTime && this.asks.some(lives);
         return this.asks.map((a, i) => {
             const { source } = a.hold;
             const { ring } = source;
@@ -230,7 +230,7 @@ export class PanelQueries {
                 const dropped = s.gone || (old && alive);
                 if (dropped && !values.some((v) => !Number.isNaN(v)))
                     continue;
-                if ((dropped && a.target.instant) || (onlyLiving && (s.gone || old)))
+                if ((dropped && a.target.instant) || (s.gone && !overTime) || (onlyLiving && old))
                     continue;
                 series.push({
                     name, labels: s.labels, refId: a.target.refId, key: `${a.target.refId}${s.key}`, index: place.get(index) ?? index, values,

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { axe, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
+import { axe, inspectPanels, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
 
 let site, browser;
 
@@ -159,6 +159,25 @@ describe('a dashboard of one\'s own', () => {
         assert.match(await page.locator('.panel-mystery-panel').innerText(), /There is no panel "mystery-panel" here/);
         assert.match(await page.locator('.panel', { hasText: 'Broken' }).innerText(), /Error[\s\S]*\w+/);
     }));
+
+    test('a chart opened after the crash shows what crashed, a number only what lives', async () => {
+        const now = Date.now(), samples = [];
+        for (let age = 25 * 60_000; age > 0; age -= 15_000)
+            for (const worker of age > 10 * 60_000 ? ['crashed', 'alive'] : ['alive'])
+                samples.push({ metric: 'worker_load', labels: { worker }, value: worker === 'alive' ? 2 : 5, timestamp: now - age });
+        await site.post(samples);
+        const of = (title, type, x) => panel(title, type, 'worker_load', { x, y: 0, w: 12, h: 8 }, { targets: [{ refId: 'A', expr: 'worker_load', legendFormat: '{{worker}}' }] });
+        await put('crash', { uid: 'crash', title: 'After the crash', time: { from: 'now-30m', to: 'now' }, panels: [of('Load', 'timeseries', 0), of('Now', 'stat', 12)] });
+        await on('/d/crash', async (page) => {
+            await settled(page);
+            await shot(page, 'after-the-crash');
+            const [chart, number] = await inspectPanels(page);
+            assert.match(chart.label, /crashed.*alive|alive.*crashed/s);
+            assert.match(number.words, /2/);
+            assert.doesNotMatch(number.words, /crashed|5/);
+            assert.deepEqual(page.complaints, []);
+        });
+    });
 
     test('full view, table, inspection and the way back, by keys', () => on('/d/made-here', async (page) => {
         await settled(page);

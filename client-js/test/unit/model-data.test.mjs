@@ -210,6 +210,10 @@ describe('rings of points', () => {
         r.addColumn();
         for (const t of [1, 2, 3])
             r.push(t);
+        r.setAt(0, 2.5, 1); /* no such row */
+        r.setAt(0, 4, 1);
+        r.setAt(0, 2, 22);
+        assert.deepEqual(column(r), [NaN, 22, NaN]);
         r.dropBefore(3);
         assert.deepEqual([...r.timesView()], [3]);
         r.clear();

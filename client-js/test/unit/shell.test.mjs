@@ -58,7 +58,7 @@ describe('a source whose values do not change', () => {
     const make = () => {
         const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
         const series = [{ labels: { i: '0' }, key: '{i="0"}' }];
-        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[10_000, [7]]], series, values: [7], value: 7 });
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[10_000, [7]]], series, values: [7], value: 7, ended: [] });
         return source;
     };
     const ends = (source) => source.ring.timesView().at(-1);
@@ -80,7 +80,17 @@ describe('a source whose values do not change', () => {
     test('that ended before it was asked for is old, not new', () => {
         const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
         const series = ['0', '1', '2'].map((i) => ({ labels: { i }, key: `{i="${i}"}` }));
-        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3, 1, null]], [9000, [4, 2, null]], [10_000, [null, 3, null]]], series, values: [null, 3, null], value: 3 });
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3, 1, null]], [9000, [4, 2, null]], [10_000, [null, 3, null]]], series, values: [null, 3, null], value: 3, ended: [] });
         assert.deepEqual(source.series.map((s) => [s.last, s.lastTime, s.stale]), [[4, 9000, true], [3, 10_000, false], [null, 0, false]]);
+    });
+    test('is a line of the past when it has no slot any more', () => {
+        const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
+        const series = [{ labels: { i: '0' }, key: '{i="0"}' }];
+        const ended = [{ labels: { i: '1' }, points: [[8000, 5], [9000, null]] }, { labels: { i: '0' }, points: [[1000, 9]] }];
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [9000, [4]], [10_000, [6]]], ended, series, values: [6], value: 6 });
+        assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6]], [true, null, [5, NaN, NaN]]]);
+        /* Comes back: the line goes on in its column. */
+        source.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 7]]], ended: [], series: [...series, { labels: { i: '1' }, key: '{i="1"}' }], values: [6, 7], value: 13 });
+        assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6, 6]], [false, 7, [5, NaN, NaN, 7]]]);
     });
 });

@@ -160,6 +160,18 @@ test('a gap: a point without values breaks the line, the event says from when to
     assert.deepEqual(rows(got).at(-1), [10_000, 5], 'offsets of another epoch count anew');
 });
 
+test('series that ended before the history was read come with their own times', async () => {
+    await open();
+    const frames = [];
+    client.subscribe('up', into(frames), { history: '3s', maxRate: 1 });
+    subscribed('s1');
+    full(1, 3000, [1], { points: [[1000, [null]], [2000, [1]], [3000, [1]]], ended: [[{ i: 'x' }, [7, '+Inf']]] });
+    update(2, 4000, [0, 2]);
+    await fake.clock.advance(1000);
+    assert.deepEqual(frames.map((f) => f.ended), [[{ labels: { i: 'x' }, points: [[1000, 7], [2000, Infinity]] }], []]);
+    assert.deepEqual(frames[0].series.map((s) => s.key), ['{i="0"}']);
+});
+
 test('a gap that history fills: only what was missing, no break', async () => {
     await open();
     const got = [], gaps = [];

@@ -52,6 +52,20 @@ export class Ring {
         this.columns[column]![this.end - 1] = value;
     }
 
+    /** Sets a value of the row of that time, if there is one. */
+    setAt(column: number, time: number, value: number): void {
+        let from = this.end - this.n, until = this.end;
+        while (from < until) {
+            const middle = (from + until) >> 1;
+            if (this.times[middle]! < time)
+                from = middle + 1;
+            else
+                until = middle;
+        }
+        if (from < this.end && this.times[from] === time)
+            this.columns[column]![from] = value;
+    }
+
     /** Forgets rows before `time`. */
     dropBefore(time: number): void {
         while (this.n && this.times[this.end - this.n]! < time)
