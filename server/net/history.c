@@ -12,13 +12,17 @@
 /* Series times points of one history: the edge's loop goes through all of them in one go. */
 #define MAX_VALUES ((size_t)1000000)
 
+/* The second: of the ticks that went by while the first was evaluated. */
+enum { PARTS = 2 };
+
 struct sg__history {
-    struct sg_history_request rq; /* key is ours */
+    struct sg_history_request rq; /* key is ours; end moves on while ticks go by */
+    int64_t asked_end_ms, asked_us;
     int rc;
     struct sg_error error;
-    struct sg_promql_result result;
-    bool has_result;
-    const struct sg_labels **labels; /* borrowed from the result */
+    struct sg_promql_result part[PARTS];
+    uint32_t n_parts, n_series;
+    const struct sg_labels **labels; /* borrowed from the parts */
     double *value;
 };
 
@@ -42,13 +46,15 @@ struct sg__history *sg__history_new(const struct sg_history_request *rq)
     struct sg__history *h = sg_calloc(1, sizeof(*h));
     h->rq = *rq;
     h->rq.key = sg_str_make(sg_str_dup(rq->key), rq->key.n);
+    h->asked_end_ms = rq->end_ms;
+    h->asked_us = sg_mono_now_us();
     return h;
 }
 
 void sg__history_free(struct sg__history *h)
 {
-    if (h->has_result)
-        sg_promql_result_deinit(&h->result);
+    for (uint32_t i = 0; i < h->n_parts; i++)
+        sg_promql_result_deinit(&h->part[i]);
     sg_free((void *)h->labels);
     sg_free(h->value);
     sg_free((void *)(uintptr_t)h->rq.key.p);
@@ -60,8 +66,16 @@ void sg__history_fail(struct sg__history *h, enum sg_errc code, const char *text
     h->rc = sg_error_set(&h->error, code, "%s", text);
 }
 
+/* The newest tick there has been since the request. */
+static int64_t newest_tick(const struct sg__history *h)
+{
+    int64_t passed_ms = (sg_mono_now_us() - h->asked_us) / 1000;
+    return h->asked_end_ms + passed_ms / h->rq.step_ms * h->rq.step_ms;
+}
+
 static int evaluate(struct sg__history *h, struct sg_querier *querier,
-                    const struct sg_promql_eval_options *eval, struct stop *s)
+                    const struct sg_promql_eval_options *eval, struct stop *s,
+                    struct sg_promql_grid grid)
 {
     struct sg_promql_eval_options opt = eval ? *eval : (struct sg_promql_eval_options){0};
     opt.max_samples = MAX_SAMPLES;
@@ -69,16 +83,13 @@ static int evaluate(struct sg__history *h, struct sg_querier *querier,
     opt.max_steps = 0;
     opt.stop = should_stop;
     opt.stop_ctx = s;
-    struct sg_promql_grid grid = {h->rq.start_ms, h->rq.end_ms, h->rq.step_ms};
     struct sg_promql *q = NULL;
     struct sg_promql_plan *plan = NULL;
     int rc = sg_promql_parse(h->rq.key, NULL, &q, &h->error);
     if (rc == 0)
         rc = sg_promql_prepare(q, &opt, &plan, &h->error);
-    if (rc == 0) {
-        h->has_result = true;
-        rc = sg_promql_eval(plan, querier, grid, &h->result, &h->error);
-    }
+    if (rc == 0)
+        rc = sg_promql_eval(plan, querier, grid, &h->part[h->n_parts++], &h->error);
     sg_promql_plan_free(plan);
     sg_promql_free(q);
     return rc;
@@ -88,8 +99,6 @@ static int evaluate(struct sg__history *h, struct sg_querier *querier,
 static void fill_row(double *row, uint32_t n, const struct sg_promql_series *s,
                      const struct sg_history_request *rq)
 {
-    for (uint32_t i = 0; i < n; i++)
-        row[i] = sg_stale_nan();
     for (size_t i = 0; i < s->n; i++) {
         int64_t at = (s->time_ms[i] - rq->start_ms) / rq->step_ms;
         if (at >= 0 && at < n && !(s->h && s->h[i]))
@@ -97,23 +106,63 @@ static void fill_row(double *row, uint32_t n, const struct sg_promql_series *s,
     }
 }
 
-/* The result as a table, made here: the edge that hands it over serves others meanwhile. */
+static const struct sg_labels *labels_of(const struct sg_promql_series *s)
+{
+    return s->labels ? s->labels : sg_labels_empty();
+}
+
+/* The row of these labels, a new one if there is none. Parts have the same series in the same
+ * order, but for those that came and went: `hint` is nearly always right. */
+static uint32_t row_of(struct sg__history *h, const struct sg_labels *labels, uint32_t hint)
+{
+    for (uint32_t i = 0; i < h->n_series; i++) {
+        uint32_t row = (hint + i) % h->n_series;
+        if (h->labels[row]->hash == labels->hash && sg_labels_eq(h->labels[row], labels))
+            return row;
+    }
+    h->labels[h->n_series] = labels;
+    return h->n_series++;
+}
+
+static int name_rows(struct sg__history *h, size_t points)
+{
+    size_t most = 0;
+    for (uint32_t p = 0; p < h->n_parts; p++)
+        most += h->part[p].n;
+    h->labels = sg_try_alloc((most + 1) * sizeof(h->labels[0]));
+    if (!h->labels)
+        return sg_error_set(&h->error, SG_ENOMEM, "no memory for the history");
+    for (size_t i = 0; i < h->part[0].n; i++)
+        h->labels[h->n_series++] = labels_of(&h->part[0].series[i]);
+    for (uint32_t p = 1; p < h->n_parts; p++)
+        for (size_t i = 0; i < h->part[p].n; i++)
+            (void)row_of(h, labels_of(&h->part[p].series[i]), (uint32_t)i);
+    if (h->n_series > MAX_VALUES / points)
+        return sg_error_set(&h->error, SG_ELIMIT,
+                            "limit of %zu values of history passed by %u series of %zu points: "
+                            "ask for less history, a longer interval or fewer series",
+                            MAX_VALUES, h->n_series, points);
+    return 0;
+}
+
+/* The results as a table, made here: the edge that hands it over serves others meanwhile. */
 static int tabulate(struct sg__history *h)
 {
-    const struct sg_promql_result *r = &h->result;
     size_t points = (size_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms) + 1;
-    if (r->n > MAX_VALUES / points)
-        return sg_error_set(&h->error, SG_ELIMIT,
-                            "limit of %zu values of history passed by %zu series of %zu points: "
-                            "ask for less history, a longer interval or fewer series",
-                            MAX_VALUES, r->n, points);
-    h->labels = sg_try_alloc((r->n + 1) * sizeof(h->labels[0]));
-    h->value = sg_try_alloc((r->n * points + 1) * sizeof(*h->value));
-    if (!h->labels || !h->value)
+    int rc = name_rows(h, points);
+    if (rc < 0)
+        return rc;
+    h->value = sg_try_alloc((h->n_series * points + 1) * sizeof(*h->value));
+    if (!h->value)
         return sg_error_set(&h->error, SG_ENOMEM, "no memory for the history");
-    for (size_t i = 0; i < r->n; i++) {
-        h->labels[i] = r->series[i].labels ? r->series[i].labels : sg_labels_empty();
-        fill_row(h->value + i * points, (uint32_t)points, &r->series[i], &h->rq);
+    for (size_t i = 0; i < h->n_series * points; i++)
+        h->value[i] = sg_stale_nan();
+    for (uint32_t p = 0; p < h->n_parts; p++) {
+        for (size_t i = 0; i < h->part[p].n; i++) {
+            const struct sg_promql_series *s = &h->part[p].series[i];
+            size_t row = p ? row_of(h, labels_of(s), (uint32_t)i) : i;
+            fill_row(h->value + row * points, (uint32_t)points, s, &h->rq);
+        }
     }
     return 0;
 }
@@ -121,7 +170,15 @@ static int tabulate(struct sg__history *h)
 void sg__history_run(struct sg__history *h, struct sg_querier *querier,
                      const struct sg_promql_eval_options *eval, int (*stop)(void *ctx), void *ctx)
 {
-    h->rc = evaluate(h, querier, eval, &(struct stop){stop, ctx, sg_mono_now_us() + TIMEOUT_US});
+    struct stop s = {stop, ctx, sg_mono_now_us() + TIMEOUT_US};
+    struct sg_promql_grid grid = {h->rq.start_ms, newest_tick(h), h->rq.step_ms};
+    h->rc = evaluate(h, querier, eval, &s, grid);
+    h->rq.end_ms = grid.end_ms;
+    grid = (struct sg_promql_grid){h->rq.end_ms + h->rq.step_ms, newest_tick(h), h->rq.step_ms};
+    if (h->rc == 0 && grid.end_ms >= grid.start_ms) {
+        h->rc = evaluate(h, querier, eval, &s, grid);
+        h->rq.end_ms = grid.end_ms;
+    }
     if (h->rc == 0)
         h->rc = tabulate(h);
 }
@@ -138,7 +195,7 @@ void sg__history_hand_over(const struct sg__history *h, struct sg_hub *hub)
                               .step_ms = h->rq.step_ms,
                               .n_points =
                                   (uint32_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms + 1),
-                              .n_series = (uint32_t)h->result.n,
+                              .n_series = h->n_series,
                               .labels = h->labels,
                               .value = h->value};
     sg_hub_history_done(hub, h->rq.token, &told, NULL);

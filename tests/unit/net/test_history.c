@@ -10,6 +10,8 @@
 #include "mem_querier.c" /* NOLINT: a test program has a single source */
 #include "net/history.h"
 
+#include <streamgauge/time.h>
+
 struct fixture {
     struct rig r;
     struct client_model c;
@@ -33,6 +35,7 @@ static struct fixture *begin(size_t series, const char *history)
     line_open(&f->r, &f->l, &f->c, SG_WIRE_WS, SG_DIALECT_V1);
     sg_session_start(f->l.session);
     rig_topic(&f->r, "x", 1000)->present[0] = true;
+    rig_topic(&f->r, "x", 100)->present[0] = true;
     cm_expect(&f->c, "a");
     snprintf(text, sizeof(text),
              "{\"action\":\"subscribe\",\"id\":\"a\",\"query\":\"x\",\"history\":\"%s\"}", history);
@@ -86,6 +89,43 @@ static void test_history__comes_with_the_first_full(void **state)
     finish(f);
 }
 
+/* Ends no evaluation, but lets some ticks go by during the first. */
+static int linger(void *ctx)
+{
+    int64_t *until_us = ctx;
+    if (!*until_us)
+        *until_us = sg_mono_now_us() + 250 * 1000;
+    while (sg_mono_now_us() < *until_us)
+        ;
+    return 0;
+}
+
+/* The full is of now, however long the history took: nothing may be missing between them. */
+static void test_history__reaches_up_to_the_ticks_that_went_by(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(3, "10s\",\"interval\":\"100ms");
+    struct sg_querier q = sg_mem_querier(f->store);
+    struct sg_history_request rq = f->r.history;
+    uint32_t asked = rq.max_points;
+    rq.key = SG_STR("last_over_time(x[1h])");
+    struct sg__history *h = sg__history_new(&rq);
+    int64_t until_us = 0;
+    linger(&until_us); /* in the queue */
+    until_us = 0;
+    sg__history_run(h, &q, NULL, linger, &until_us);
+    assert_true(until_us > 0);
+    for (int i = 0; i < 20; i++)
+        rig_step(&f->r);
+    sg__history_hand_over(h, f->r.hub);
+    sg__history_free(h);
+    rig_flush(&f->r);
+    assert_int_equal(f->c.errors, 0);
+    assert_true(cm_find(&f->c, "a")->history_points >= asked + 4);
+    assert_int_equal(cm_find(&f->c, "a")->ended, 3); /* each once, in both parts */
+    finish(f);
+}
+
 /* The edge's loop would be busy with it for too long, whatever becomes of it. */
 static void test_history__of_too_many_values_names_the_limit(void **state)
 {
@@ -103,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_history__comes_with_the_first_full),
+        cmocka_unit_test(test_history__reaches_up_to_the_ticks_that_went_by),
         cmocka_unit_test(test_history__of_too_many_values_names_the_limit),
     };
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);
