@@ -7,16 +7,9 @@ import { launch, openPage, settled, Site, sleep, SIZES } from '../lib/site.mjs';
 const say = (number, what, value, unit, limit) => console.log(`goal ${number}: ${what} ${value}${unit ? ` ${unit}` : ''} (${limit})${typeof value === 'number' && value > limit ? '  MISSED' : ''}`);
 const at = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))];
 
-const site = new Site('--interval', '100ms');
-const browser = await (async () => {
-    try {
-        await site.start();
-    } catch { /* an older binary without that flag */
-        site.flags = [];
-        await site.start();
-    }
-    return launch();
-})();
+const site = new Site();
+await site.start();
+const browser = await launch();
 
 /* 13: how soon the page is there. */
 async function vitals() {
