@@ -1,14 +1,13 @@
 /* bargauge.ts - values as bars, lying or standing: plain, with a gradient over the thresholds, or as cells of an old display. */
-import { alpha, resolveColor, type Status, type Theme } from '../lib/color.ts';
+import { alpha, resolveColor, type Theme } from '../lib/color.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, put, text } from '../lib/h.ts';
 import { mix, stepOf } from '../model/display.ts';
 import { absoluteSteps } from '../model/field.ts';
 import { bool, string } from '../model/json.ts';
-import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
-import { leads } from './data-links.ts';
-import { describeSeries, seriesTable } from './describe.ts';
-import { linkedOf, orientationOf, shownValues, worstValue, type Shown } from './values.ts';
+import type { PanelContext, PanelData, PanelFactory } from './base.ts';
+import { NumberPanel } from './number-panel.ts';
+import { orientationOf, shownValues, type Shown } from './values.ts';
 
 const CELL = 9; /* px of an lcd's cell with its gap */
 const MIN_BAR = 18;
@@ -97,67 +96,27 @@ function gradient(s: Shown, part: number, vertical: boolean, theme: Theme): stri
     return `linear-gradient(${vertical ? 'to top' : 'to right'}, ${stops.map((c) => `${c.color} ${((100 * c.at) / part).toFixed(1)}%`).join(', ')}, ${end} 100%)`;
 }
 
-class BarGauge implements Panel {
-    private readonly bars: Bar[] = [];
+class BarGauge extends NumberPanel<Bar> {
     private readonly more = h('div', { class: 'bar-more', hidden: true });
-    private data: PanelData | null = null;
-    private width = 0;
-    private height = 0;
 
-    constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
-        host.classList.add('bargauge');
+    constructor(host: HTMLElement, context: PanelContext) {
+        super(host, context, 'bargauge', () => new Bar());
         host.append(this.more);
-        context.theme.on(() => context.invalidate(), { signal: context.signal });
     }
 
-    update(data: PanelData): void {
-        this.data = data;
-    }
-
-    resize(width: number, height: number): void {
-        this.width = width;
-        this.height = height;
-    }
-
-    draw(): void {
-        if (!this.data)
-            return;
+    protected show(data: PanelData, theme: Theme): void {
         const { model } = this.context;
         const orientation = orientationOf(model);
         const vertical = orientation === 'vertical' || (orientation === 'auto' && this.width > this.height * 2 && this.height > 90);
         this.host.classList.toggle('vertical', vertical);
-        const found = shownValues(this.data, model, this.context.theme.get(), Date.now());
+        const found = shownValues(data, model, theme, Date.now());
         const fit = Math.max(1, vertical ? Math.floor(this.width / LEAST_COLUMN) : Math.floor(this.height / LEAST_BAR));
         const all = found.length > fit ? found.slice(0, Math.max(1, fit - 1)) : found;
         this.more.hidden = all.length === found.length;
         text(this.more, `+${found.length - all.length} more`);
         this.host.classList.toggle('tight', !vertical && this.height / Math.max(1, all.length) < 2 * MIN_BAR);
-        while (this.bars.length < all.length) {
-            this.bars.push(new Bar());
-            this.more.before(this.bars.at(-1)!.root);
-        }
-        this.bars.splice(all.length).forEach((b) => b.root.remove());
         const o = { mode: string(model.options['displayMode'], 'gradient'), vertical, unfilled: bool(model.options['showUnfilled'], true), length: vertical ? this.height - 50 : this.width * 0.5 };
-        all.forEach((s, i) => {
-            this.bars[i]!.draw(s, o, this.context.theme.get());
-            leads(this.bars[i]!.root, linkedOf(s), this.context);
-        });
-    }
-
-    describe(): string {
-        return describeSeries(this.context, this.data);
-    }
-
-    table(): DataTable | null {
-        return seriesTable(this.data);
-    }
-
-    worst(): Status | null {
-        return worstValue(this.data, this.context);
-    }
-
-    destroy(): void {
-        this.host.replaceChildren();
+        this.each(all, (bar, s) => bar.draw(s, o, theme), this.more);
     }
 }
 

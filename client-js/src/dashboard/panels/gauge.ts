@@ -1,14 +1,13 @@
 /* gauge.ts - a value on an arc: thresholds beside it, with ticks where they are, and its state as shape and word. */
-import { resolveColor, type Status, type Theme } from '../lib/color.ts';
+import { resolveColor, type Theme } from '../lib/color.ts';
 import { formatValue } from '../lib/format.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, put, svg, text } from '../lib/h.ts';
 import { absoluteSteps } from '../model/field.ts';
 import { bool } from '../model/json.ts';
-import type { DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
-import { leads } from './data-links.ts';
-import { describeSeries, seriesTable } from './describe.ts';
-import { fitText, linkedOf, orientationOf, shownValues, tiles, worstValue, type Shown } from './values.ts';
+import type { PanelData, PanelFactory } from './base.ts';
+import { NumberPanel } from './number-panel.ts';
+import { fitText, orientationOf, shownValues, tiles, type Shown } from './values.ts';
 
 /* Of a box of 200 × 150; angles in turns of the arc, 0 to 1. */
 const CX = 100, CY = 102, R = 74, START = 0.8 * Math.PI, SWEEP = 1.4 * Math.PI;
@@ -91,60 +90,15 @@ class Dial {
     }
 }
 
-class Gauge implements Panel {
-    private readonly dials: Dial[] = [];
-    private data: PanelData | null = null;
-    private width = 0;
-    private height = 0;
-
-    constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
-        host.classList.add('gauge');
-        context.theme.on(() => context.invalidate(), { signal: context.signal });
-    }
-
-    update(data: PanelData): void {
-        this.data = data;
-    }
-
-    resize(width: number, height: number): void {
-        this.width = width;
-        this.height = height;
-    }
-
-    draw(): void {
-        if (!this.data)
-            return;
+class Gauge extends NumberPanel<Dial> {
+    protected show(data: PanelData, theme: Theme): void {
         const { options } = this.context.model;
-        const all = shownValues(this.data, this.context.model, this.context.theme.get(), Date.now());
+        const all = shownValues(data, this.context.model, theme, Date.now());
         const { columns } = tiles(Math.max(1, all.length), this.width, this.height, orientationOf(this.context.model) === 'horizontal' ? 'auto' : orientationOf(this.context.model), 1.2);
         this.host.style.setProperty('--columns', String(columns));
-        while (this.dials.length < all.length) {
-            this.dials.push(new Dial());
-            this.host.append(this.dials.at(-1)!.root);
-        }
-        this.dials.splice(all.length).forEach((d) => d.root.remove());
         const o = { labels: bool(options['showThresholdLabels']), markers: bool(options['showThresholdMarkers'], true), names: all.length > 1 };
-        all.forEach((s, i) => {
-            this.dials[i]!.draw(s, o, this.context.theme.get());
-            leads(this.dials[i]!.root, linkedOf(s), this.context);
-        });
-    }
-
-    describe(): string {
-        return describeSeries(this.context, this.data);
-    }
-
-    table(): DataTable | null {
-        return seriesTable(this.data);
-    }
-
-    worst(): Status | null {
-        return worstValue(this.data, this.context);
-    }
-
-    destroy(): void {
-        this.host.replaceChildren();
+        this.each(all, (dial, s) => dial.draw(s, o, theme));
     }
 }
 
-export const panel: PanelFactory = (host, context) => new Gauge(host, context);
+export const panel: PanelFactory = (host, context) => new Gauge(host, context, 'gauge', () => new Dial());

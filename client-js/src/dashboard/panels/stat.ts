@@ -1,14 +1,13 @@
 /* stat.ts - big numbers, each with its state, its unit and the way it took. */
-import { alpha, inkOn, type Status, type Theme } from '../lib/color.ts';
+import { alpha, inkOn, type Theme } from '../lib/color.ts';
 import { age } from '../lib/format.ts';
 import { glyph, WORD } from '../lib/glyph.ts';
 import { h, text } from '../lib/h.ts';
 import { chosenCalc, reduceValues } from '../model/calcs.ts';
 import { string } from '../model/json.ts';
-import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactory } from './base.ts';
-import { leads } from './data-links.ts';
-import { describeSeries, seriesTable } from './describe.ts';
-import { orientationOf, linkedOf, shownValues, tiles, worstValue, type Shown } from './values.ts';
+import type { DataSeries, PanelData, PanelFactory } from './base.ts';
+import { NumberPanel } from './number-panel.ts';
+import { orientationOf, shownValues, tiles, type Shown } from './values.ts';
 
 const LATE_START = 0.05; /* of the time shown */
 
@@ -188,26 +187,7 @@ interface Options {
     readonly fixedSize: number;
 }
 
-class Stat implements Panel {
-    private readonly tiles: Tile[] = [];
-    private data: PanelData | null = null;
-    private width = 0;
-    private height = 0;
-
-    constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
-        host.classList.add('stat');
-        context.theme.on(() => context.invalidate(), { signal: context.signal });
-    }
-
-    update(data: PanelData): void {
-        this.data = data;
-    }
-
-    resize(width: number, height: number): void {
-        this.width = width;
-        this.height = height;
-    }
-
+class Stat extends NumberPanel<Tile> {
     private options(n: number, data: PanelData): Options {
         const { options } = this.context.model;
         const mode = string(options['textMode'], 'auto');
@@ -218,46 +198,20 @@ class Stat implements Panel {
         };
     }
 
-    draw(): void {
-        if (!this.data)
-            return;
-        const theme = this.context.theme.get(), now = this.data.live ? Date.now() : this.data.to;
-        const all = shownValues(this.data, this.context.model, theme, now);
+    protected show(data: PanelData, theme: Theme): void {
+        const now = data.live ? Date.now() : data.to;
+        const all = shownValues(data, this.context.model, theme, now);
         const { columns, rows } = tiles(Math.max(1, all.length), this.width, this.height, orientationOf(this.context.model));
         this.host.style.setProperty('--columns', String(columns));
-        while (this.tiles.length < all.length) {
-            this.tiles.push(new Tile());
-            this.host.append(this.tiles.at(-1)!.root);
-        }
-        this.tiles.splice(all.length).forEach((t) => t.root.remove());
-        const options = this.options(all.length, this.data);
+        const options = this.options(all.length, data);
         const gap = 4;
         const { fontSize, fontFamily } = getComputedStyle(this.host);
         const room = { width: (this.width - gap * (columns - 1)) / columns, height: (this.height - gap * (rows - 1)) / rows, small: parseFloat(fontSize) || 12, family: fontFamily };
-        all.forEach((s, i) => {
-            this.tiles[i]!.draw(s, options, room, theme, now);
-            leads(this.tiles[i]!.root, linkedOf(s), this.context);
-        });
-    }
-
-    describe(): string {
-        return describeSeries(this.context, this.data);
-    }
-
-    table(): DataTable | null {
-        return seriesTable(this.data);
-    }
-
-    worst(): Status | null {
-        return worstValue(this.data, this.context);
-    }
-
-    destroy(): void {
-        this.host.replaceChildren();
+        this.each(all, (tile, s) => tile.draw(s, options, room, theme, now));
     }
 }
 
 export const panel: PanelFactory = (host, context) => {
     chosenCalc(context.model.options);
-    return new Stat(host, context);
+    return new Stat(host, context, 'stat', () => new Tile());
 };
