@@ -60,6 +60,7 @@ int sg__feed_series_full(struct sg__feed *f, const char *at);
  * length. */
 size_t sg__sanitize(const char *p, size_t n, bool dashes, char *dst);
 
+/* A time of its own that is the very millisecond of its arrival is taken for none. */
 static inline void sg__feed_sample(struct sg__feed *f, uint32_t series, enum sg_op op,
                                    int64_t time_ms, double value)
 {
