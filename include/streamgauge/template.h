@@ -1,11 +1,18 @@
-/* template.h - the templates of labels, annotations and notification texts: the part of Go's
- * text/template with Prometheus' and Alertmanager's functions that rule files in the wild use.
+/* template.h - the templates of labels, annotations and notification texts: Go's text/template with
+ * the functions of Prometheus and Alertmanager.
  *
- * `{{ $labels.instance }} is at {{ $value | humanize }}`; if, else, else if, range, with, define is
- * refused, variables, pipelines, parentheses, comparison functions, printf. The list of functions
- * is sg_template_functions(). What is not known is an error with line and column at parsing. A
- * parsed template is immutable and may be expanded on any thread. Expansion is bounded: output 64
- * KiB, 10 000 steps, 8 nested queries. */
+ * `{{ $labels.instance }} is at {{ $value | humanize }}`; if, else, else if, range, with, define,
+ * template, block, variables, pipelines, parentheses, comparison functions, printf. The list of
+ * functions is sg_template_functions(). What is not known is an error with line and column at
+ * parsing. A parsed template is immutable and may be expanded on any thread. Expansion is bounded:
+ * output 64 KiB and 10 000 steps, with JSON data 256 KiB and 100 000, 32 queries, 100 definitions
+ * in each other.
+ *
+ *     struct sg_template_set *set = sg_template_set_new();
+ *     sg_template_set_add(set, "a.tmpl", SG_STR("{{ define \"hi\" }}hi {{ . }}{{ end }}"), &err);
+ *     sg_template_set_check(set, &err);
+ *     sg_template_parse_in(SG_STR("{{ template \"hi\" .Receiver }}"), set, &t, &err);
+ *     sg_template_set_unref(set);                 // t keeps what it needs */
 #ifndef STREAMGAUGE_TEMPLATE_H
 #define STREAMGAUGE_TEMPLATE_H
 
@@ -16,10 +23,36 @@
 
 struct sg_template;
 
+/* ---- definitions that other texts call by name ---- */
+
+/* Filled by one thread, then immutable: any thread may read, ref and unref. */
+struct sg_template_set;
+
+/* One reference; has the definitions that Alertmanager has (slack.default.text …), in our words. */
+SG_API struct sg_template_set *sg_template_set_new(void);
+/* Returns s. */
+SG_API struct sg_template_set *sg_template_set_ref(struct sg_template_set *s);
+SG_API void sg_template_set_unref(struct sg_template_set *s); /* accepts NULL */
+/* Adds the definitions of a file's text (at most 1 MiB); what stands around them is read and
+ * dropped. They replace earlier ones of the same name, but one of nothing but white space and
+ * comments replaces only such. Copies. source: for errors, with line and column. SG_ESYNTAX,
+ * SG_EUNSUPPORTED, SG_ELIMIT: the set is of no more use. */
+SG_API SG_NODISCARD int sg_template_set_add(struct sg_template_set *s, const char *source,
+                                            struct sg_str text, struct sg_error *reterr);
+/* When all is added: SG_ESYNTAX when a definition calls one that is not there, with the place. */
+SG_API SG_NODISCARD int sg_template_set_check(const struct sg_template_set *s,
+                                              struct sg_error *reterr);
+
+/* ---- texts ---- */
+
 /* SG_ESYNTAX with line, column (from 1, in text) and what was expected. *ret NULL when the text has
  * no `{{`: it stands for itself. */
 SG_API SG_NODISCARD int sg_template_parse(struct sg_str text, struct sg_template **ret,
                                           struct sg_error *reterr);
+/* The text may call the set's definitions, too, and have its own of their names. The template keeps
+ * a reference. set may be NULL. */
+SG_API SG_NODISCARD int sg_template_parse_in(struct sg_str text, struct sg_template_set *set,
+                                             struct sg_template **ret, struct sg_error *reterr);
 SG_API void sg_template_free(struct sg_template *t); /* accepts NULL */
 /* Names with a line of description each, NULL-terminated pairs; for documentation. */
 SG_API const char *const *sg_template_functions(void);
@@ -38,8 +71,15 @@ struct sg_template_data {
     /* Else than rules: `.` is this JSON text (a webhook's template: Alertmanager's data, .Status,
      * .Alerts, .CommonLabels …). Empty: `.` has .Labels, .Value, .ExternalURL. */
     struct sg_str json;
+    /* For `tz`: seconds east of UTC of a zone at that time; negative: there is none. NULL: all
+     * fail. */
+    int (*utc_offset)(void *ctx, struct sg_str zone, int64_t time_ms, int32_t *ret_s);
+    void *utc_offset_ctx;
+    /* The result is HTML: what actions print is escaped, unless safeHtml or html has seen it. */
+    bool html;
 };
-/* Appends. SG_EEXECUTION with place and reason; what was appended stays. */
+/* Appends. SG_EEXECUTION with place and reason, and the file when it is in a definition of one;
+ * what was appended stays. */
 SG_API SG_NODISCARD int sg_template_expand(const struct sg_template *t,
                                            const struct sg_template_data *d, struct sg_buf *out,
                                            struct sg_error *reterr);

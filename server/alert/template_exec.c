@@ -48,8 +48,8 @@ struct sg__list *sg__exec_list(struct sg__exec *x, size_t n)
 static int count_step(struct sg__exec *x, uint32_t pos)
 {
     x->pos = pos;
-    if (++x->steps > SG__TEMPLATE_MAX_STEPS)
-        return sg__exec_fail(x, "more than %d steps", SG__TEMPLATE_MAX_STEPS);
+    if (++x->steps > x->max_steps)
+        return sg__exec_fail(x, "more than %u steps", x->max_steps);
     return 0;
 }
 
@@ -193,13 +193,32 @@ static int eval_pipe(struct sg__exec *x, const struct sg__pipe *p, struct sg__va
 
 static int run(struct sg__exec *x, const struct sg__node *node);
 
+static int print_html(struct sg__exec *x, const struct sg__value *v)
+{
+    struct sg_buf plain;
+    struct sg__value text;
+    if (v->kind == SG__V_STRING && v->b) {
+        sg_buf_put_str(&x->out, v->text);
+        return 0;
+    }
+    sg_buf_init(&plain, SG__TEMPLATE_MAX_OUTPUT);
+    sg__value_print(v, &plain);
+    int rc = sg__exec_text(x, &plain, &text);
+    if (rc == 0)
+        sg_buf_put_html(&x->out, text.text);
+    return rc;
+}
+
 static int print(struct sg__exec *x, const struct sg__node *node)
 {
     struct sg__value v = {0};
     int rc = eval_pipe(x, node->pipe, &v);
-    if (rc == 0 && node->pipe->n_slots == 0)
-        sg__value_print(&v, &x->out);
-    return rc;
+    if (rc < 0 || node->pipe->n_slots)
+        return rc;
+    if (x->data->html)
+        return print_html(x, &v);
+    sg__value_print(&v, &x->out);
+    return 0;
 }
 
 static int run_if(struct sg__exec *x, const struct sg__node *node)
@@ -250,6 +269,43 @@ static int run_range(struct sg__exec *x, const struct sg__node *node)
     return rc;
 }
 
+static int run_body(struct sg__exec *x, const struct sg__def *def, const struct sg__value *dot)
+{
+    struct sg__value *vars = x->vars, outer = x->dot;
+    const struct sg_template *at = x->at;
+    x->vars = sg_calloc(def->n_slots, sizeof(*x->vars));
+    x->vars[SG__SLOT_ROOT] = x->dot = *dot;
+    x->at = def->in;
+    int rc = run(x, def->nodes);
+    sg_free(x->vars);
+    x->vars = vars;
+    x->dot = outer;
+    if (rc == 0) /* else the error is there */
+        x->at = at;
+    return rc;
+}
+
+static int run_call(struct sg__exec *x, const struct sg__node *node)
+{
+    struct sg__value dot = {0};
+    int rc = count_step(x, node->pos);
+    if (rc == 0 && node->pipe)
+        rc = eval_pipe(x, node->pipe, &dot);
+    if (rc < 0)
+        return rc;
+    x->pos = node->pos;
+    const struct sg__def *def = sg__def_find(x->t, node->text);
+    if (!def)
+        return sg__exec_fail(x, "there is no definition of a template '%.*s'",
+                             SG__SHORT(node->text));
+    if (x->calls >= SG__TEMPLATE_MAX_CALLS)
+        return sg__exec_fail(x, "templates call each other deeper than %d", SG__TEMPLATE_MAX_CALLS);
+    x->calls++;
+    rc = run_body(x, def, &dot);
+    x->calls--;
+    return rc;
+}
+
 static int run_node(struct sg__exec *x, const struct sg__node *node)
 {
     switch (node->kind) {
@@ -269,6 +325,8 @@ static int run_node(struct sg__exec *x, const struct sg__node *node)
     case SG__N_CONTINUE:
         x->continued = true;
         return 0;
+    case SG__N_CALL:
+        return run_call(x, node);
     }
     return 0;
 }
@@ -276,11 +334,15 @@ static int run_node(struct sg__exec *x, const struct sg__node *node)
 static int run(struct sg__exec *x, const struct sg__node *node)
 {
     int rc = 0;
+    if (x->nested >= SG__TEMPLATE_MAX_NESTED)
+        return sg__exec_fail(x, "nested deeper than %d", SG__TEMPLATE_MAX_NESTED);
+    x->nested++;
     for (; rc == 0 && node && !x->broken && !x->continued; node = node->next) {
         rc = run_node(x, node);
         if (rc == 0 && x->out.failed)
-            rc = sg__exec_fail(x, "the result is longer than %d bytes", SG__TEMPLATE_MAX_OUTPUT);
+            rc = sg__exec_fail(x, "the result is longer than %zu bytes", x->out.max);
     }
+    x->nested--;
     return rc;
 }
 
@@ -315,17 +377,21 @@ int sg_template_expand(const struct sg_template *t, const struct sg_template_dat
 {
     struct sg_error err = {0};
     struct sg__exec *x = sg_calloc(1, sizeof(*x));
-    x->t = t;
+    x->t = x->at = t;
+    x->vars = x->frame;
     x->data = d;
     x->reterr = &err;
     sg_arena_init(&x->arena, MAX_ARENA_BYTES);
-    sg_buf_init(&x->out, SG__TEMPLATE_MAX_OUTPUT);
+    x->max_steps = d->json.n ? SG__TEMPLATE_MAX_STEPS_JSON : SG__TEMPLATE_MAX_STEPS;
+    sg_buf_init(&x->out, d->json.n ? SG__TEMPLATE_MAX_OUTPUT_JSON : SG__TEMPLATE_MAX_OUTPUT);
     int rc = set_up(x);
     if (rc == 0)
         rc = run(x, t->nodes);
     if (rc < 0) {
         if (err.end)
-            sg_error_locate(&err, t->text.p, t->text.n);
+            sg_error_locate(&err, x->at->text.p, x->at->text.n);
+        if (err.end && x->at->source)
+            snprintf(err.source, sizeof(err.source), "%s", x->at->source);
         err.code = SG_EEXECUTION;
         if (reterr && reterr->code == SG_OK)
             *reterr = err;

@@ -19,6 +19,10 @@ int sg__arg_number(struct sg__exec *x, const struct sg__value *v, double *ret)
         *ret = v->kind == SG__V_INT ? (double)v->i : v->f;
         return 0;
     }
+    if (v->kind == SG__V_DURATION) {
+        *ret = (double)v->i / 1e9;
+        return 0;
+    }
     if (v->kind != SG__V_STRING)
         return sg__exec_fail(x, "can't convert %s to float", sg__value_type(v));
     if (sg_double_parse_all(v->text.p, v->text.n, ret) < 0)
@@ -56,9 +60,20 @@ static size_t list_count(const struct sg__value *v)
 
 /* ---- comparisons ---- */
 
+/* As in Go, a duration is its number of nanoseconds. */
+static bool is_int(const struct sg__value *v)
+{
+    return v->kind == SG__V_INT || v->kind == SG__V_DURATION;
+}
+
 static bool is_number(const struct sg__value *v)
 {
-    return v->kind == SG__V_INT || v->kind == SG__V_FLOAT;
+    return is_int(v) || v->kind == SG__V_FLOAT;
+}
+
+static double number(const struct sg__value *v)
+{
+    return is_int(v) ? (double)v->i : v->f;
 }
 
 static int incomparable(struct sg__exec *x, const struct sg__value *a, const struct sg__value *b)
@@ -70,11 +85,10 @@ static int incomparable(struct sg__exec *x, const struct sg__value *a, const str
 static int equal(struct sg__exec *x, const struct sg__value *a, const struct sg__value *b,
                  bool *ret)
 {
-    if (a->kind == SG__V_INT && b->kind == SG__V_INT)
+    if (is_int(a) && is_int(b))
         *ret = a->i == b->i;
     else if (is_number(a) && is_number(b))
-        *ret = (a->kind == SG__V_INT ? (double)a->i : a->f) ==
-               (b->kind == SG__V_INT ? (double)b->i : b->f);
+        *ret = number(a) == number(b);
     else if (a->kind == SG__V_STRING && b->kind == SG__V_STRING)
         *ret = sg_str_eq(a->text, b->text);
     else if (a->kind == SG__V_BOOL && b->kind == SG__V_BOOL)
@@ -90,8 +104,7 @@ static int less(struct sg__exec *x, const struct sg__value *a, const struct sg__
                 bool *ret_less, bool *ret_equal)
 {
     if (is_number(a) && is_number(b)) {
-        double p = a->kind == SG__V_INT ? (double)a->i : a->f;
-        double q = b->kind == SG__V_INT ? (double)b->i : b->f;
+        double p = number(a), q = number(b);
         *ret_less = p < q;
         *ret_equal = p == q;
         return 0;
@@ -316,6 +329,7 @@ static SG__FN(fn_safe_html)
     struct sg_str s;
     (void)n;
     *ret = args[0];
+    ret->b = true;
     return sg__arg_text(x, &args[0], &s);
 }
 
@@ -521,7 +535,7 @@ static SG__FN(fn_date)
         return sg__exec_fail(x, "wrong type for value; expected time.Time; got %s",
                              sg__value_type(&args[1]));
     sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
-    sg__format_layout(args[1].i, layout, &b);
+    sg__format_layout(&args[1], layout, &b);
     return sg__exec_text(x, &b, ret);
 }
 
@@ -529,8 +543,10 @@ static SG__FN(fn_date)
 
 static const struct sg__fn table[] = {
     {"and", 1, -1, false, fn_and, "the first argument that is false or empty, else the last"},
+    {"append", 1, -1, false, sg__fn_append, "LIST ITEMS…: the list with more items"},
     {"args", 0, -1, false, fn_args, "the arguments as a map with keys arg0, arg1 …"},
-    {"date", 2, 2, false, fn_date, "LAYOUT TIME: a time in Go's layout, UTC"},
+    {"date", 2, 2, false, fn_date, "LAYOUT TIME: a time in Go's layout; UTC but for tz"},
+    {"dict", 0, -1, false, sg__fn_dict, "NAME VALUE…: a map"},
     {"eq", 2, -1, false, fn_eq, "A B…: A equals one of B…"},
     {"externalURL", 0, 0, false, fn_external_url, "the URL under which this server is reached"},
     {"first", 1, 1, false, fn_first, "SAMPLES: the first one; an error when there is none"},
@@ -550,6 +566,7 @@ static const struct sg__fn table[] = {
     {"label", 2, 2, false, fn_label, "NAME SAMPLE: the value of its label"},
     {"le", 2, 2, false, fn_le, "A B: A <= B"},
     {"len", 1, 1, false, fn_len, "number of items, or of bytes of a text"},
+    {"list", 0, -1, false, sg__fn_list, "the arguments as a list"},
     {"lt", 2, 2, false, fn_lt, "A B: A < B"},
     {"match", 2, 2, false, sg__fn_match, "REGEX TEXT: is there a match in it"},
     {"ne", 2, 2, false, fn_ne, "A B: A is not B"},
@@ -565,6 +582,8 @@ static const struct sg__fn table[] = {
     {"reReplaceAll", 3, 3, false, sg__fn_replace,
      "REGEX REPLACEMENT TEXT: every match replaced; $1 and ${name} are groups"},
     {"safeHtml", 1, 1, false, fn_safe_html, "TEXT: as it is"},
+    {"safeUrl", 1, 1, false, fn_safe_html, "TEXT: as it is"},
+    {"since", 1, 1, true, sg__fn_since, "TIME: how long ago it was, as 1h2m3s"},
     {"slice", 1, 3, false, fn_slice, "A FROM UNTIL: part of a text or list"},
     {"sortByLabel", 2, 2, false, fn_sort_by_label, "NAME SAMPLES: sorted by that label"},
     {"stringSlice", 0, -1, false, fn_string_slice, "the arguments as a list"},
@@ -578,7 +597,11 @@ static const struct sg__fn table[] = {
     {"toTime", 1, 1, false, sg__fn_to_time, "SECONDS: a time with .Format LAYOUT and .Unix"},
     {"toUpper", 1, 1, false, sg__fn_to_upper, "TEXT: in capital letters"},
     {"trimSpace", 1, 1, false, sg__fn_trim_space, "TEXT: without white space at its ends"},
+    {"tz", 2, 2, false, sg__fn_tz,
+     "ZONE TIME: the time in a zone as Europe/Berlin; in texts of receivers"},
     {"urlQueryEscape", 1, 1, false, sg__fn_urlquery, "TEXT: escaped for a URL's query"},
+    {"urlUnescape", 1, 1, false, sg__fn_url_unescape,
+     "TEXT: what stands in a URL's query, unescaped"},
     {"urlquery", 1, -1, false, sg__fn_urlquery, "escapes for a URL's query"},
     {"value", 1, 1, false, fn_value, "SAMPLE: its value"},
 };
@@ -598,10 +621,8 @@ const char *sg__fn_refused(struct sg_str name)
     static const struct {
         const char *name, *why;
     } refused[] = {
-        {"tmpl", "one template cannot call another"},
+        {"tmpl", "call a template by its name: {{ template \"name\" . }}"},
         {"call", "there are no values that can be called"},
-        {"tz", "times are in UTC"},
-        {"since", "use humanizeDuration with a difference of seconds"},
         {"toDuration", "use humanizeDuration"},
     };
     for (size_t i = 0; i < SG_ARRAY_LEN(refused); i++)

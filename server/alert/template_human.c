@@ -259,7 +259,7 @@ SG__FN(sg__fn_humanize_timestamp)
         sg_buf_deinit(&b);
         return SG_EEXECUTION;
     }
-    sg__format_time(ms, &b);
+    sg__format_time(ms, 0, &b);
     return finish(x, &b, ret);
 }
 
@@ -274,9 +274,17 @@ SG__FN(sg__fn_to_time)
     return 0;
 }
 
-void sg__format_time(int64_t ms, struct sg_buf *out)
+/* As Go's -0700, with that between hours and minutes. */
+static void put_offset(int32_t offset_s, const char *between, struct sg_buf *out)
 {
-    struct sg_civil c = sg_civil_from_ms(ms);
+    int minutes = (offset_s < 0 ? -offset_s : offset_s) / 60;
+    sg_buf_printf(out, "%c%02d%s%02d", offset_s < 0 ? '-' : '+', minutes / 60, between,
+                  minutes % 60);
+}
+
+void sg__format_time(int64_t ms, int32_t offset_s, struct sg_buf *out)
+{
+    struct sg_civil c = sg_civil_from_ms(ms + (int64_t)offset_s * 1000);
     sg_buf_printf(out, "%04lld-%02d-%02d %02d:%02d:%02d", (long long)c.year, c.month, c.day, c.hour,
                   c.minute, c.second);
     if (c.ms) {
@@ -286,7 +294,13 @@ void sg__format_time(int64_t ms, struct sg_buf *out)
             n--;
         sg_buf_append(out, fraction, (size_t)n);
     }
-    sg_buf_puts(out, " +0000 UTC");
+    sg_buf_putc(out, ' ');
+    put_offset(offset_s, "", out);
+    sg_buf_putc(out, ' ');
+    if (offset_s)
+        put_offset(offset_s, "", out);
+    else
+        sg_buf_puts(out, "UTC");
 }
 
 static const char *const months[] = {"January",   "February", "March",    "April",
@@ -320,6 +334,7 @@ enum piece {
     P_PM_SMALL,
     P_UTC,
     P_Z,
+    P_Z_COLON,
     P_OFFSET_COLON,
     P_OFFSET,
 };
@@ -329,20 +344,21 @@ static const struct {
     const char *text;
     enum piece piece;
 } layout_pieces[] = {
-    {"January", P_MONTH}, {"Jan", P_MON},     {"Monday", P_WEEKDAY},
-    {"Mon", P_DAY_NAME},  {"MST", P_UTC},     {"2006", P_YEAR},
-    {"Z07:00", P_Z},      {"Z0700", P_Z},     {"-07:00", P_OFFSET_COLON},
-    {"-0700", P_OFFSET},  {"002", P_YEARDAY}, {"01", P_MONTH2},
-    {"02", P_DAY2},       {"03", P_HOUR12_2}, {"04", P_MINUTE2},
-    {"05", P_SECOND2},    {"06", P_YEAR2},    {"15", P_HOUR},
-    {"1", P_MONTH1},      {"_2006", P_YEAR},  {"__2", P_YEARDAY_PAD},
-    {"_2", P_DAY_PAD},    {"2", P_DAY1},      {"3", P_HOUR12},
-    {"4", P_MINUTE},      {"5", P_SECOND},    {"PM", P_PM},
+    {"January", P_MONTH},  {"Jan", P_MON},     {"Monday", P_WEEKDAY},
+    {"Mon", P_DAY_NAME},   {"MST", P_UTC},     {"2006", P_YEAR},
+    {"Z07:00", P_Z_COLON}, {"Z0700", P_Z},     {"-07:00", P_OFFSET_COLON},
+    {"-0700", P_OFFSET},   {"002", P_YEARDAY}, {"01", P_MONTH2},
+    {"02", P_DAY2},        {"03", P_HOUR12_2}, {"04", P_MINUTE2},
+    {"05", P_SECOND2},     {"06", P_YEAR2},    {"15", P_HOUR},
+    {"1", P_MONTH1},       {"_2006", P_YEAR},  {"__2", P_YEARDAY_PAD},
+    {"_2", P_DAY_PAD},     {"2", P_DAY1},      {"3", P_HOUR12},
+    {"4", P_MINUTE},       {"5", P_SECOND},    {"PM", P_PM},
     {"pm", P_PM_SMALL},
 };
 
 /* size: one switch */
-static void put_piece(const struct sg_civil *c, enum piece piece, struct sg_buf *out)
+static void put_piece(const struct sg_civil *c, int32_t offset_s, enum piece piece,
+                      struct sg_buf *out)
 {
     int hour12 = c->hour % 12 ? c->hour % 12 : 12;
     switch (piece) {
@@ -413,16 +429,23 @@ static void put_piece(const struct sg_civil *c, enum piece piece, struct sg_buf 
         sg_buf_puts(out, c->hour >= 12 ? "pm" : "am");
         break;
     case P_UTC:
-        sg_buf_puts(out, "UTC");
+        if (offset_s == 0)
+            sg_buf_puts(out, "UTC");
+        else
+            put_offset(offset_s, "", out);
         break;
+    case P_Z_COLON:
     case P_Z:
-        sg_buf_putc(out, 'Z');
+        if (offset_s == 0)
+            sg_buf_putc(out, 'Z');
+        else
+            put_offset(offset_s, piece == P_Z ? "" : ":", out);
         break;
     case P_OFFSET_COLON:
-        sg_buf_puts(out, "+00:00");
+        put_offset(offset_s, ":", out);
         break;
     case P_OFFSET:
-        sg_buf_puts(out, "+0000");
+        put_offset(offset_s, "", out);
         break;
     }
 }
@@ -451,9 +474,9 @@ static size_t put_fraction(struct sg_str rest, int ms, struct sg_buf *out)
     return n;
 }
 
-void sg__format_layout(int64_t ms, struct sg_str layout, struct sg_buf *out)
+void sg__format_layout(const struct sg__value *time, struct sg_str layout, struct sg_buf *out)
 {
-    struct sg_civil c = sg_civil_from_ms(ms);
+    struct sg_civil c = sg_civil_from_ms(time->i + (int64_t)time->offset_s * 1000);
     while (layout.n) {
         size_t n = put_fraction(layout, c.ms, out);
         for (size_t i = 0; n == 0 && i < SG_ARRAY_LEN(layout_pieces); i++) {
@@ -463,7 +486,7 @@ void sg__format_layout(int64_t ms, struct sg_str layout, struct sg_buf *out)
             n = piece.n;
             if (layout_pieces[i].piece == P_YEAR && piece.p[0] == '_') /* "_", then the year */
                 sg_buf_putc(out, '_');
-            put_piece(&c, layout_pieces[i].piece, out);
+            put_piece(&c, time->offset_s, layout_pieces[i].piece, out);
         }
         if (n == 0) {
             sg_buf_putc(out, layout.p[0]);

@@ -1,450 +1,201 @@
-/* template_parse.c - from tokens to a tree; names of variables become slots, names of functions
- * pointers, so nothing is looked up by name while expanding. */
-#include "template_priv.h"
+/* template_parse.c - from tokens to a tree: texts, actions and definitions. */
+#include "template_parse.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <streamgauge/mem.h>
-#include <streamgauge/num.h>
 
-#define MAX_ARENA_BYTES ((size_t)8 << 20)
-
-struct parser {
-    struct sg_template *t;
-    struct sg__lexer lexer;
-    struct sg__token tok; /* the current one */
-    struct sg_error *reterr;
-    struct sg_str vars[SG__TEMPLATE_MAX_VARS]; /* those in scope; the index is the slot */
-    uint32_t n_vars;
-    unsigned depth, ranges;
-    struct sg__token stopped; /* the last end or else */
-};
-
-/* For %.*s: a text that may be long. */
-#define SHORT(s) (int)((s).n < 80 ? (s).n : sg_utf8_valid_prefix((s).p, 80)), (s).p
-
-static int fail_at(struct parser *p, const struct sg__token *t, const char *fmt, ...)
-    SG_PRINTF(3, 4);
-static int fail_at(struct parser *p, const struct sg__token *t, const char *fmt, ...)
-{
-    char text[256];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    return sg_error_at(p->reterr, SG_ESYNTAX, t->pos, t->end > t->pos ? t->end : t->pos + 1, "%s",
-                       text);
-}
-
-static struct sg_str token_text(const struct parser *p, const struct sg__token *t)
-{
-    if (t->kind == SG__T_END)
-        return SG_STR("end of text");
-    return sg_str_make(p->t->text.p + t->pos, t->end - t->pos);
-}
-
-static int unexpected(struct parser *p, const char *where)
-{
-    struct sg_str text = token_text(p, &p->tok);
-    return fail_at(p, &p->tok, "unexpected '%.*s' in %s", SHORT(text), where);
-}
-
-static int advance(struct parser *p)
-{
-    return sg__lex(&p->lexer, &p->tok, p->reterr);
-}
-
-static void *alloc(struct parser *p, size_t n)
-{
-    void *m = sg_arena_calloc(&p->t->arena, 1, n);
-    if (!m)
-        sg_error_at(p->reterr, SG_ELIMIT, p->tok.pos, p->tok.end, "the template is too large");
-    return m;
-}
-
-/* ---- terms ---- */
-
-static int parse_pipe(struct parser *p, enum sg__token_kind end, const char *where,
-                      struct sg__pipe **ret);
-
-static int find_var(struct parser *p, struct sg_str name, uint32_t *ret)
-{
-    for (uint32_t i = p->n_vars; i-- > 0;) {
-        if (sg_str_eq(p->vars[i], name)) {
-            *ret = i;
-            return 0;
-        }
-    }
-    return fail_at(p, &p->tok, "undefined variable '%.*s'", SHORT(name));
-}
-
-static int declare(struct parser *p, struct sg_str name, uint32_t *ret)
-{
-    if (p->n_vars >= SG__TEMPLATE_MAX_VARS)
-        return fail_at(p, &p->tok, "more than 100 variables at '%.*s'", SHORT(name));
-    *ret = p->n_vars;
-    p->vars[p->n_vars++] = name;
-    return 0;
-}
-
-static int parse_number(struct parser *p, struct sg__value *ret)
-{
-    struct sg_str s = p->tok.text;
-    char digits[64];
-    size_t n = 0;
-    for (size_t i = 0; i < s.n && n + 1 < sizeof(digits); i++)
-        if (s.p[i] != '_')
-            digits[n++] = s.p[i];
-    size_t sign = n > 0 && (digits[0] == '-' || digits[0] == '+');
-    bool hex = n > sign + 2 && digits[sign] == '0' && (digits[sign + 1] | 0x20) == 'x';
-    int64_t i = 0;
-    double f = 0;
-    if (hex) {
-        for (size_t k = sign + 2; k < n; k++) {
-            char c = (char)(digits[k] | 0x20);
-            bool letter = c >= 'a' && c <= 'f';
-            if ((!letter && (digits[k] < '0' || digits[k] > '9')) || n > sign + 17)
-                return fail_at(p, &p->tok, "bad number '%.*s'", SHORT(s));
-            i = i * 16 + (letter ? c - 'a' + 10 : digits[k] - '0');
-        }
-        *ret = sg__v_int(digits[0] == '-' ? -i : i);
-    } else if (sg_i64_parse(digits, n, &i) == 0) {
-        *ret = sg__v_int(i);
-    } else if (n && (digits[n - 1] == '.' || (digits[n - 1] >= '0' && digits[n - 1] <= '9')) &&
-               sg_double_parse_all(digits, digits[n - 1] == '.' ? n - 1 : n, &f) == 0) {
-        *ret = sg__v_float(f);
-    } else {
-        return fail_at(p, &p->tok, "bad number '%.*s'", SHORT(s));
-    }
-    return 0;
-}
-
-static int parse_word(struct parser *p, struct sg__term *ret)
-{
-    struct sg_str name = p->tok.text;
-    if (sg_str_eq_c(name, "true") || sg_str_eq_c(name, "false")) {
-        ret->value = sg__v_bool(name.n == 4);
-        return 0;
-    }
-    if (sg_str_eq_c(name, "nil"))
-        return 0;
-    ret->kind = SG__E_CALL;
-    ret->fn = sg__fn_find(name);
-    if (ret->fn) {
-        p->t->varies = p->t->varies || ret->fn->varies;
-        return 0;
-    }
-    const char *why = sg__fn_refused(name);
-    if (why)
-        return sg_error_at(p->reterr, SG_EUNSUPPORTED, p->tok.pos, p->tok.end,
-                           "function '%.*s' is not supported: %s", SG_STR_ARG(name), why);
-    return fail_at(p, &p->tok, "function '%.*s' is not defined", SHORT(name));
-}
-
-static int parse_open(struct parser *p, struct sg__term *ret)
-{
-    if (++p->depth > SG__TEMPLATE_MAX_DEPTH)
-        return fail_at(p, &p->tok, "nested deeper than 50 at '%.*s'",
-                       SHORT(token_text(p, &p->tok)));
-    int rc = advance(p);
-    ret->kind = SG__E_PIPE;
-    if (rc == 0)
-        rc = parse_pipe(p, SG__T_CLOSE, "parenthesized pipeline", &ret->pipe);
-    p->depth--;
-    return rc;
-}
-
-/* .Name.Name behind a term, without white space. */
-static int parse_chain(struct parser *p, struct sg__term *ret)
-{
-    struct sg_str names[SG__TEMPLATE_MAX_DEPTH];
-    while (p->tok.kind == SG__T_FIELD && !p->tok.space) {
-        if (ret->n_chain >= SG__TEMPLATE_MAX_DEPTH)
-            return unexpected(p, "a chain of more than 50 fields");
-        names[ret->n_chain++] = p->tok.text;
-        int rc = advance(p);
-        if (rc < 0)
-            return rc;
-    }
-    if (ret->n_chain == 0)
-        return 0;
-    if (ret->kind == SG__E_CONST)
-        return unexpected(p, "fields of a constant");
-    ret->chain = alloc(p, ret->n_chain * sizeof(*names));
-    if (!ret->chain)
-        return SG_ELIMIT;
-    memcpy(ret->chain, names, ret->n_chain * sizeof(*names));
-    return 0;
-}
-
-/* Does a term's value change with $value? A bare dot may be anything. */
-static bool varies(const struct sg__term *t)
-{
-    bool root = t->kind == SG__E_DOT || (t->kind == SG__E_VAR && t->slot == SG__SLOT_ROOT);
-    if (t->kind == SG__E_VAR && t->slot == SG__SLOT_VALUE)
-        return true;
-    return root && (t->n_chain == 0 || sg_str_eq_c(t->chain[0], "Value"));
-}
-
-static int parse_term(struct parser *p, struct sg__term *ret)
-{
-    int rc = 0;
-    bool field = p->tok.kind == SG__T_FIELD;
-    *ret = (struct sg__term){.kind = SG__E_CONST, .pos = p->tok.pos};
-    switch (p->tok.kind) {
-    case SG__T_STRING:
-        ret->value = sg__v_text(p->tok.text);
-        break;
-    case SG__T_NUMBER:
-        rc = parse_number(p, &ret->value);
-        break;
-    case SG__T_CHAR:
-        ret->value = sg__v_int(p->tok.number);
-        break;
-    case SG__T_DOT:
-    case SG__T_FIELD:
-        ret->kind = SG__E_DOT;
-        break;
-    case SG__T_VAR:
-        ret->kind = SG__E_VAR;
-        rc = find_var(p, p->tok.text, &ret->slot);
-        break;
-    case SG__T_WORD:
-        rc = parse_word(p, ret);
-        break;
-    case SG__T_OPEN:
-        rc = parse_open(p, ret);
-        break;
-    default:
-        return unexpected(p, "operand");
-    }
-    if (rc < 0)
-        return rc;
-    p->tok.space = field ? false : p->tok.space; /* .A.B: the first field follows the dot */
-    if (!field)
-        rc = advance(p);
-    if (rc == 0)
-        rc = parse_chain(p, ret);
-    p->t->varies = p->t->varies || (rc == 0 && varies(ret));
-    return rc;
-}
-
-/* ---- pipelines ---- */
-
-static bool ends_command(enum sg__token_kind kind)
-{
-    return kind == SG__T_PIPE || kind == SG__T_RIGHT || kind == SG__T_CLOSE;
-}
-
-static int check_command(struct parser *p, const struct sg__command *c, bool piped)
-{
-    const struct sg__term *first = &c->terms[0];
-    struct sg__token at = {.pos = first->pos, .end = first->pos + 1};
-    if (first->kind == SG__E_CALL && first->n_chain == 0) {
-        int n = (int)c->n_terms - 1 + piped;
-        const struct sg__fn *fn = first->fn;
-        if (n < fn->min || (fn->max >= 0 && n > fn->max))
-            return sg_error_at(p->reterr, SG_ESYNTAX, at.pos, at.end,
-                               "wrong number of arguments for '%s': got %d, expected %s%d",
-                               fn->name, n,
-                               fn->max == fn->min ? ""
-                               : n < fn->min      ? "at least "
-                                                  : "at most ",
-                               n < fn->min ? fn->min : fn->max);
-        return 0;
-    }
-    if (first->kind == SG__E_CONST && first->value.kind == SG__V_NIL)
-        return fail_at(p, &at, "nil is not a command");
-    if (first->kind == SG__E_CONST && (c->n_terms > 1 || piped))
-        return fail_at(p, &at, "a constant cannot be given arguments");
-    return 0;
-}
-
-static int parse_command(struct parser *p, bool piped, struct sg__command *ret)
-{
-    struct sg__term *terms = sg_calloc(SG__TEMPLATE_MAX_ARGS, sizeof(*terms));
-    int rc = 0;
-    do {
-        if (ret->n_terms >= SG__TEMPLATE_MAX_ARGS)
-            rc = unexpected(p, "a call with more than 49 arguments");
-        else if (ret->n_terms && !p->tok.space)
-            rc = unexpected(p, "operand; expected white space before it");
-        else
-            rc = parse_term(p, &terms[ret->n_terms]);
-        ret->n_terms += rc == 0;
-    } while (rc == 0 && !ends_command(p->tok.kind));
-    if (rc == 0) {
-        ret->terms = alloc(p, ret->n_terms * sizeof(*terms));
-        rc = ret->terms ? 0 : SG_ELIMIT;
-    }
-    if (rc == 0) {
-        memcpy(ret->terms, terms, ret->n_terms * sizeof(*terms));
-        rc = check_command(p, ret, piped);
-    }
-    sg_free(terms);
-    return rc;
-}
-
-/* "$x :=", "$x =", "$i, $x :=" before a pipeline. A variable that is only used leaves things as
- * they were. The names come into scope behind the pipeline, hence ret_names. */
-static int parse_declaration(struct parser *p, bool range, struct sg__pipe *pipe,
-                             struct sg_str ret_names[2])
-{
-    struct sg__lexer lexer = p->lexer;
-    struct sg__token tok = p->tok;
-    uint32_t n = 0;
-    int rc = 0;
-    while (p->tok.kind == SG__T_VAR && n < 2) {
-        ret_names[n++] = p->tok.text;
-        rc = advance(p);
-        if (rc < 0 || p->tok.kind != SG__T_COMMA || n == 2 || !range)
-            break;
-        rc = advance(p);
-        if (rc < 0)
-            break;
-    }
-    bool declares = rc == 0 && n && p->tok.kind == SG__T_DECLARE;
-    bool assigns = rc == 0 && n && p->tok.kind == SG__T_ASSIGN;
-    if (!declares && !assigns) {
-        ret_names[0] = ret_names[1] = SG_STR("");
-        p->lexer = lexer;
-        p->tok = tok;
-        return 0;
-    }
-    pipe->n_slots = n;
-    for (uint32_t i = 0; assigns && rc == 0 && i < n; i++) {
-        rc = find_var(p, ret_names[i], &pipe->slots[i]);
-        if (rc == 0 && pipe->slots[i] < SG__N_SLOTS)
-            p->t->varies = true; /* what is assigned to them is not followed */
-        ret_names[i] = SG_STR("");
-    }
-    return rc == 0 ? advance(p) : rc;
-}
-
-static int parse_commands(struct parser *p, enum sg__token_kind end, const char *where,
-                          struct sg__pipe *pipe)
-{
-    struct sg__command commands[SG__TEMPLATE_MAX_ARGS];
-    for (;;) {
-        if (pipe->n_commands >= SG__TEMPLATE_MAX_ARGS)
-            return unexpected(p, "a pipeline of more than 50 commands");
-        if (p->tok.kind == SG__T_RIGHT || p->tok.kind == SG__T_CLOSE)
-            return fail_at(p, &p->tok, "missing value before '%.*s'",
-                           SHORT(token_text(p, &p->tok)));
-        commands[pipe->n_commands] = (struct sg__command){0};
-        int rc = parse_command(p, pipe->n_commands > 0, &commands[pipe->n_commands]);
-        if (rc < 0)
-            return rc;
-        pipe->n_commands++;
-        if (p->tok.kind == end)
-            break;
-        if (p->tok.kind != SG__T_PIPE)
-            return unexpected(p, where);
-        rc = advance(p);
-        if (rc < 0)
-            return rc;
-    }
-    pipe->commands = alloc(p, pipe->n_commands * sizeof(*commands));
-    if (!pipe->commands)
-        return SG_ELIMIT;
-    memcpy(pipe->commands, commands, pipe->n_commands * sizeof(*commands));
-    return 0;
-}
-
-/* Up to the token `end`, which stays current. */
-static int parse_pipe(struct parser *p, enum sg__token_kind end, const char *where,
-                      struct sg__pipe **ret)
-{
-    struct sg_str names[2] = {SG_STR(""), SG_STR("")};
-    struct sg__pipe *pipe = alloc(p, sizeof(*pipe));
-    if (!pipe)
-        return SG_ELIMIT;
-    pipe->pos = p->tok.pos;
-    int rc = parse_declaration(p, strcmp(where, "range") == 0, pipe, names);
-    if (rc == 0)
-        rc = parse_commands(p, end, where, pipe);
-    for (uint32_t i = 0; rc == 0 && i < 2; i++)
-        if (names[i].n)
-            rc = declare(p, names[i], &pipe->slots[i]);
-    *ret = pipe;
-    return rc;
-}
+#define MAX_ARENA ((size_t)8 << 20)
+#define MAX_FILE_ARENA ((size_t)64 << 20)
 
 /* ---- nodes ---- */
 
 enum stop { STOP_END_OF_TEXT, STOP_END, STOP_ELSE };
 
-static int parse_list(struct parser *p, struct sg__node **ret, enum stop *ret_stop);
+static int parse_list(struct sg__parser *p, struct sg__node **ret, enum stop *ret_stop);
 
-static int expect_right(struct parser *p, const char *where)
+static int expect_right(struct sg__parser *p, const char *where)
 {
-    return p->tok.kind == SG__T_RIGHT ? advance(p) : unexpected(p, where);
+    return p->tok.kind == SG__T_RIGHT ? sg__parse_advance(p) : sg__parse_unexpected(p, where);
 }
 
-static int parse_control(struct parser *p, struct sg__node *node, const char *word);
+static int parse_control(struct sg__parser *p, struct sg__node *node, const char *word);
 
 /* Behind "else": else, else if, else with. */
-static int parse_else(struct parser *p, struct sg__node *node)
+static int parse_else(struct sg__parser *p, struct sg__node *node)
 {
     enum stop stop;
     if (p->tok.kind == SG__T_WORD &&
         (sg_str_eq_c(p->tok.text, "if") || sg_str_eq_c(p->tok.text, "with"))) {
         bool is_if = p->tok.text.n == 2;
         if ((is_if && node->kind != SG__N_IF) || (!is_if && node->kind != SG__N_WITH))
-            return unexpected(p, "else");
-        node->otherwise = alloc(p, sizeof(*node->otherwise));
+            return sg__parse_unexpected(p, "else");
+        node->otherwise = sg__parse_alloc(p, sizeof(*node->otherwise));
         if (!node->otherwise)
             return SG_ELIMIT;
         node->otherwise->pos = p->tok.pos;
         node->otherwise->kind = node->kind;
-        int rc = advance(p);
+        int rc = sg__parse_advance(p);
         return rc < 0 ? rc : parse_control(p, node->otherwise, is_if ? "if" : "with");
     }
     int rc = expect_right(p, "else");
     if (rc == 0)
         rc = parse_list(p, &node->otherwise, &stop);
     if (rc == 0 && stop != STOP_END)
-        return fail_at(p, &p->tok, "expected {{end}}, got '%.*s'", SHORT(token_text(p, &p->tok)));
+        return sg__parse_fail(p, &p->tok, "expected {{end}}, got '%.*s'",
+                              SG__SHORT(sg__parse_token(p, &p->tok)));
     return rc;
 }
 
 /* Behind the word: pipeline, body, else, end. */
-static int parse_control(struct parser *p, struct sg__node *node, const char *word)
+static int parse_control(struct sg__parser *p, struct sg__node *node, const char *word)
 {
     enum stop stop = STOP_END;
     uint32_t n_vars = p->n_vars;
     struct sg__token at = p->tok;
     if (++p->depth > SG__TEMPLATE_MAX_DEPTH)
-        return fail_at(p, &p->tok, "nested deeper than 50 at '%.*s'",
-                       SHORT(token_text(p, &p->tok)));
-    int rc = parse_pipe(p, SG__T_RIGHT, word, &node->pipe);
+        return sg__parse_fail(p, &p->tok, "nested deeper than 50 at '%.*s'",
+                              SG__SHORT(sg__parse_token(p, &p->tok)));
+    int rc = sg__parse_pipe(p, SG__T_RIGHT, word, &node->pipe);
     p->ranges += node->kind == SG__N_RANGE;
     if (rc == 0)
-        rc = advance(p);
+        rc = sg__parse_advance(p);
     if (rc == 0)
         rc = parse_list(p, &node->body, &stop);
     p->ranges -= node->kind == SG__N_RANGE;
     if (rc == 0 && stop == STOP_ELSE)
         rc = parse_else(p, node);
     if (rc == 0 && stop == STOP_END_OF_TEXT)
-        rc = fail_at(p, &at, "no {{end}} for this '%s'", word);
+        rc = sg__parse_fail(p, &at, "no {{end}} for this '%s'", word);
     p->n_vars = n_vars;
     p->depth--;
     return rc;
 }
 
-static int parse_loop_word(struct parser *p, struct sg__node *node, enum sg__node_kind kind)
+static int parse_loop_word(struct sg__parser *p, struct sg__node *node, enum sg__node_kind kind)
 {
     node->kind = kind;
     if (p->ranges == 0)
-        return fail_at(p, &p->tok, "'%.*s' outside of range", SHORT(token_text(p, &p->tok)));
-    int rc = advance(p);
+        return sg__parse_fail(p, &p->tok, "'%.*s' outside of range",
+                              SG__SHORT(sg__parse_token(p, &p->tok)));
+    int rc = sg__parse_advance(p);
     return rc < 0 ? rc : expect_right(p, "break or continue");
 }
 
-static int parse_action(struct parser *p, struct sg__node *node)
+/* ---- definitions ---- */
+
+static int parse_name(struct sg__parser *p, const char *where, struct sg_str *ret)
+{
+    if (p->tok.kind != SG__T_STRING)
+        return sg__parse_unexpected(p, where);
+    *ret = p->tok.text;
+    return sg__parse_advance(p);
+}
+
+/* An empty definition makes room, and never takes it. */
+static int add_def(struct sg__parser *p, struct sg__def *def, const struct sg__token *at)
+{
+    struct sg__def **old = &p->t->defs;
+    while (*old && !sg_str_eq((*old)->name, def->name))
+        old = &(*old)->next;
+    if (!*old) {
+        *old = def;
+        return 0;
+    }
+    if (sg__def_is_empty(*old)) {
+        def->next = (*old)->next;
+        *old = def;
+    } else if (!sg__def_is_empty(def)) {
+        return sg__parse_fail(p, at, "'%.*s' is defined twice in one text", SG__SHORT(def->name));
+    }
+    return 0;
+}
+
+/* The body of a definition up to its {{end}}: variables and loops around it do not count in it. */
+static int parse_body(struct sg__parser *p, struct sg__def *def, const char *word)
+{
+    static const char *const names[SG__N_SLOTS] = {"$", "", "", "", ""};
+    struct sg__token at = p->tok;
+    struct sg__def *outer = p->def;
+    uint32_t first_var = p->first_var, n_vars = p->n_vars;
+    unsigned ranges = p->ranges;
+    enum stop stop = STOP_END;
+    if (++p->depth > SG__TEMPLATE_MAX_DEPTH || n_vars + SG__N_SLOTS > SG__TEMPLATE_MAX_VARS)
+        return sg__parse_fail(p, &at, "definitions are nested too deeply");
+    p->first_var = n_vars;
+    for (size_t i = 0; i < SG__N_SLOTS; i++)
+        p->vars[p->n_vars++] = sg_str_from(names[i]);
+    p->ranges = 0;
+    p->def = def;
+    def->in = p->t;
+    def->n_slots = SG__N_SLOTS;
+    int rc = sg__parse_advance(p); /* over }} */
+    if (rc == 0)
+        rc = parse_list(p, &def->nodes, &stop);
+    if (rc == 0 && stop == STOP_ELSE)
+        rc = sg__parse_fail(p, &p->stopped, "unexpected {{else}} in %s", word);
+    if (rc == 0 && stop == STOP_END_OF_TEXT)
+        rc = sg__parse_fail(p, &at, "no {{end}} for this '%s'", word);
+    p->def = outer;
+    p->ranges = ranges;
+    p->first_var = first_var;
+    p->n_vars = n_vars;
+    p->depth--;
+    return rc;
+}
+
+static int make_def(struct sg__parser *p, struct sg_str name, const char *word)
+{
+    struct sg__token at = p->tok;
+    if (++p->n_defs > SG__TEMPLATE_MAX_DEFS)
+        return sg__parse_fail(p, &at, "more than %d definitions in one text",
+                              SG__TEMPLATE_MAX_DEFS);
+    struct sg__def *def = sg__parse_alloc(p, sizeof(*def));
+    if (!def)
+        return SG_ELIMIT;
+    def->name = name;
+    int rc = parse_body(p, def, word);
+    return rc < 0 ? rc : add_def(p, def, &at);
+}
+
+/* Behind "define". It leaves nothing in the text. */
+static int parse_define(struct sg__parser *p)
+{
+    struct sg_str name;
+    if (p->def || p->depth)
+        return sg__parse_fail(p, &p->tok,
+                              "'define' inside of something else, expected it at the "
+                              "top of a text");
+    int rc = sg__parse_advance(p);
+    if (rc == 0)
+        rc = parse_name(p, "define, expected a name in quotes", &name);
+    if (rc == 0 && p->tok.kind != SG__T_RIGHT)
+        rc = sg__parse_unexpected(p, "define");
+    return rc < 0 ? rc : make_def(p, name, "define");
+}
+
+/* Behind "template" or "block", which is a definition and its call at once. */
+static int parse_call(struct sg__parser *p, struct sg__node *node, bool block)
+{
+    struct sg__node **calls = p->def ? &p->def->calls : &p->t->calls;
+    node->kind = SG__N_CALL;
+    p->t->varies = true; /* what definitions do is not followed */
+    int rc = parse_name(
+        p, block ? "block, expected a name in quotes" : "template, expected a name in quotes",
+        &node->text);
+    if (rc == 0 && (block || p->tok.kind != SG__T_RIGHT))
+        rc = sg__parse_pipe(p, SG__T_RIGHT, block ? "block" : "template", &node->pipe);
+    if (rc < 0)
+        return rc;
+    node->next_call = *calls;
+    *calls = node;
+    return block ? make_def(p, node->text, "block") : sg__parse_advance(p);
+}
+
+/* ---- the whole ---- */
+
+static int parse_action(struct sg__parser *p, struct sg__node *node)
 {
     static const struct {
         const char *word;
@@ -456,28 +207,29 @@ static int parse_action(struct parser *p, struct sg__node *node)
         if (!sg_str_eq_c(word, words[i].word))
             continue;
         node->kind = words[i].kind;
-        int rc = advance(p);
+        int rc = sg__parse_advance(p);
         return rc < 0 ? rc : parse_control(p, node, words[i].word);
     }
     if (sg_str_eq_c(word, "break"))
         return parse_loop_word(p, node, SG__N_BREAK);
     if (sg_str_eq_c(word, "continue"))
         return parse_loop_word(p, node, SG__N_CONTINUE);
-    if (sg_str_eq_c(word, "define") || sg_str_eq_c(word, "template") || sg_str_eq_c(word, "block"))
-        return fail_at(p, &p->tok, "'%.*s' is not supported: one template cannot call another",
-                       SHORT(word));
+    if (sg_str_eq_c(word, "template") || sg_str_eq_c(word, "block")) {
+        int rc = sg__parse_advance(p);
+        return rc < 0 ? rc : parse_call(p, node, word.n == 5);
+    }
     node->kind = SG__N_ACTION;
-    int rc = parse_pipe(p, SG__T_RIGHT, "command", &node->pipe);
-    return rc < 0 ? rc : advance(p);
+    int rc = sg__parse_pipe(p, SG__T_RIGHT, "command", &node->pipe);
+    return rc < 0 ? rc : sg__parse_advance(p);
 }
 
-static bool at_word(const struct parser *p, const char *word)
+static bool at_word(const struct sg__parser *p, const char *word)
 {
     return p->tok.kind == SG__T_WORD && sg_str_eq_c(p->tok.text, word);
 }
 
 /* Up to {{end}} or {{else}} (behind which the current token is then), or the end of the text. */
-static int parse_list(struct parser *p, struct sg__node **ret, enum stop *ret_stop)
+static int parse_list(struct sg__parser *p, struct sg__node **ret, enum stop *ret_stop)
 {
     struct sg__node **last = ret;
     int rc = 0;
@@ -490,19 +242,25 @@ static int parse_list(struct parser *p, struct sg__node **ret, enum stop *ret_st
             p->stopped = p->tok;
         if (at_word(p, "end")) {
             *ret_stop = STOP_END;
-            rc = advance(p);
+            rc = sg__parse_advance(p);
             return rc < 0 ? rc : expect_right(p, "end");
         }
         if (at_word(p, "else")) {
             *ret_stop = STOP_ELSE;
-            return advance(p);
+            return sg__parse_advance(p);
         }
-        struct sg__node *node = alloc(p, sizeof(*node));
+        if (at_word(p, "define")) {
+            rc = parse_define(p);
+            if (rc < 0)
+                return rc;
+            continue;
+        }
+        struct sg__node *node = sg__parse_alloc(p, sizeof(*node));
         if (!node)
             return SG_ELIMIT;
         if (p->tok.kind == SG__T_TEXT) {
             node->text = p->tok.text;
-            rc = advance(p);
+            rc = sg__parse_advance(p);
         } else {
             rc = parse_action(p, node);
         }
@@ -515,14 +273,15 @@ static int parse_list(struct parser *p, struct sg__node **ret, enum stop *ret_st
     }
 }
 
-static int parse(struct parser *p)
+static int parse(struct sg__parser *p)
 {
     enum stop stop = STOP_END_OF_TEXT;
-    int rc = advance(p);
+    int rc = sg__parse_advance(p);
     if (rc == 0)
         rc = parse_list(p, &p->t->nodes, &stop);
     if (rc == 0 && stop != STOP_END_OF_TEXT)
-        rc = fail_at(p, &p->stopped, "unexpected {{%.*s}}", SHORT(token_text(p, &p->stopped)));
+        rc = sg__parse_fail(p, &p->stopped, "unexpected {{%.*s}}",
+                            SG__SHORT(sg__parse_token(p, &p->stopped)));
     return rc;
 }
 
@@ -534,26 +293,27 @@ static bool has_action(struct sg_str text)
     return false;
 }
 
-int sg_template_parse(struct sg_str text, struct sg_template **ret, struct sg_error *reterr)
+int sg__template_parse(const char *source, struct sg_str text, size_t max, struct sg_template **ret,
+                       struct sg_error *reterr)
 {
-    *ret = NULL;
-    if (!has_action(text))
-        return 0;
-    if (text.n > SG__TEMPLATE_MAX_BYTES)
-        return sg_error_set(reterr, SG_ELIMIT, "a template of %zu bytes, expected at most %d",
-                            text.n, SG__TEMPLATE_MAX_BYTES);
-    struct sg_error err = {0};
-    struct sg_template *t = sg_calloc(1, sizeof(*t));
-    sg_arena_init(&t->arena, MAX_ARENA_BYTES);
-    t->text = sg_str_make(sg_arena_strndup(&t->arena, text.p, text.n), text.n);
-    struct parser p = {.t = t, .lexer = {.text = t->text, .arena = &t->arena}, .reterr = &err};
     static const char *const names[] = {"$", "$labels", "$externalLabels", "$externalURL",
                                         "$value"};
+    if (text.n > max)
+        return sg_error_set(reterr, SG_ELIMIT, "a template of %zu bytes, expected at most %zu",
+                            text.n, max);
+    struct sg_error err = {0};
+    struct sg_template *t = sg_calloc(1, sizeof(*t));
+    sg_arena_init(&t->arena, max > SG__TEMPLATE_MAX_BYTES ? MAX_FILE_ARENA : MAX_ARENA);
+    t->text = sg_str_make(sg_arena_strndup(&t->arena, text.p, text.n), text.n);
+    t->source = source ? sg_arena_strndup(&t->arena, source, strlen(source)) : NULL;
+    struct sg__parser p = {.t = t, .lexer = {.text = t->text, .arena = &t->arena}, .reterr = &err};
     for (p.n_vars = 0; p.n_vars < SG__N_SLOTS; p.n_vars++)
         p.vars[p.n_vars] = sg_str_from(names[p.n_vars]);
     int rc = parse(&p);
     if (rc < 0) {
         sg_error_locate(&err, text.p, text.n);
+        if (source)
+            snprintf(err.source, sizeof(err.source), "%s", source);
         if (reterr && reterr->code == SG_OK)
             *reterr = err;
         sg_template_free(t);
@@ -563,10 +323,37 @@ int sg_template_parse(struct sg_str text, struct sg_template **ret, struct sg_er
     return 0;
 }
 
+int sg_template_parse_in(struct sg_str text, struct sg_template_set *set, struct sg_template **ret,
+                         struct sg_error *reterr)
+{
+    struct sg_template *t;
+    *ret = NULL;
+    if (!has_action(text))
+        return 0;
+    int rc = sg__template_parse(NULL, text, SG__TEMPLATE_MAX_BYTES, &t, reterr);
+    if (rc < 0)
+        return rc;
+    t->set = set ? sg_template_set_ref(set) : NULL;
+    rc = sg__calls_check(t, t, t->calls, reterr);
+    for (const struct sg__def *def = t->defs; def && rc == 0; def = def->next)
+        rc = sg__calls_check(t, t, def->calls, reterr);
+    if (rc < 0)
+        sg_template_free(t);
+    else
+        *ret = t;
+    return rc;
+}
+
+int sg_template_parse(struct sg_str text, struct sg_template **ret, struct sg_error *reterr)
+{
+    return sg_template_parse_in(text, NULL, ret, reterr);
+}
+
 void sg_template_free(struct sg_template *t)
 {
     if (!t)
         return;
+    sg_template_set_unref(t->set);
     sg_arena_deinit(&t->arena);
     sg_free(t);
 }

@@ -2,17 +2,29 @@
 #ifndef SG_ALERT_TEMPLATE_PRIV_H
 #define SG_ALERT_TEMPLATE_PRIV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <streamgauge/arena.h>
 #include <streamgauge/template.h>
 
-#define SG__TEMPLATE_MAX_BYTES 65536 /* of the text */
-#define SG__TEMPLATE_MAX_OUTPUT 65536
+#define SG__TEMPLATE_MAX_BYTES 65536          /* of a text */
+#define SG__TEMPLATE_MAX_FILE (1 << 20)       /* bytes of a file of definitions */
+#define SG__TEMPLATE_MAX_DEFS 1000            /* in one text */
+#define SG__TEMPLATE_MAX_SET 10000            /* definitions in a set */
+#define SG__TEMPLATE_MAX_SET_BYTES (16 << 20) /* texts of a set */
+#define SG__TEMPLATE_MAX_CALLS 100            /* definitions in definitions, while expanding */
+#define SG__TEMPLATE_MAX_NESTED 500           /* lists of nodes in each other, while expanding */
+#define SG__TEMPLATE_MAX_OUTPUT 65536 /* also of one value */
 #define SG__TEMPLATE_MAX_STEPS 10000
+#define SG__TEMPLATE_MAX_OUTPUT_JSON (256 << 10) /* one text tells of all alerts of a group */
+#define SG__TEMPLATE_MAX_STEPS_JSON 100000
 #define SG__TEMPLATE_MAX_QUERIES 32
 #define SG__TEMPLATE_MAX_VARS 100
 #define SG__TEMPLATE_MAX_DEPTH 50
 #define SG__TEMPLATE_MAX_ARGS 50
+
+/* For %.*s: a text that may be long. */
+#define SG__SHORT(s) (int)((s).n < 80 ? (s).n : sg_utf8_valid_prefix((s).p, 80)), (s).p
 
 /* ---- tokens: template_lex.c ---- */
 
@@ -65,19 +77,21 @@ enum sg__value_kind {
     SG__V_LIST,
     SG__V_MAP, /* of `args` */
     SG__V_LABELS,
-    SG__V_SAMPLE, /* labels and f */
-    SG__V_TIME,   /* ms since the epoch in i */
-    SG__V_ROOT,   /* . of a rule */
-    SG__V_OBJECT, /* JSON: struct-like */
-    SG__V_KV,     /* JSON: a map of texts */
-    SG__V_PAIR,   /* name in text, value in more */
+    SG__V_SAMPLE,   /* labels and f */
+    SG__V_TIME,     /* ms since the epoch in i, seconds east of UTC in offset_s */
+    SG__V_DURATION, /* ns in i */
+    SG__V_ROOT,     /* . of a rule */
+    SG__V_OBJECT,   /* JSON: struct-like */
+    SG__V_KV,       /* a map of texts: JSON, or a list as of a map when json is NULL */
+    SG__V_PAIR,     /* name in text, value in more */
 };
 
 struct json_t;
 struct sg__list;
 struct sg__value {
     enum sg__value_kind kind;
-    bool b;
+    int32_t offset_s;
+    bool b; /* of a text: needs no escaping in HTML */
     int64_t i;
     double f;
     struct sg_str text, more;
@@ -134,15 +148,27 @@ enum sg__node_kind {
     SG__N_RANGE,
     SG__N_BREAK,
     SG__N_CONTINUE,
+    SG__N_CALL, /* template, block */
 };
 
 struct sg__node {
     enum sg__node_kind kind;
     uint32_t pos;
-    struct sg_str text;
-    struct sg__pipe *pipe;
+    struct sg_str text;                /* SG__N_TEXT; the name of SG__N_CALL */
+    struct sg__pipe *pipe;             /* NULL for an SG__N_CALL without */
     struct sg__node *body, *otherwise; /* lists */
     struct sg__node *next;
+    struct sg__node *next_call; /* of the same text or definition */
+};
+
+/* {{ define "name" }}…{{ end }} */
+struct sg__def {
+    struct sg_str name;
+    const struct sg_template *in; /* the text it stands in */
+    struct sg__node *nodes;
+    struct sg__node *calls;
+    uint32_t n_slots;     /* of its variables */
+    struct sg__def *next; /* of the same text */
 };
 
 /* Slots of variables that every template has. */
@@ -158,21 +184,57 @@ enum {
 struct sg_template {
     struct sg_arena arena;
     struct sg_str text;
+    const char *source; /* a file's name; NULL: a text of its own */
     struct sg__node *nodes;
+    struct sg__node *calls;
+    struct sg__def *defs;        /* its own, one of each name */
+    struct sg_template_set *set; /* where else definitions are; a reference; may be NULL */
     bool varies;
 };
+
+/* ---- definitions: template_set.c ---- */
+
+struct sg_template_set {
+    atomic_uint refs;
+    struct sg_template **texts;
+    size_t n_texts, cap_texts, bytes;
+    struct sg__def **defs; /* by name, one of each */
+    size_t n_defs, cap_defs;
+};
+/* What a call means in t: its own definition, unless that one is empty, before its set's. NULL:
+ * there is none. */
+const struct sg__def *sg__def_find(const struct sg_template *t, struct sg_str name);
+/* Nothing but white space. */
+bool sg__def_is_empty(const struct sg__def *def);
+/* A text's own definition. */
+struct sg__def *sg__def_own(const struct sg_template *t, struct sg_str name);
+/* As sg_template_parse_in, of up to `max` bytes; source may be NULL and is copied. Names of calls
+ * are not looked up. */
+int sg__template_parse(const char *source, struct sg_str text, size_t max, struct sg_template **ret,
+                       struct sg_error *reterr);
+/* SG_ESYNTAX: a call of that list, in the text `in`, has no definition in t. */
+int sg__calls_check(const struct sg_template *t, const struct sg_template *in,
+                    const struct sg__node *calls, struct sg_error *reterr);
+/* The definitions that Alertmanager has, in our words. */
+struct sg__builtin {
+    const char *name, *text;
+};
+extern const struct sg__builtin *const sg__template_builtin;
+extern const size_t sg__n_template_builtin;
 
 /* ---- expansion: template_exec.c ---- */
 
 struct sg__exec {
     const struct sg_template *t;
+    const struct sg_template *at; /* the text that is expanded: t, or a definition's */
     const struct sg_template_data *data;
     struct sg_arena arena;
     struct sg_buf out;
-    struct sg__value vars[SG__TEMPLATE_MAX_VARS];
+    struct sg__value frame[SG__TEMPLATE_MAX_VARS]; /* variables of t */
+    struct sg__value *vars;                        /* of what is expanded */
     struct sg__value dot;
     struct json_t *json; /* of data->json */
-    uint32_t steps, queries;
+    uint32_t steps, max_steps, queries, calls, nested;
     uint32_t pos; /* of what is evaluated, for errors */
     struct sg_error *reterr;
     bool broken, continued; /* break, continue */
@@ -265,6 +327,12 @@ SG__FN(sg__fn_strip_domain);
 SG__FN(sg__fn_html);
 SG__FN(sg__fn_js);
 SG__FN(sg__fn_urlquery);
+SG__FN(sg__fn_url_unescape);
+SG__FN(sg__fn_list);
+SG__FN(sg__fn_append);
+SG__FN(sg__fn_dict);
+SG__FN(sg__fn_since);
+SG__FN(sg__fn_tz);
 
 /* A number, or a text that is one. */
 int sg__arg_number(struct sg__exec *x, const struct sg__value *v, double *ret);
@@ -272,10 +340,17 @@ int sg__arg_text(struct sg__exec *x, const struct sg__value *v, struct sg_str *r
 
 /* As Go's %v: the shortest digits, an exponent below 1e-4 and from 1e6 on. */
 void sg__format_float(double v, struct sg_buf *out);
-/* "2015-06-23 13:19:44.128 +0000 UTC" */
-void sg__format_time(int64_t ms, struct sg_buf *out);
-/* As Go's time.Format, in UTC. */
-void sg__format_layout(int64_t ms, struct sg_str layout, struct sg_buf *out);
+/* "2015-06-23 13:19:44.128 +0000 UTC"; the second time of other zones is their offset again. */
+void sg__format_time(int64_t ms, int32_t offset_s, struct sg_buf *out);
+/* As Go's time.Format. */
+void sg__format_layout(const struct sg__value *time, struct sg_str layout, struct sg_buf *out);
+/* "1h2m3.5s", as Go's Duration.String. */
+void sg__format_duration(int64_t ns, struct sg_buf *out);
+/* Fields and methods of SG__V_TIME and SG__V_DURATION; 1: there is none of that name. */
+int sg__time_field(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
+                   struct sg__value *ret);
+int sg__time_method(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
+                    const struct sg__value *arg, struct sg__value *ret);
 /* fmt.Sprint: spaces between operands when neither is a text. */
 void sg__print_all(const struct sg__value *args, size_t n, bool line, struct sg_buf *out);
 

@@ -274,7 +274,9 @@ static int escape(struct sg__exec *x, const struct sg__value *args, size_t n,
 
 SG__FN(sg__fn_html)
 {
-    return escape(x, args, n, put_html, ret);
+    int rc = escape(x, args, n, put_html, ret);
+    ret->b = true;
+    return rc;
 }
 
 SG__FN(sg__fn_js)

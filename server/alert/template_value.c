@@ -22,6 +22,7 @@ const char *sg__value_type(const struct sg__value *v)
         [SG__V_LABELS] = "map[string]string",
         [SG__V_SAMPLE] = "sample",
         [SG__V_TIME] = "time.Time",
+        [SG__V_DURATION] = "time.Duration",
         [SG__V_ROOT] = "template data",
         [SG__V_OBJECT] = "object",
         [SG__V_KV] = "map[string]string",
@@ -38,6 +39,7 @@ bool sg__value_true(const struct sg__value *v)
     case SG__V_BOOL:
         return v->b;
     case SG__V_INT:
+    case SG__V_DURATION:
         return v->i != 0;
     case SG__V_FLOAT:
         return v->f != 0;
@@ -49,7 +51,7 @@ bool sg__value_true(const struct sg__value *v)
     case SG__V_LABELS:
         return v->labels->count > 0;
     case SG__V_KV:
-        return json_object_size(v->json) > 0;
+        return v->json ? json_object_size(v->json) > 0 : v->list && v->list->n > 0;
     default:
         return true;
     }
@@ -111,9 +113,14 @@ int sg__value_from_json(struct sg__exec *x, const struct json_t *json, struct sg
     return 0;
 }
 
+static bool is_map(const struct sg__value *v)
+{
+    return v->kind == SG__V_MAP || v->kind == SG__V_KV;
+}
+
 static void list_to_json(const struct sg__value *v, struct sg_buf *out)
 {
-    bool map = v->kind == SG__V_MAP;
+    bool map = is_map(v);
     sg_buf_putc(out, map ? '{' : '[');
     for (size_t i = 0; v->list && i < v->list->n; i++) {
         if (i)
@@ -134,8 +141,13 @@ void sg__value_to_json(const struct sg__value *v, struct sg_buf *out)
 {
     switch (v->kind) {
     case SG__V_OBJECT:
-    case SG__V_KV:
         dump(v->json, out);
+        break;
+    case SG__V_KV:
+        if (v->json)
+            dump(v->json, out);
+        else
+            list_to_json(v, out);
         break;
     case SG__V_LABELS:
         sg_labels_print_json(v->labels, out);
@@ -162,6 +174,9 @@ void sg__value_to_json(const struct sg__value *v, struct sg_buf *out)
         sg_buf_put_json_str(out, sg_str_make(text, sg_rfc3339_format(v->i, text)));
         break;
     }
+    case SG__V_DURATION:
+        sg_buf_put_i64(out, v->i);
+        break;
     case SG__V_BOOL:
     case SG__V_INT:
         sg__value_print(v, out);
@@ -223,7 +238,7 @@ static void print_kv(const json_t *json, struct sg_buf *out)
 
 static void print_list(const struct sg__value *v, struct sg_buf *out)
 {
-    bool map = v->kind == SG__V_MAP;
+    bool map = is_map(v);
     sg_buf_puts(out, map ? "map[" : "[");
     for (size_t i = 0; v->list && i < v->list->n; i++) {
         if (i)
@@ -266,10 +281,16 @@ void sg__value_print(const struct sg__value *v, struct sg_buf *out)
         sg_buf_putc(out, '}');
         break;
     case SG__V_TIME:
-        sg__format_time(v->i, out);
+        sg__format_time(v->i, v->offset_s, out);
+        break;
+    case SG__V_DURATION:
+        sg__format_duration(v->i, out);
         break;
     case SG__V_KV:
-        print_kv(v->json, out);
+        if (v->json)
+            print_kv(v->json, out);
+        else
+            print_list(v, out);
         break;
     case SG__V_OBJECT:
         dump(v->json, out);
@@ -295,9 +316,14 @@ static struct sg__value pair(struct sg_str name, struct sg_str value)
 }
 
 /* A list of name and value of each entry. */
-static int kv_entries(struct sg__exec *x, const json_t *json, const struct sg__list **ret)
+static int kv_entries(struct sg__exec *x, const struct sg__value *v, const struct sg__list **ret)
 {
+    const json_t *json = v->json;
     size_t n;
+    if (!json) {
+        *ret = v->list;
+        return 0;
+    }
     const char **keys = sorted_keys(json, &n);
     struct sg__list *list = sg__exec_list(x, 2 * n);
     int rc = list ? 0 : SG_EEXECUTION;
@@ -352,7 +378,7 @@ int sg__value_entries(struct sg__exec *x, const struct sg__value *v, const struc
     case SG__V_LABELS:
         return label_entries(x, v->labels, ret);
     case SG__V_KV:
-        return kv_entries(x, v->json, ret);
+        return kv_entries(x, v, ret);
     case SG__V_INT:
         if (v->i <= 0)
             return 0;
@@ -389,13 +415,14 @@ static const json_t *json_find(const json_t *object, struct sg_str key)
     return json_object_get(object, name);
 }
 
-static int kv_find(struct sg__exec *x, const json_t *object, struct sg_str key,
+static int kv_find(struct sg__exec *x, const struct sg__value *v, struct sg_str key,
                    struct sg__value *ret)
 {
-    const json_t *found = json_find(object, key);
+    const json_t *found = v->json ? json_find(v->json, key) : NULL;
+    const struct sg__value *listed = v->json ? NULL : map_find(v, key);
     if (found)
         return sg__value_from_json(x, found, ret);
-    *ret = sg__v_text(SG_STR(""));
+    *ret = listed ? *listed : sg__v_text(SG_STR(""));
     return 0;
 }
 
@@ -422,7 +449,7 @@ int sg__value_index(struct sg__exec *x, const struct sg__value *v, const struct 
     if (v->kind == SG__V_LABELS)
         *ret = sg__v_text(label_or_empty(v->labels, key->text));
     else if (v->kind == SG__V_KV || v->kind == SG__V_OBJECT)
-        return kv_find(x, v->json, key->text, ret);
+        return kv_find(x, v, key->text, ret);
     else if (v->kind == SG__V_MAP && map_find(v, key->text))
         *ret = *map_find(v, key->text);
     else if (v->kind == SG__V_MAP)
@@ -483,8 +510,8 @@ static int kv_field(struct sg__exec *x, const struct sg__value *v, struct sg_str
     bool pairs = sg_str_eq_c(name, "SortedPairs"), names = sg_str_eq_c(name, "Names");
     const struct sg__list *entries;
     if (!pairs && !names && !sg_str_eq_c(name, "Values"))
-        return kv_find(x, v->json, name, ret);
-    int rc = kv_entries(x, v->json, &entries);
+        return kv_find(x, v, name, ret);
+    int rc = kv_entries(x, v, &entries);
     struct sg__list *list = rc == 0 ? sg__exec_list(x, entries->n / 2) : NULL;
     if (!list)
         return SG_EEXECUTION;
@@ -528,20 +555,6 @@ static int list_field(struct sg__exec *x, const struct sg__value *v, struct sg_s
     return 0;
 }
 
-static int time_field(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
-                      struct sg__value *ret)
-{
-    if (sg_str_eq_c(name, "Unix"))
-        *ret = sg__v_int(sg_time_align(v->i, 1000) / 1000);
-    else if (sg_str_eq_c(name, "UnixMilli"))
-        *ret = sg__v_int(v->i);
-    else if (sg_str_eq_c(name, "UTC") || sg_str_eq_c(name, "Local"))
-        *ret = *v;
-    else
-        return no_field(x, v, name);
-    return 0;
-}
-
 static int root_field(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
                       struct sg__value *ret)
 {
@@ -554,7 +567,7 @@ static int root_field(struct sg__exec *x, const struct sg__value *v, struct sg_s
                   {"Value", SG__SLOT_VALUE}};
     for (size_t i = 0; i < SG_ARRAY_LEN(fields); i++) {
         if (sg_str_eq_c(name, fields[i].name)) {
-            *ret = x->vars[fields[i].slot];
+            *ret = x->frame[fields[i].slot];
             return 0;
         }
     }
@@ -598,7 +611,10 @@ int sg__value_field(struct sg__exec *x, const struct sg__value *v, struct sg_str
     case SG__V_LIST:
         return list_field(x, &from, name, ret);
     case SG__V_TIME:
-        return time_field(x, &from, name, ret);
+    case SG__V_DURATION: {
+        int rc = sg__time_field(x, &from, name, ret);
+        return rc > 0 ? no_field(x, &from, name) : rc;
+    }
     case SG__V_SAMPLE:
     case SG__V_PAIR:
         return plain_field(x, &from, name, ret);
@@ -614,7 +630,7 @@ static int kv_remove(struct sg__exec *x, const struct sg__value *v, const struct
                      struct sg__value *ret)
 {
     const struct sg__list *entries;
-    int rc = kv_entries(x, v->json, &entries);
+    int rc = kv_entries(x, v, &entries);
     struct sg__list *list = rc == 0 ? sg__exec_list(x, entries->n) : NULL;
     if (!list)
         return SG_EEXECUTION;
@@ -628,19 +644,17 @@ static int kv_remove(struct sg__exec *x, const struct sg__value *v, const struct
         list->items[list->n++] = entries->items[i];
         list->items[list->n++] = entries->items[i + 1];
     }
-    *ret = (struct sg__value){.kind = SG__V_MAP, .list = list};
+    *ret = (struct sg__value){.kind = SG__V_KV, .list = list};
     return 0;
 }
 
 int sg__value_method(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
                      const struct sg__value *args, size_t n, struct sg__value *ret)
 {
-    if (v->kind == SG__V_TIME && n == 1 && sg_str_eq_c(name, "Format") &&
-        args[0].kind == SG__V_STRING) {
-        struct sg_buf b;
-        sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
-        sg__format_layout(v->i, args[0].text, &b);
-        return sg__exec_text(x, &b, ret);
+    if (n == 1 && (v->kind == SG__V_TIME || v->kind == SG__V_DURATION)) {
+        int rc = sg__time_method(x, v, name, &args[0], ret);
+        if (rc <= 0)
+            return rc;
     }
     if (v->kind == SG__V_KV && n == 1 && sg_str_eq_c(name, "Remove") && args[0].kind == SG__V_LIST)
         return kv_remove(x, v, &args[0], ret);

@@ -184,7 +184,6 @@ static void test_template__mistakes_have_places(void **state)
     fails(*state, "a\nb {{ $x }}", SG_ESYNTAX, 2, 6, "undefined variable '$x'");
     fails(*state, "{{ foo 1 }}", SG_ESYNTAX, 1, 4, "function 'foo' is not defined");
     fails(*state, "{{ tmpl \"x\" . }}", SG_EUNSUPPORTED, 1, 4, "not supported");
-    fails(*state, "{{ define \"x\" }}{{ end }}", SG_ESYNTAX, 1, 4, "not supported");
     fails(*state, "{{ if }}x{{ end }}", SG_ESYNTAX, 1, 7, "missing value");
     fails(*state, "{{ if 1 }}x", SG_ESYNTAX, 1, 7, "no {{end}}");
     fails(*state, "x{{ end }}", SG_ESYNTAX, 1, 5, "unexpected {{end}}");
