@@ -29,13 +29,16 @@
 
 /* ---- receivers of the configuration ---- */
 
-struct sg_receivers; /* immutable */
+struct sg_receivers;    /* immutable */
+struct sg_template_set; /* template.h */
 
-/* Reads `receivers` and `global` (smtp_*, slack_api_url, pagerduty_url …: Alertmanager's names) and
+/* templates: definitions that texts may call; the receivers keep a reference; NULL: none.
+ * Reads `receivers` and `global` (smtp_*, slack_api_url, pagerduty_url …: Alertmanager's names) and
  * `notify` (allow: list of networks or hosts, give_up, concurrency, rate) from the root of a
  * configuration; *_configs: webhook, slack, pagerduty, msteams, discord, telegram, ntfy, email,
  * webpush, alertmanager, heartbeat. Secrets may come from files (`…_file`). Errors with place. */
 SG_API SG_NODISCARD int sg_receivers_parse(const struct sg_yaml_node *root,
+                                           struct sg_template_set *templates,
                                            struct sg_receivers **ret, struct sg_error *reterr);
 SG_API void sg_receivers_free(struct sg_receivers *r); /* accepts NULL */
 /* For sg_routing_parse. Borrowed as long as r. */
@@ -64,6 +67,8 @@ struct sg_notify_hooks {
     /* True while the engine ticks and rules are evaluated: what heartbeats vouch for. Any thread.
      */
     bool (*alive)(void *ctx);
+    /* Of a time zone, as sg_template_data's. Any thread. NULL: texts know UTC only. */
+    int (*utc_offset)(void *ctx, struct sg_str zone, int64_t wall_ms, int32_t *ret_s);
     void *ctx;
 };
 

@@ -11,6 +11,7 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/notify.h>
 #include <streamgauge/ruler.h>
+#include <streamgauge/template.h>
 
 #include "alerts.h"
 #include "zone.h"
@@ -66,15 +67,13 @@ static int no_file(const struct sg_config *c, const char *pattern, const char *p
     return sg_error_set(reterr, SG_ENOTFOUND, "--rules: there is no file '%s'; %s", path, what);
 }
 
-/* Relative patterns start at the folder of the configuration; those of a flag as well, when there
- * is no file, where we are. */
-static void place_pattern(const struct sg_config *c, const char *pattern, char *dst, size_t size)
+void sg_alert_place(const struct sg_config *c, const char *path, char *dst, size_t size)
 {
     const char *slash = c->file ? strrchr(c->file, '/') : NULL;
-    if (pattern[0] == '/' || !slash)
-        snprintf(dst, size, "%s", pattern);
+    if (path[0] == '/' || !slash)
+        snprintf(dst, size, "%s", path);
     else
-        snprintf(dst, size, "%.*s/%s", (int)(slash - c->file), c->file, pattern);
+        snprintf(dst, size, "%.*s/%s", (int)(slash - c->file), c->file, path);
 }
 
 static int read_pattern(const struct sg_config *c, const char *pattern, struct sg_alert_config *ac,
@@ -82,7 +81,7 @@ static int read_pattern(const struct sg_config *c, const char *pattern, struct s
 {
     char path[4096];
     glob_t found = {0};
-    place_pattern(c, pattern, path, sizeof(path));
+    sg_alert_place(c, pattern, path, sizeof(path));
     int rc = glob(path, 0, NULL, &found);
     if (rc == GLOB_NOMATCH && strpbrk(pattern, "*?[")) {
         globfree(&found);
@@ -149,9 +148,13 @@ int sg_alert_config_load(const struct sg_config *c, struct sg_alert_config *ret,
     const struct sg_yaml_node *root = c->yaml ? sg_yaml_root(c->yaml) : NULL;
     const struct sg_integration *integrations = NULL;
     const struct sg_str *names = NULL;
+    struct sg_template_set *templates = NULL;
     size_t n = 0;
     *ret = (struct sg_alert_config){.rules = sg_rules_new()};
-    int rc = sg_receivers_parse(root, &ret->receivers, reterr);
+    int rc = sg_template_files_load(c, &templates, reterr);
+    if (rc == 0)
+        rc = sg_receivers_parse(root, templates, &ret->receivers, reterr);
+    sg_template_set_unref(templates);
     if (rc == 0) {
         integrations = sg_receivers_integrations(ret->receivers, &n);
         names = sg_receivers_names(ret->receivers, &ret->n_receivers);

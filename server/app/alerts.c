@@ -118,6 +118,8 @@ int sg_alerts_open(const struct sg_config *config, struct sg_alerts **ret, struc
     pthread_mutex_init(&a->reloading, NULL);
     a->journal = sg_journal_new();
     a->zones = sg_zones_new(NULL);
+    a->text_zones = sg_zones_new(NULL);
+    pthread_mutex_init(&a->text_zones_lock, NULL);
     set_external_url(a, config);
     sg_persist_config_default(&p);
     p.folder = config->data;
@@ -490,6 +492,8 @@ void sg_alerts_free(struct sg_alerts *a)
     sg_free(a->external_urls);
     sg_journal_free(a->journal);
     sg_zones_free(a->zones);
+    sg_zones_free(a->text_zones);
+    pthread_mutex_destroy(&a->text_zones_lock);
     sg_free(a->config_text);
     sg_free(a->firing.fingerprint);
     pthread_mutex_destroy(&a->lock);

@@ -226,6 +226,16 @@ static int on_utc_offset(void *ctx, struct sg_str zone, int64_t wall_ms, int32_t
     return sg_zones_offset(a->zones, zone, wall_ms, ret_s);
 }
 
+/* Of texts to receivers: on notify's thread, and on those that try a receiver. */
+static int on_text_offset(void *ctx, struct sg_str zone, int64_t wall_ms, int32_t *ret_s)
+{
+    struct sg_alerts *a = ctx;
+    pthread_mutex_lock(&a->text_zones_lock);
+    int rc = sg_zones_offset(a->text_zones, zone, wall_ms, ret_s);
+    pthread_mutex_unlock(&a->text_zones_lock);
+    return rc;
+}
+
 struct sg_alerting_hooks sg__alerting_hooks(struct sg_alerts *a)
 {
     return (struct sg_alerting_hooks){
@@ -497,6 +507,9 @@ static bool on_alive(void *ctx)
 struct sg_notify_hooks sg__notify_hooks(struct sg_alerts *a)
 {
     /* Persist keeps what is handed over within bounds, so notify need not ask for more. */
-    return (struct sg_notify_hooks){
-        .marked = on_marked, .dead = on_dead, .alive = on_alive, .ctx = a};
+    return (struct sg_notify_hooks){.marked = on_marked,
+                                    .dead = on_dead,
+                                    .alive = on_alive,
+                                    .utc_offset = on_text_offset,
+                                    .ctx = a};
 }

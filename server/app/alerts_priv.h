@@ -42,6 +42,8 @@ struct sg_alerts {
     int64_t wall_ms, mono_ms;   /* of what runs there now */
     int64_t offset_due_ms;      /* when the feed's place is written down again; monotonic */
     struct sg_zones *zones;
+    struct sg_zones *text_zones; /* under text_zones_lock */
+    pthread_mutex_t text_zones_lock;
 
     int64_t overflow_ms; /* persist's thread: when it was last told that rows were given up */
 

@@ -223,9 +223,9 @@ static int read_external_labels(const struct reader *r, const yaml_node_t *node)
 static bool is_alerting(const char *path)
 {
     static const char *const keys[] = {
-        "route",    "receivers", "inhibit_rules",      "time_intervals",
-        "global",   "notify",    "maintenance",        "dead_mans_switches",
-        "flapping", "digests",   "mute_time_intervals"};
+        "route",    "receivers", "inhibit_rules",       "time_intervals",
+        "global",   "notify",    "maintenance",         "dead_mans_switches",
+        "flapping", "digests",   "mute_time_intervals", "templates"};
     for (size_t i = 0; i < SG_ARRAY_LEN(keys); i++)
         if (strcmp(path, keys[i]) == 0)
             return true;
@@ -252,10 +252,6 @@ static int read_pair(const struct reader *r, const yaml_node_t *key, const yaml_
         return read_external_labels(r, value);
     if (is_alerting(path))
         return 0;
-    if (strcmp(path, "templates") == 0)
-        return fail_at(r, key,
-                       "templates: files of templates are not supported; write the texts, which "
-                       "are templates, into the receivers");
     if (!is_section(path))
         return unknown_key(r, key, path);
     if (strcmp(path, "inputs.host") == 0 && scalar(value) && strcmp(scalar(value), "off") == 0) {

@@ -19,9 +19,10 @@ const struct sg__kind *const sg__kinds[] = {
     NULL,
 };
 
-int sg__put_text(const struct sg__job *job, const struct sg__text *text, struct sg_buf *out,
-                 struct sg_error *reterr)
+static int put_text(const struct sg__job *job, const struct sg__text *text, bool html,
+                    struct sg_buf *out, struct sg_error *reterr)
 {
+    char place[1024];
     if (!text->template) {
         sg_buf_put_str(out, text->text);
         return 0;
@@ -31,11 +32,26 @@ int sg__put_text(const struct sg__job *job, const struct sg__text *text, struct 
         .external_url = sg_str_from(job->site->external_url),
         .time_ms = job->wall_ms,
         .json = job->note ? job->note->body : SG_STR("{}"),
+        .utc_offset = job->site->utc_offset,
+        .utc_offset_ctx = job->site->utc_offset_ctx,
+        .html = html,
     };
     if (sg_template_expand(text->template, &data, out, &err) < 0)
         return sg_error_set(reterr, SG_EINVALID, "the template '%.60s' failed: %s", text->text.p,
-                            err.text);
+                            sg_error_format(&err, place, sizeof(place)));
     return 0;
+}
+
+int sg__put_text(const struct sg__job *job, const struct sg__text *text, struct sg_buf *out,
+                 struct sg_error *reterr)
+{
+    return put_text(job, text, false, out, reterr);
+}
+
+int sg__put_html_text(const struct sg__job *job, const struct sg__text *text, struct sg_buf *out,
+                      struct sg_error *reterr)
+{
+    return put_text(job, text, true, out, reterr);
 }
 
 int sg__put_option(const struct sg__job *job, const char *option, struct sg_str fallback,

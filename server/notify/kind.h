@@ -15,6 +15,8 @@ struct sg__site {
     const char *user_agent;
     struct sg_vapid vapid;
     const char *vapid_subject;
+    int (*utc_offset)(void *ctx, struct sg_str zone, int64_t wall_ms, int32_t *ret_s);
+    void *utc_offset_ctx;
 };
 
 /* One thing to be sent. */
@@ -108,6 +110,9 @@ enum sg__verdict sg__verdict_of(long status, bool mail);
 /* Appends a text, expanded when it is a template. SG_EINVALID with the reason. */
 SG_NODISCARD int sg__put_text(const struct sg__job *job, const struct sg__text *text,
                               struct sg_buf *out, struct sg_error *reterr);
+/* The same for a text that is HTML: what its template prints is escaped. */
+SG_NODISCARD int sg__put_html_text(const struct sg__job *job, const struct sg__text *text,
+                                   struct sg_buf *out, struct sg_error *reterr);
 /* The option's text into b (emptied first), or fallback when it is not set. */
 SG_NODISCARD int sg__put_option(const struct sg__job *job, const char *option,
                                 struct sg_str fallback, struct sg_buf *b, struct sg_error *reterr);

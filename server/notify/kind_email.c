@@ -233,7 +233,7 @@ static int make_mail(const struct sg__job *job, struct mail *m, struct sg_error 
     else
         sg__note_text(job->note, SG__PLAIN, true, 256u << 10, &m->text);
     if (rc == 0 && html->set)
-        rc = sg__put_text(job, &html->one, &m->html, reterr);
+        rc = sg__put_html_text(job, &html->one, &m->html, reterr);
     else if (rc == 0)
         put_html(job, &m->html);
     return rc;

@@ -199,6 +199,8 @@ static void copy_config(struct sg_notify *n, const struct sg_notify_config *cfg)
     n->site.user_agent = n->user_agent;
     n->site.vapid = cfg->vapid;
     n->site.vapid_subject = n->vapid_subject;
+    n->site.utc_offset = cfg->hooks.utc_offset;
+    n->site.utc_offset_ctx = cfg->hooks.ctx;
     sg_notify_set_external_url(n, cfg->external_url ? cfg->external_url : "");
 }
 

@@ -56,6 +56,7 @@ struct reading {
     const struct sg__opt *opt;
     const struct sg_yaml_node *node;
     struct sg_arena *arena;
+    struct sg_template_set *templates;
     char what[160];
 };
 
@@ -70,7 +71,10 @@ static int read_text(const struct reading *r, const struct sg_yaml_node *node, s
     ret->text = sg__notify_keep(r->arena, text);
     if (r->opt->type == SG__OPT_STR || r->opt->type == SG__OPT_URL || r->opt->type == SG__OPT_STRS)
         return 0;
-    rc = sg_template_parse(ret->text, &ret->template, &err);
+    rc = sg_template_parse_in(ret->text, r->templates, &ret->template, &err);
+    if (rc < 0 && err.line)
+        return sg_yaml_error(node, reterr, "%s: line %u, column %u of the text: %s", r->what,
+                             err.line, err.column, err.text);
     if (rc < 0)
         return sg_yaml_error(node, reterr, "%s: %s", r->what, err.text);
     return 0;
@@ -259,7 +263,7 @@ static void set_preset(const struct sg__opt *opt, struct sg__value *v)
 static int read_option(const struct sg__opt *opt, const struct sg__opt_source *from,
                        struct sg_arena *arena, struct sg__value *v, struct sg_error *reterr)
 {
-    struct reading r = {.opt = opt, .arena = arena};
+    struct reading r = {.opt = opt, .arena = arena, .templates = from->templates};
     snprintf(r.what, sizeof(r.what), "%s: %s", from->what, opt->name);
     v->one.text = SG_STR("");
     int rc = read_from(&r, from->node, opt->name, v, reterr);

@@ -58,6 +58,7 @@ static const struct sg__opt notify_table[] = {
 struct reading {
     struct sg_receivers *r;
     const struct sg_yaml_node *global;
+    struct sg_template_set *templates;
     struct sg__value notify[N_NOTIFY];
     struct sg_error *reterr;
 };
@@ -109,7 +110,8 @@ static void set_pace(const struct reading *rd, struct sg__target *t)
 
 static int read_entry(struct reading *rd, const struct entry *e, struct sg__target *t)
 {
-    struct sg__opt_source from = {.node = e->node, .global = rd->global, .what = e->what};
+    struct sg__opt_source from = {
+        .node = e->node, .global = rd->global, .templates = rd->templates, .what = e->what};
     if (sg_yaml_kind(e->node) != SG_YAML_MAP && sg_yaml_kind(e->node) != SG_YAML_NULL)
         return sg_yaml_error(e->node, rd->reterr, "%s: expected keys and values", e->what);
     int rc = sg__opts_read(t->table, &from, &rd->r->arena, t->values, rd->reterr);
@@ -299,11 +301,12 @@ static int read_receivers(struct reading *rd, const struct sg_yaml_node *list)
     return 0;
 }
 
-int sg_receivers_parse(const struct sg_yaml_node *root, struct sg_receivers **ret,
-                       struct sg_error *reterr)
+int sg_receivers_parse(const struct sg_yaml_node *root, struct sg_template_set *templates,
+                       struct sg_receivers **ret, struct sg_error *reterr)
 {
     struct sg_receivers *r = sg_calloc(1, sizeof(*r));
-    struct reading rd = {.r = r, .global = sg_yaml_get(root, "global"), .reterr = reterr};
+    struct reading rd = {
+        .r = r, .global = sg_yaml_get(root, "global"), .templates = templates, .reterr = reterr};
     atomic_init(&r->refs, 1);
     sg_arena_init(&r->arena, ARENA_BYTES);
     sg_buf_init(&r->printed, MAX_PRINTED);

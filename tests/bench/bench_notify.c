@@ -117,7 +117,7 @@ static int load(const char *path, struct sg_receivers **ret)
         (void)fclose(f);
     int rc = sg_yaml_parse(path, text, n, &yaml, &err);
     if (rc == 0) {
-        rc = sg_receivers_parse(sg_yaml_root(yaml), ret, &err);
+        rc = sg_receivers_parse(sg_yaml_root(yaml), NULL, ret, &err);
         sg_yaml_free(yaml);
     }
     if (rc < 0)

@@ -104,7 +104,8 @@ def test_check_config_good(tmp_path):
     ("receivers: [{name: a, email_configs: [{to: a@b.c, from: d@e.f, smarthost: 'm:25'}]}]\ndigests:\n  - {name: d, receiver: a, location: Europe/Atlantis,\n     expressions: [{title: t, expr: up}]}\n",
      "3:38", "Europe/Atlantis"),
     ("notify:\n  allow: [10.0.0.0/8, 300.1.1.1]\n", "2:23", "expected a network as 10.0.0.0/8"),
-    ("templates: ['*.tmpl']\n", "1:1", "files of templates are not supported"),
+    ("templates: a.tmpl\n", "1:12", "expected a list of files"), ("templates:\n  - a: b\n", "2:5", "templates"),
+    ("templates: [/dev/null]\n", "1:13", "cannot read '/dev/null': not a file"),
     ("receivers:\n  - name: a\n    opsgenie_configs: [{api_key: x}]\n", "3:5", "'opsgenie_configs' is not supported; there are _configs of webhook"),
     ("receivers:\n  - name: a\n    victorops_configs: []\n", "3:5", "'victorops_configs' is not supported"),
     ("receivers:\n  - name: a\n    templates: ['*.tmpl']\n", "3:5", "unknown key 'templates', expected name or _configs of")])

@@ -32,7 +32,7 @@ static struct sg_receivers *parse(const json_t *lines)
     for (size_t i = 0; i < json_array_size(lines); i++)
         sg_buf_printf(&text, "%s\n", json_string_value(json_array_get(lines, i)));
     assert_int_equal(sg_yaml_parse("config", sg_buf_cstr(&text), text.len, &yaml, NULL), 0);
-    if (sg_receivers_parse(sg_yaml_root(yaml), &r, &err) < 0)
+    if (sg_receivers_parse(sg_yaml_root(yaml), NULL, &r, &err) < 0)
         fail_msg("%s", err.text);
     sg_yaml_free(yaml);
     sg_buf_deinit(&text);

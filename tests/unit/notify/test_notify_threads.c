@@ -130,7 +130,7 @@ static struct sg_receivers *receivers(const struct fixture *f, const char *name)
                      "[{url: 'http://127.0.0.1:%u/hush', secret: hush}]}]",
                      name, f->server.port);
     assert_int_equal(sg_yaml_parse("c", text, (size_t)n, &y, NULL), 0);
-    assert_int_equal(sg_receivers_parse(sg_yaml_root(y), &r, NULL), 0);
+    assert_int_equal(sg_receivers_parse(sg_yaml_root(y), NULL, &r, NULL), 0);
     sg_yaml_free(y);
     return r;
 }

@@ -15,16 +15,21 @@
 
 static struct sg_error err;
 
-static struct sg_receivers *parse(const char *yaml)
+static struct sg_receivers *parse_with(const char *yaml, struct sg_template_set *templates)
 {
     struct sg_receivers *r = NULL;
     struct sg_yaml *y;
     err = (struct sg_error){0};
     assert_int_equal(sg_yaml_parse("c.yml", yaml, strlen(yaml), &y, NULL), 0);
-    int rc = sg_receivers_parse(sg_yaml_root(y), &r, &err);
+    int rc = sg_receivers_parse(sg_yaml_root(y), templates, &r, &err);
     sg_yaml_free(y);
     assert_true((rc == 0) == (r != NULL));
     return r;
+}
+
+static struct sg_receivers *parse(const char *yaml)
+{
+    return parse_with(yaml, NULL);
 }
 
 static struct sg_receivers *must_parse(const char *yaml)
@@ -103,6 +108,27 @@ static void test_receivers__resolved_and_acknowledged_as_alertmanager_has_them(v
     assert_false(integration(r, "t/pagerduty/1")->acknowledges);
     assert_false(integration(r, "t/webhook/0")->send_resolved);
     assert_true(integration(r, "t/webhook/0")->acknowledges);
+    sg_receivers_free(r);
+}
+
+static void test_receivers__texts_call_definitions_of_files(void **state)
+{
+    static const char yaml[] = "receivers:\n- name: t\n  slack_configs:\n  - api_url: https://x/\n"
+                               "    title: '{{ template \"mine\" . }}'\n"
+                               "    fields: [{title: a, value: '{{ template \"mine\" . }}'}]\n";
+    struct sg_template_set *set = sg_template_set_new();
+    (void)state;
+    assert_null(parse_with(yaml, set));
+    assert_int_equal(err.line, 5);
+    assert_int_equal(err.column, 12);
+    assert_non_null(strstr(err.text, "slack_configs of 't': title: line 1, column 4 of the text: "
+                                     "there is no definition of a template 'mine'"));
+    assert_int_equal(sg_template_set_add(set, "a", SG_STR("{{ define \"mine\" }}x{{ end }}"), NULL),
+                     0);
+    struct sg_receivers *r = parse_with(yaml, set);
+    sg_template_set_unref(set); /* the texts keep it */
+    assert_non_null(r);
+    assert_non_null(sg__opt(r->targets[0], "title")->one.template);
     sg_receivers_free(r);
 }
 
@@ -340,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_receivers__of_an_empty_configuration_are_none),
         cmocka_unit_test(test_receivers__targets_are_named_by_receiver_kind_and_index),
         cmocka_unit_test(test_receivers__resolved_and_acknowledged_as_alertmanager_has_them),
+        cmocka_unit_test(test_receivers__texts_call_definitions_of_files),
         cmocka_unit_test(test_receivers__heartbeats_take_no_rows),
         cmocka_unit_test(test_receivers__each_alertmanager_is_a_target),
         cmocka_unit_test(test_receivers__pace_is_theirs_then_the_kinds_then_everybodys),
