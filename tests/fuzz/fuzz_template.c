@@ -1,5 +1,7 @@
 /* fuzz_template.c - any bytes as a template: refused with a place, or expanded the same way twice,
- * within its bounds, with the same result whatever the value when it does not depend on it. */
+ * within its bounds, with the same result whatever the value when it does not depend on it. And as
+ * a file of definitions: what is there by itself may be called by a text, and gives what it gives.
+ */
 #include <stdint.h>
 #include <string.h>
 
@@ -42,7 +44,7 @@ static int expand(const struct sg_template *t, const struct sg_template_data *d,
     sg_buf_init(out, 1 << 20);
     int rc = sg_template_expand(t, d, out, &err);
     SG_ASSERT(rc == 0 || (rc == SG_EEXECUTION && err.text[0]));
-    SG_ASSERT(out->len <= 65536 && !out->failed);
+    SG_ASSERT(out->len <= (d->json.n ? 262144 : 65536) && !out->failed);
     return rc;
 }
 
@@ -59,6 +61,46 @@ static void check(const struct sg_template *t, const struct sg_template_data *d,
     sg_buf_deinit(&second);
 }
 
+/* What a text makes of the built-in definitions is the same in a set that has the text's own. */
+static void check_set(struct sg_str text, const struct sg_template_data *d)
+{
+    static const char calls[] = "{{ template \"__subject\" . }}{{ template \"t\" .Status }}";
+    struct sg_template_set *set = sg_template_set_new();
+    struct sg_error err = {0};
+    struct sg_template *t = NULL;
+    int rc = sg_template_set_add(set, "own", SG_STR("{{ define `t` }}t{{ end }}"), &err);
+    SG_ASSERT(rc == 0);
+    rc = sg_template_set_add(set, "file", text, &err);
+    SG_ASSERT(rc == 0 || err.code != SG_OK);
+    SG_ASSERT(rc == 0 || rc == SG_ELIMIT || (strcmp(err.source, "file") == 0 && err.line));
+    err = (struct sg_error){0};
+    if (rc == 0 && sg_template_set_check(set, &err) < 0)
+        SG_ASSERT(strcmp(err.source, "file") == 0 && err.line && err.column);
+    if (sg_template_parse_in(sg_str_from(calls), set, &t, NULL) == 0)
+        check(t, d, -1);
+    sg_template_set_unref(set);
+    sg_template_free(t);
+}
+
+static void check_builtin(struct sg_str text, const struct sg_template_data *d)
+{
+    static struct sg_template_set *builtin;
+    struct sg_template *t;
+    if (!builtin)
+        builtin = sg_template_set_new();
+    if (sg_template_parse_in(text, builtin, &t, NULL) == 0 && t)
+        check(t, d, -1);
+    sg_template_free(t);
+}
+
+static int utc_offset(void *ctx, struct sg_str zone, int64_t time_ms, int32_t *ret_s)
+{
+    (void)ctx;
+    (void)time_ms;
+    *ret_s = (int32_t)zone.n * 450;
+    return zone.n == 4 ? SG_ENOTFOUND : 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char json[] =
@@ -73,18 +115,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SG_ASSERT(rc < 0 || t || !memmem(data, size, "{{", 2));
     if (rc < 0)
         check_error(&err, size);
-    if (!t)
-        return 0;
     const struct sg_labels *l = labels();
     struct sg_template_data d = {.labels = l,
                                  .external_labels = l,
                                  .value = 1234.5,
                                  .external_url = SG_STR("http://localhost:8420/x"),
                                  .time_ms = 1764000000123,
-                                 .query = query};
-    check(t, &d, -1);
+                                 .query = query,
+                                 .utc_offset = utc_offset};
+    if (t)
+        check(t, &d, -1);
     d.json = sg_str_make(json, sizeof(json) - 1);
-    check(t, &d, -1);
+    if (t)
+        check(t, &d, -1);
+    d.html = size % 2;
+    if (memmem(data, size, "define", 6) || memmem(data, size, "block", 5))
+        check_set(text, &d);
+    check_builtin(text, &d);
     sg_template_free(t);
     sg_labels_unref(l);
     return 0;
