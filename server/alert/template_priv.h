@@ -14,7 +14,7 @@
 #define SG__TEMPLATE_MAX_SET_BYTES (16 << 20) /* texts of a set */
 #define SG__TEMPLATE_MAX_CALLS 100            /* definitions in definitions, while expanding */
 #define SG__TEMPLATE_MAX_NESTED 500           /* lists of nodes in each other, while expanding */
-#define SG__TEMPLATE_MAX_OUTPUT 65536 /* also of one value */
+#define SG__TEMPLATE_MAX_OUTPUT 65536         /* also of one value */
 #define SG__TEMPLATE_MAX_STEPS 10000
 #define SG__TEMPLATE_MAX_OUTPUT_JSON (256 << 10) /* one text tells of all alerts of a group */
 #define SG__TEMPLATE_MAX_STEPS_JSON 100000

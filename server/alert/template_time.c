@@ -129,6 +129,14 @@ static int duration_method(struct sg__exec *x, const struct sg__value *v, struct
 
 /* ---- times ---- */
 
+/* SG_ENOTFOUND. */
+static int zone_offset(const struct sg__exec *x, struct sg_str zone, int64_t ms, int32_t *ret)
+{
+    if (!x->data->utc_offset)
+        return SG_ENOTFOUND;
+    return x->data->utc_offset(x->data->utc_offset_ctx, zone, ms, ret);
+}
+
 static int civil_field(const struct sg__value *v, struct sg_str name, struct sg__value *ret)
 {
     static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
@@ -162,6 +170,8 @@ int sg__time_field(struct sg__exec *x, const struct sg__value *v, struct sg_str 
         *ret = sg__v_int(v->i);
     } else if (sg_str_eq_c(name, "UTC") || sg_str_eq_c(name, "Local")) {
         *ret = (struct sg__value){.kind = SG__V_TIME, .i = v->i};
+        if (name.n == 5 && zone_offset(x, name, v->i, &ret->offset_s) < 0)
+            ret->offset_s = 0;
     } else if (sg_str_eq_c(name, "IsZero")) {
         *ret = sg__v_bool(v->i == ZERO_TIME_MS);
     } else if (sg_str_eq_c(name, "String")) {
@@ -247,7 +257,7 @@ SG__FN(sg__fn_tz)
     bool utc = zone.n == 0 || sg_str_eq_c(zone, "UTC");
     if (!utc && !x->data->utc_offset)
         return sg__exec_fail(x, "time zones are not known here");
-    if (!utc && x->data->utc_offset(x->data->utc_offset_ctx, zone, args[1].i, &offset_s) < 0)
+    if (!utc && zone_offset(x, zone, args[1].i, &offset_s) < 0)
         return sg__exec_fail(x, "unknown time zone %.*s", SG__SHORT(zone));
     *ret = args[1];
     ret->offset_s = offset_s;

@@ -36,16 +36,16 @@ struct sg_alert_config {
     size_t n_receivers, n_rule_files;
 };
 
-/* A file's place: relative ones start at the folder of the configuration, or where we are when there
- * is none. */
+/* A file's place: relative ones start at the folder of the configuration, or where we are when
+ * there is none. */
 void sg_alert_place(const struct sg_config *c, const char *path, char *dst, size_t size);
 /* Reads the files that `templates` of the configuration names; without any the built-in ones are
  * there. Errors name file, line and column. Unref what is returned. Any thread. */
 SG_NODISCARD int sg_template_files_load(const struct sg_config *c, struct sg_template_set **ret,
                                         struct sg_error *reterr);
 
-/* Reads template files, receivers, routing and rule files, all of them or none. Errors name file, line and column.
- * Any thread. */
+/* Reads template files, receivers, routing and rule files, all of them or none. Errors name file,
+ * line and column. Any thread. */
 SG_NODISCARD int sg_alert_config_load(const struct sg_config *c, struct sg_alert_config *ret,
                                       struct sg_error *reterr);
 void sg_alert_config_deinit(struct sg_alert_config *ac);

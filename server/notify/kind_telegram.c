@@ -64,7 +64,9 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     sg_buf_printf(&r->url, "%.*s/bot%s/sendMessage", SG_STR_ARG(api),
                   sg__opt(job->target, "bot_token")->one.text.p);
     sg__request_header(r, "Content-Type: application/json");
-    if (own->set)
+    if (own->set && html)
+        rc = sg__put_html_text(job, &own->one, &text, reterr);
+    else if (own->set)
         rc = sg__put_text(job, &own->one, &text, reterr);
     else
         sg__note_text(job->note, html ? SG__HTML : SG__PLAIN, true, MAX_TEXT, &text);

@@ -137,7 +137,7 @@ def test_a_reload_brings_changed_files(start, files, hook):
 
 @pytest.mark.parametrize("path, text, place, says", [
     ("templates/a.tmpl", TITLE + "{{ define \"x\" }}\n  {{ .x | }}{{ end }}", "templates/a.tmpl:11:11", "missing value"),
-    ("templates/a.tmpl", "\n{{ define \"my.title\" }}{{ template \"my.titel\" . }}{{ end }}", "templates/a.tmpl:2:27", "'my.titel'"),
+    ("templates/a.tmpl", "\n{{ define \"my.title\" }}{{ template \"my.nothing\" . }}{{ end }}", "templates/a.tmpl:2:27", "'my.nothing'"),
     ("templates/a.tmpl", "{{ define \"other\" }}x{{ end }}", ":17:16", "no definition of a template 'my.title'"),
     ("templates/c.tmpl", "{{ define \"x\" }}", "templates/c.tmpl:1:15", "no {{end}}"),
     ("templates/c.tmpl", "{{ define \"x\" }}{{ bark }}{{ end }}", "templates/c.tmpl:1:20", "function 'bark' is not defined"),

@@ -37,7 +37,7 @@ static int utc_offset(void *ctx, struct sg_str zone, int64_t time_ms, int32_t *r
 {
     (void)ctx;
     (void)time_ms;
-    *ret_s = sg_str_eq_c(zone, "Asia/Kolkata") ? 19800 : -12600;
+    *ret_s = sg_str_eq_c(zone, "Asia/Kolkata") || sg_str_eq_c(zone, "Local") ? 19800 : -12600;
     return sg_str_eq_c(zone, "Mars") ? SG_ENOTFOUND : 0;
 }
 
@@ -537,7 +537,8 @@ static void test_template__times(void **state)
 {
     struct fixture *f = *state;
     gives(f, "{{ (" START ".Add 28800e9).Format \"2006-01-02 15:04:05\" }}", "2026-11-22 16:00:00");
-    gives(f, "{{ " START ".Local.Format \"15:04 MST -0700 Z07:00\" }}", "08:00 UTC +0000 Z");
+    gives(f, "{{ " START ".Local.Format \"15:04 MST -0700 Z07:00\" }}", "13:30 +0530 +0530 +05:30");
+    gives(f, "{{ " START ".UTC.Format \"15:04 MST -0700 Z07:00\" }}", "08:00 UTC +0000 Z");
     gives(f, "{{ (index .Alerts 0).EndsAt.IsZero }} {{ " START ".IsZero }}", "true false");
     gives(f, "{{ " START ".Year }}-{{ " START ".Day }} {{ " START ".Weekday }}", "2026-22 Sunday");
     gives(f, "{{ " START ".Before (index .Alerts 1).EndsAt }} {{ " START ".After " START " }}",
@@ -556,6 +557,7 @@ static void test_template__time_zones(void **state)
           "2026-11-22 13:30:00 +0530 +0530 8");
     fails(f, "{{ tz \"Mars\" " START " }}", SG_EEXECUTION, "1:4", "unknown time zone Mars");
     f->data.utc_offset = NULL;
+    gives(f, "{{ " START ".Local }}", "2026-11-22 08:00:00 +0000 UTC");
     fails(f, "{{ tz \"Asia/Kolkata\" " START " }}", SG_EEXECUTION, "1:4", "not known here");
 }
 
