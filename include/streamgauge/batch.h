@@ -42,10 +42,9 @@ enum sg_op {
                       */
 };
 
-/* The sample carries no time of its own: it is as old as its arrival. When another value has that
- * millisecond it takes the next one, up to SG_ARRIVAL_SHIFT_MS later. */
+/* The sample carries no time of its own: it is as old as its arrival. Of several within a
+ * millisecond the last one stays. */
 #define SG_POINT_ARRIVAL 1u
-#define SG_ARRIVAL_SHIFT_MS 100
 
 struct sg_point {
     uint32_t series; /* id, or SG_SERIES_NEW | birth index */

@@ -43,6 +43,7 @@ struct sg_store_options {
 struct sg_store_stats {
     atomic_ullong samples;            /* stored */
     atomic_ullong out_of_order;       /* stored late, within the window */
+    atomic_ullong replaced;           /* by a later one of their millisecond, both without a time */
     atomic_ullong duplicates;         /* same time and value: ignored */
     atomic_ullong rejected_duplicate; /* same time, other value */
     atomic_ullong rejected_too_old, rejected_future, rejected_limit, rejected_kind;

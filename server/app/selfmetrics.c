@@ -35,6 +35,7 @@ static const struct sg_metric_row store_rows[] = {
     {"streamgauge_samples_rejected_total", "{reason=\"series_limit\"}", NULL, NULL, AT(rejected_limit), 0},
     {"streamgauge_samples_rejected_total", "{reason=\"kind\"}", NULL, NULL, AT(rejected_kind), 0},
     {"streamgauge_samples_repeated_total", NULL, "counter", "Samples equal to the one already stored; ignored.", AT(duplicates), 0},
+    {"streamgauge_samples_replaced_total", NULL, "counter", "Samples without a timestamp that were followed by another within their millisecond.", AT(replaced), 0},
     {"streamgauge_stale_markers_total", NULL, "counter", "Staleness markers set after silence.", AT(stale_markers), 0},
     {"streamgauge_sealed_chunks", NULL, "gauge", "Compressed chunks in memory.", AT(chunks), 0},
     {"streamgauge_sealed_chunk_bytes", NULL, "gauge", "Their bytes.", AT(chunk_bytes), 0},

@@ -15,7 +15,7 @@ struct applying {
     int64_t now_ms, oldest_ms, newest_ms; /* accepted times, both included */
     double weight;                        /* of the next observation */
     bool arrival;                         /* SG_POINT_ARRIVAL of this point */
-    uint64_t samples, late, same, conflict, old, future, limit, kind;
+    uint64_t samples, late, instead, same, conflict, old, future, limit, kind;
 };
 
 static struct applying begin(struct sg_store *s, int64_t now_ms)
@@ -32,6 +32,7 @@ static void end(const struct applying *a)
     struct sg_store_stats *t = &a->store->stats;
     sg__stat_add(&t->samples, a->samples + a->late);
     sg__stat_add(&t->out_of_order, a->late);
+    sg__stat_add(&t->replaced, a->instead);
     sg__stat_add(&t->duplicates, a->same);
     sg__stat_add(&t->rejected_duplicate, a->conflict);
     sg__stat_add(&t->rejected_too_old, a->old);
@@ -88,6 +89,9 @@ static void count_put(struct applying *a, enum sg__put put)
     case SG__PUT_LATE:
         a->late++;
         break;
+    case SG__PUT_INSTEAD:
+        a->instead++;
+        break;
     case SG__PUT_SAME:
         a->same++;
         break;
@@ -100,18 +104,16 @@ static void count_put(struct applying *a, enum sg__put put)
     }
 }
 
-/* A sample as old as its arrival whose millisecond is taken: what was sent last is the newest. */
-static enum sg__put put_next(struct applying *a, struct sg__slot *slot, struct sg_sample sample,
-                             enum sg__put put)
+/* Dated by its arrival and not the first of its millisecond: what was sent last is what is so. */
+static enum sg__put put_instead(struct applying *a, struct sg__slot *slot, struct sg_sample sample)
 {
     struct sg_sample newest;
-    if (!sg__series_newest(slot, &newest) || newest.time_ms >= a->newest_ms ||
-        newest.time_ms >= sg__add_sat(sample.time_ms, SG_ARRIVAL_SHIFT_MS))
-        return put;
-    if (sg_double_bits(newest.v) == sg_double_bits(sample.v))
-        return SG__PUT_SAME;
-    sample.time_ms = newest.time_ms + 1;
-    return sg__store_put(a->store, slot, sample);
+    if (slot->kind != SG_KIND_FLOAT || !sg__series_newest(slot, &newest) ||
+        newest.time_ms != sample.time_ms)
+        return SG__PUT_CONFLICT;
+    sg__store_note(a->store, SG_STORE_PAST, slot->id, sample.time_ms);
+    sg__series_replace(&a->store->keeper, slot, sample.v);
+    return SG__PUT_INSTEAD;
 }
 
 /* Any sample by the rules. True when the reference of its object is taken. */
@@ -131,15 +133,15 @@ static bool put_checked(struct applying *a, struct sg__slot *slot, struct sg_sam
         return false;
     }
     enum sg__put put = sg__store_put(a->store, slot, sample);
-    if (a->arrival && (put == SG__PUT_CONFLICT || put == SG__PUT_SAME))
-        put = put_next(a, slot, sample, put);
+    if (put == SG__PUT_CONFLICT && a->arrival)
+        put = put_instead(a, slot, sample);
     count_put(a, put);
     if (put == SG__PUT_OLD)
         return false;
     slot->flags &= (uint8_t)~SG__QUIET;
     if (put == SG__PUT_STORED && sg_is_stale(sample.v))
         slot->flags |= SG__QUIET;
-    if (put == SG__PUT_STORED && slot->accum && kind == SG_KIND_FLOAT && !isnan(sample.v))
+    if (put <= SG__PUT_INSTEAD && slot->accum && kind == SG_KIND_FLOAT && !isnan(sample.v))
         slot->accum->value = sample.v; /* changes go on from here */
     return put == SG__PUT_STORED || put == SG__PUT_LATE;
 }

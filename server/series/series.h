@@ -91,8 +91,9 @@ _Static_assert(sizeof(struct sg__slot) == 64, "a slot is one cache line");
 
 enum sg__put {
     SG__PUT_STORED,
-    SG__PUT_LATE, /* stored in front of newer ones */
-    SG__PUT_SAME, /* it is there already */
+    SG__PUT_INSTEAD, /* of the newest, which had the same time */
+    SG__PUT_LATE,    /* stored in front of newer ones */
+    SG__PUT_SAME,    /* it is there already */
     SG__PUT_CONFLICT,
     SG__PUT_OLD,
 };
@@ -142,6 +143,8 @@ int64_t sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_
 void sg__series_clear(struct sg__keeper *k, struct sg__slot *s);
 /* Removes the newest sample, a marker of ours. */
 void sg__series_unmark(struct sg__keeper *k, struct sg__slot *s);
+/* Gives the newest sample, a number, another value. */
+void sg__series_replace(struct sg__keeper *k, struct sg__slot *s, double v);
 /* The newest sample, if it has any. */
 bool sg__series_newest(const struct sg__slot *s, struct sg_sample *ret);
 

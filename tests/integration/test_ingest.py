@@ -50,6 +50,19 @@ def test_curl_prometheus_text(server, name):
     assert {dict(k).get("path") for k in got} == {'/a"b', None}
 
 
+def test_of_samples_without_a_time_the_last_stays(server, name):
+    """Whoever sends faster than the clock counts must not see an older value than the last one, and no reset of a counter."""
+    names = ("streamgauge_samples_replaced_total", 'streamgauge_samples_rejected_total{reason="duplicate"}')
+    before = [server.metric(n) for n in names]
+    server.put(*[(name, i) for i in range(300)])
+    server.wait_value(name, 299)
+    for path, metric, body in (("/api/v1/import/prometheus", name + "_p", f"{name}_p 5\n{name}_p 3\n"), ("/write", name + "_i_v", f"{name}_i v=5\n{name}_i v=3\n")):
+        assert server.post(path, body).status == 204
+        server.wait_value(metric, 3)
+        assert server.first(f"resets({metric}[1m])") == 0
+    assert [server.metric(n) - b for n, b in zip(names, before)] == [299 + 2, 0]
+
+
 def test_curl_openmetrics(server, name):
     body = f'# TYPE {name} counter\n{name}_total 7 # {{trace_id="x"}} 1.0\n# EOF\n'
     out = kit.curl("--data-binary", body, "-H", "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8",

@@ -564,39 +564,68 @@ static void arrive(struct fixture *f, uint32_t id, double value, int64_t now)
     sg_store_apply_take(f->s, b, now);
 }
 
-static void test_store__what_arrives_last_within_a_millisecond_is_the_newest(void **state)
+static void test_store__of_what_arrives_within_a_millisecond_the_last_stays(void **state)
 {
     struct fixture *f = *state;
     make(f);
     uint32_t id = intern(f, "a", 0);
     const struct sg_store_stats *stats = sg_store_get_stats(f->s);
+    arrive(f, id, 9, NOW - 1);
     arrive(f, id, 0, NOW);
     arrive(f, id, 1, NOW);
     arrive(f, id, 1, NOW); /* nothing new */
     arrive(f, id, 0, NOW);
+    arrive(f, id, 5, NOW - 1); /* not the newest any more */
     read_one(f, "a");
-    assert_int_equal(f->got.n, 3);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(f->got.time_ms[i], NOW + i);
-        assert_near(f->got.v[i], i == 1, 0);
-    }
+    assert_int_equal(f->got.n, 2);
+    assert_near(f->got.v[0], 9, 0);
+    assert_int_equal(f->got.time_ms[1], NOW);
+    assert_near(f->got.v[1], 0, 0);
+    assert_int_equal(stat(&stats->samples), 2);
+    assert_int_equal(stat(&stats->replaced), 2);
     assert_int_equal(stat(&stats->duplicates), 1);
-    assert_int_equal(stat(&stats->rejected_duplicate), 0);
-    point(f, id, SG_OP_SET, 5, NOW); /* a dated one is not moved */
     assert_int_equal(stat(&stats->rejected_duplicate), 1);
+    point(f, id, SG_OP_SET, 5, NOW); /* a dated one replaces nothing */
+    assert_int_equal(stat(&stats->rejected_duplicate), 2);
 }
 
-static void test_store__what_arrives_at_once_does_not_run_ahead_of_the_clock(void **state)
+static void test_store__changes_go_on_from_what_stayed(void **state)
 {
     struct fixture *f = *state;
     make(f);
     uint32_t id = intern(f, "a", 0);
-    for (int i = 0; i < 2 * SG_ARRIVAL_SHIFT_MS; i++)
-        arrive(f, id, i, NOW);
+    point(f, id, SG_OP_GAUGE_SET, 1, NOW - 1);
+    sg_store_tick(f->s, NOW - 1);
+    arrive(f, id, 10, NOW);
+    arrive(f, id, 20, NOW);
+    point(f, id, SG_OP_GAUGE_ADD, 3, NOW + 1);
+    sg_store_tick(f->s, NOW + 100);
     read_one(f, "a");
-    assert_int_equal(f->got.n, SG_ARRIVAL_SHIFT_MS + 1);
-    assert_int_equal(f->got.time_ms[SG_ARRIVAL_SHIFT_MS], NOW + SG_ARRIVAL_SHIFT_MS);
-    assert_int_equal(stat(&sg_store_get_stats(f->s)->rejected_duplicate), SG_ARRIVAL_SHIFT_MS - 1);
+    assert_int_equal(f->got.n, 3);
+    assert_near(f->got.v[2], 23, 0);
+}
+
+static void test_store__a_reader_sees_one_value_or_the_other(void **state)
+{
+    struct fixture *f = *state;
+    make(f);
+    uint32_t id = intern(f, "a", 0);
+    struct sg_querier q;
+    struct sg_selection sel;
+    for (int i = 0; i < 200; i++) /* a full block */
+        arrive(f, id, i, NOW + i);
+    assert_int_equal(sg_store_querier_open(f->s, &q), 0);
+    assert_int_equal(select_all(&q, "a", &sel), 1);
+    for (int i = 0; i < 1000; i++) {
+        struct sg_sample one;
+        arrive(f, id, i, NOW + 199);
+        assert_true(q.ops->last(&q, sel.series[0].handle, INT64_MIN, INT64_MAX, &one));
+        assert_near(one.v, i, 0);
+    }
+    sg_selection_deinit(&sel);
+    q.ops->close(&q);
+    read_one(f, "a");
+    assert_int_equal(f->got.n, 200);
 }
 
 static void test_store__without_end_takes_every_timestamp(void **state)
@@ -840,8 +869,9 @@ int main(void)
         TEST(a_full_store_says_so_until_series_expire),
         TEST(limits_series_per_metric_and_labels),
         TEST(append_names_the_reason),
-        TEST(what_arrives_last_within_a_millisecond_is_the_newest),
-        TEST(what_arrives_at_once_does_not_run_ahead_of_the_clock),
+        TEST(of_what_arrives_within_a_millisecond_the_last_stays),
+        TEST(changes_go_on_from_what_stayed),
+        TEST(a_reader_sees_one_value_or_the_other),
         TEST(without_end_takes_every_timestamp),
         TEST(points_to_unknown_ids_are_counted),
         TEST(select_stops_at_its_limit),
