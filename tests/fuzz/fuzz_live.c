@@ -146,6 +146,7 @@ static void feed(struct world *w)
         p.time_ms = when < 200   ? w->now_ms - when / 2
                     : when < 240 ? w->now_ms - (int64_t)(when - 200) * 1000
                                  : w->now_ms + (int64_t)(when - 239) * 250;
+        p.flags = p.time_ms == w->now_ms && when % 2 ? SG_POINT_ARRIVAL : 0;
         p.value = what < 230 ? what : what < 240 ? sg_stale_nan() : odd[what % 10];
         if (p.op == SG_OP_OBSERVE && sg_is_stale(p.value))
             p.value = 2;
@@ -256,6 +257,8 @@ static void step(struct world *w, uint8_t op, unsigned *ticks)
         close_stream(w, &w->streams[byte(w) % STREAMS]);
     } else if (op < 140) {
         sg_engine_drain(w->engine, w->now_ms);
+        for (size_t i = 0; i < STREAMS; i++) /* evaluated when they are opened, which was now */
+            w->streams[i].fresh = false;
     } else {
         if (op >= 250) /* the clock jumps, in either direction */
             w->now_ms += TICK * ((int64_t)byte(w) - 128) * (op == 255 ? 10 : 1);

@@ -66,11 +66,14 @@ static char *datagrams(struct sg_str text, bool line_by_line, const struct sg_in
     return out;
 }
 
-/* Sets the line numbers of errors to 0. */
+/* Sets the line numbers of errors, in lines that begin with "! ", to 0. */
 static void drop_lines(char *text)
 {
-    for (char *s = strstr(text, "! "); s; s = strstr(s + 2, "\n! ")) {
-        char *digits = strchr(s, ' ') + 1, *colon = strchr(digits, ':');
+    for (char *s = text; s; s = strchr(s, '\n')) {
+        s += *s == '\n';
+        if (strncmp(s, "! ", 2) != 0)
+            continue;
+        char *digits = s + 2, *colon = strchr(digits, ':');
         *digits = '0';
         memmove(digits + 1, colon, strlen(colon) + 1);
     }
