@@ -83,7 +83,8 @@ struct sg_history_request {
     struct sg_str key; /* canonical expression; borrowed for the call */
     int64_t start_ms, end_ms,
         step_ms;         /* aligned to step; end is the newest tick before now; both inclusive */
-    uint32_t max_points; /* (end - start) / step + 1, already within the hub's limit */
+    uint32_t max_points; /* (end - start) / step + 1, already within the hub's limit; the answer may
+                            go on to ticks that went by meanwhile */
 };
 
 struct sg_hub_hooks {

@@ -7,7 +7,8 @@
 
 #include "hub/hub_priv.h"
 
-enum { FRAMING_MAX = 64 };
+/* Bytes around a message, and of one that says what is left out. */
+enum { FRAMING_MAX = 64, ERROR_MAX = 1024 };
 
 bool sg__history_start(struct sg__sub *sub)
 {
@@ -97,6 +98,17 @@ static void plan_slots(struct plan *p, bool *has_slot)
     sg_free(rows);
 }
 
+/* Values of a row that are told, without the nulls at its end. 0: it began after the full. */
+static uint32_t told_of(const struct plan *p, uint32_t row)
+{
+    const double *v = p->h->value + (size_t)row * p->h->n_points;
+    uint32_t n = p->n_points;
+    while (n && sg_is_stale(v[n - 1]))
+        n--;
+    return n;
+}
+
+/* A stream that fails knows of no series that they have ended. */
 static struct plan plan_history(const struct sg_frame *full, const struct sg_history *h)
 {
     struct plan p = {.full = full, .h = h};
@@ -104,12 +116,12 @@ static struct plan plan_history(const struct sg_frame *full, const struct sg_his
     p.row_of = sg_calloc(full->n_slots ? full->n_slots : 1, sizeof(*p.row_of));
     p.ended = sg_calloc(h->n_series ? h->n_series : 1, sizeof(*p.ended));
     plan_slots(&p, has_slot);
-    for (uint32_t i = 0; i < h->n_series; i++)
-        if (!has_slot[i])
-            p.ended[p.n_ended++] = i;
     while (p.n_points < h->n_points &&
            h->start_ms + (int64_t)p.n_points * h->step_ms < full->time_ms)
         p.n_points++;
+    for (uint32_t i = 0; i < h->n_series && !full->error; i++)
+        if (!has_slot[i] && told_of(&p, i))
+            p.ended[p.n_ended++] = i;
     sg_free(has_slot);
     return p;
 }
@@ -146,13 +158,11 @@ static void put_point(struct sg_buf *out, const struct plan *p, uint32_t point)
     sg_buf_append(out, "]],", 3);
 }
 
-/* One [{labels},[v…]] with the values of the first points; the nulls at the end are left out. */
+/* One [{labels},[v…]] with the values of the first points. */
 static void put_ended(struct sg_buf *out, const struct plan *p, uint32_t row)
 {
     const double *v = p->h->value + (size_t)row * p->h->n_points;
-    uint32_t n = p->n_points;
-    while (n && sg_is_stale(v[n - 1]))
-        n--;
+    uint32_t n = told_of(p, row);
     sg_buf_putc(out, '[');
     sg_labels_print_json(p->h->labels[row], out);
     sg_buf_append(out, ",[", 2);
@@ -164,58 +174,72 @@ static void put_ended(struct sg_buf *out, const struct plan *p, uint32_t row)
     sg_buf_append(out, "]]", 2);
 }
 
-/* The text of the full with the history in it; false: more than `room` bytes. Not made further
- * than that: all of it could be hundreds of megabytes. */
-static bool print_full(const struct plan *p, struct sg_str plain, size_t room, struct sg_buf *out)
+/* As many as fit; returns how many do not. */
+static uint32_t put_all_ended(struct sg_buf *out, const struct plan *p, size_t room)
 {
-    static const char mark[] = "],\"points\":[";
-    /* Labels are escaped, so the mark is found at its place only. */
-    const char *at = memmem(plain.p, plain.n, mark, sizeof(mark) - 1);
-    SG_ASSERT(at);
-    size_t head = (size_t)(at - plain.p) + 1;
-    sg_buf_reset(out);
-    sg_buf_append(out, plain.p, head);
-    for (uint32_t i = 0; i < p->n_ended && out->len < room; i++) {
+    uint32_t i = 0;
+    for (; i < p->n_ended; i++) {
+        size_t before = out->len;
         sg_buf_puts(out, i ? "," : ",\"ended\":[");
         put_ended(out, p, p->ended[i]);
+        if (!out->failed && out->len < room)
+            continue;
+        out->len = before;
+        out->failed = false;
+        break;
     }
-    sg_buf_puts(out, p->n_ended ? "],\"points\":[" : ",\"points\":[");
-    for (uint32_t i = 0; i < p->n_points && out->len < room; i++)
-        put_point(out, p, i);
-    head += sizeof(mark) - 2;
-    sg_buf_append(out, plain.p + head, plain.n - head);
-    return !out->failed && out->len <= room;
+    if (i)
+        sg_buf_putc(out, ']');
+    return p->n_ended - i;
 }
 
-/* The full with its history into the session's replies; when that is too much, without the series
- * that have ended, which is said. False: that is too much, too. */
+/* The text of the full with the history in it. Returns how many ended series do not fit in beside
+ * an error that says so, or SG_ELIMIT: without them it does not fit either. */
+static int print_full(const struct plan *p, size_t room, struct sg_buf *out)
+{
+    static const char mark[] = "],\"points\":[", end[] = "]]]";
+    SG_AUTO(sg_buf_deinit) struct sg_buf plain;
+    sg_buf_init(&plain, out->max);
+    sg_frame_json(p->full, &plain);
+    /* Labels are escaped, so the marks are found at their places only. */
+    const char *at = memmem(plain.data, plain.len, mark, sizeof(mark) - 1);
+    const char *now = at ? at + sizeof(mark) - 1 : NULL, *stop = plain.data + plain.len;
+    const char *tail = now ? memmem(now, (size_t)(stop - now), end, sizeof(end) - 1) : NULL;
+    if (plain.failed)
+        return SG_ELIMIT;
+    SG_ASSERT(tail);
+    tail += sizeof(end) - 1;
+    sg_buf_append(out, plain.data, (size_t)(now - plain.data));
+    /* Not further than what may be sent: all of it could be hundreds of megabytes, made in vain. */
+    for (uint32_t i = 0; i < p->n_points && out->len < room; i++)
+        put_point(out, p, i);
+    sg_buf_append(out, now, (size_t)(tail - now));
+    size_t after = (size_t)(stop - tail) + sizeof("]"), told = ERROR_MAX + after;
+    uint32_t left_out = put_all_ended(out, p, room > told ? room - told : 0);
+    sg_buf_append(out, tail, (size_t)(stop - tail));
+    size_t needed = out->len + (left_out ? ERROR_MAX : 0);
+    return out->failed || needed > room ? SG_ELIMIT : (int)left_out;
+}
+
+/* The full with its history into the session's replies; what has to be left out is said before. */
 static bool put_full(struct sg_session *s, struct sg__sub *sub, const struct sg_history *h)
 {
-    const struct sg_frame *full = sg__mirror_full(sub->flavour->mirror);
-    SG_AUTO(sg_buf_deinit) struct sg_buf plain;
-    struct sg_buf *out = &s->hub->json;
-    struct plan p = plan_history(full, h);
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    struct plan p = plan_history(sg__mirror_full(sub->flavour->mirror), h);
     size_t room = s->out.max - s->out.len;
-    uint32_t ended = p.n_ended;
-    room = room > FRAMING_MAX ? room - FRAMING_MAX : 0;
-    sg_buf_init(&plain, s->hub->json.max);
-    sg_frame_json(full, &plain);
-    bool fits = print_full(&p, sg_buf_str(&plain), room, out);
-    if (!fits && ended) {
-        p.n_ended = 0;
-        fits = print_full(&p, sg_buf_str(&plain), room, out);
-    }
+    sg_buf_init(&text, s->hub->json.max);
+    int left_out = print_full(&p, room > FRAMING_MAX ? room - FRAMING_MAX : 0, &text);
     plan_free(&p);
-    if (!fits)
+    if (left_out < 0)
         return false;
-    sg__session_put(s, "full", sg_buf_str(out));
-    if (p.n_ended < ended) {
+    if (left_out) {
         struct sg_error err = {0};
         sg_error_set(&err, SG_ELIMIT,
-                     "the history leaves out %u series that have ended: limit of %zu bytes", ended,
-                     s->hub->limits.session_out_bytes);
+                     "limit of %zu bytes of history passed: %d series that have ended are left out",
+                     s->hub->limits.session_out_bytes, left_out);
         sg__put_error(s, sg_str_from(sub->id), &err);
     }
+    sg__session_put(s, "full", sg_buf_str(&text));
     return true;
 }
 

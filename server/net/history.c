@@ -22,6 +22,7 @@ struct sg__history {
     struct sg_error error;
     struct sg_promql_result part[PARTS];
     uint32_t n_parts, n_series;
+    uint32_t *row_of;                /* by series of the second part */
     const struct sg_labels **labels; /* borrowed from the parts */
     double *value;
 };
@@ -56,6 +57,7 @@ void sg__history_free(struct sg__history *h)
     for (uint32_t i = 0; i < h->n_parts; i++)
         sg_promql_result_deinit(&h->part[i]);
     sg_free((void *)h->labels);
+    sg_free(h->row_of);
     sg_free(h->value);
     sg_free((void *)(uintptr_t)h->rq.key.p);
     sg_free(h);
@@ -95,14 +97,14 @@ static int evaluate(struct sg__history *h, struct sg_querier *querier,
     return rc;
 }
 
-/* Points at their times into a row of the grid; what has no float there is absent. */
+/* Points at their times into a row of the grid; of a histogram its count, as live. */
 static void fill_row(double *row, uint32_t n, const struct sg_promql_series *s,
                      const struct sg_history_request *rq)
 {
     for (size_t i = 0; i < s->n; i++) {
         int64_t at = (s->time_ms[i] - rq->start_ms) / rq->step_ms;
-        if (at >= 0 && at < n && !(s->h && s->h[i]))
-            row[at] = s->v[i];
+        if (at >= 0 && at < n)
+            row[at] = s->h && s->h[i] ? s->h[i]->count : s->v[i];
     }
 }
 
@@ -111,37 +113,26 @@ static const struct sg_labels *labels_of(const struct sg_promql_series *s)
     return s->labels ? s->labels : sg_labels_empty();
 }
 
-/* The row of these labels, a new one if there is none. Parts have the same series in the same
- * order, but for those that came and went: `hint` is nearly always right. */
-static uint32_t row_of(struct sg__history *h, const struct sg_labels *labels, uint32_t hint)
+/* Rows of the table: the first part's series, then those that only the second has. Both are sorted
+ * by labels. */
+static int name_rows(struct sg__history *h)
 {
-    for (uint32_t i = 0; i < h->n_series; i++) {
-        uint32_t row = (hint + i) % h->n_series;
-        if (h->labels[row]->hash == labels->hash && sg_labels_eq(h->labels[row], labels))
-            return row;
-    }
-    h->labels[h->n_series] = labels;
-    return h->n_series++;
-}
-
-static int name_rows(struct sg__history *h, size_t points)
-{
-    size_t most = 0;
-    for (uint32_t p = 0; p < h->n_parts; p++)
-        most += h->part[p].n;
-    h->labels = sg_try_alloc((most + 1) * sizeof(h->labels[0]));
-    if (!h->labels)
+    size_t first = h->part[0].n, second = h->n_parts > 1 ? h->part[1].n : 0;
+    h->labels = sg_try_alloc((first + second + 1) * sizeof(h->labels[0]));
+    h->row_of = sg_try_alloc((second + 1) * sizeof(*h->row_of));
+    if (!h->labels || !h->row_of)
         return sg_error_set(&h->error, SG_ENOMEM, "no memory for the history");
-    for (size_t i = 0; i < h->part[0].n; i++)
+    for (size_t i = 0; i < first; i++)
         h->labels[h->n_series++] = labels_of(&h->part[0].series[i]);
-    for (uint32_t p = 1; p < h->n_parts; p++)
-        for (size_t i = 0; i < h->part[p].n; i++)
-            (void)row_of(h, labels_of(&h->part[p].series[i]), (uint32_t)i);
-    if (h->n_series > MAX_VALUES / points)
-        return sg_error_set(&h->error, SG_ELIMIT,
-                            "limit of %zu values of history passed by %u series of %zu points: "
-                            "ask for less history, a longer interval or fewer series",
-                            MAX_VALUES, h->n_series, points);
+    for (size_t i = 0, k = 0; i < second; i++) {
+        const struct sg_labels *l = labels_of(&h->part[1].series[i]);
+        while (k < first && sg_labels_cmp(h->labels[k], l) < 0)
+            k++;
+        bool known = k < first && sg_labels_eq(h->labels[k], l);
+        h->row_of[i] = known ? (uint32_t)k : h->n_series;
+        if (!known)
+            h->labels[h->n_series++] = l;
+    }
     return 0;
 }
 
@@ -149,22 +140,41 @@ static int name_rows(struct sg__history *h, size_t points)
 static int tabulate(struct sg__history *h)
 {
     size_t points = (size_t)((h->rq.end_ms - h->rq.start_ms) / h->rq.step_ms) + 1;
-    int rc = name_rows(h, points);
+    int rc = name_rows(h);
     if (rc < 0)
         return rc;
+    if (h->n_series > MAX_VALUES / points)
+        return sg_error_set(&h->error, SG_ELIMIT,
+                            "limit of %zu values of history passed by %u series of %zu points: "
+                            "ask for less history, a longer interval or fewer series",
+                            MAX_VALUES, h->n_series, points);
     h->value = sg_try_alloc((h->n_series * points + 1) * sizeof(*h->value));
     if (!h->value)
         return sg_error_set(&h->error, SG_ENOMEM, "no memory for the history");
     for (size_t i = 0; i < h->n_series * points; i++)
         h->value[i] = sg_stale_nan();
-    for (uint32_t p = 0; p < h->n_parts; p++) {
-        for (size_t i = 0; i < h->part[p].n; i++) {
-            const struct sg_promql_series *s = &h->part[p].series[i];
-            size_t row = p ? row_of(h, labels_of(s), (uint32_t)i) : i;
-            fill_row(h->value + row * points, (uint32_t)points, s, &h->rq);
-        }
-    }
+    for (uint32_t p = 0; p < h->n_parts; p++)
+        for (size_t i = 0; i < h->part[p].n; i++)
+            fill_row(h->value + (p ? h->row_of[i] : i) * points, (uint32_t)points,
+                     &h->part[p].series[i], &h->rq);
     return 0;
+}
+
+/* The ticks that went by meanwhile, while there is time; without them when there is not. */
+static void evaluate_rest(struct sg__history *h, struct sg_querier *querier,
+                          const struct sg_promql_eval_options *eval, struct stop *s)
+{
+    struct sg_promql_grid grid = {h->rq.end_ms + h->rq.step_ms, newest_tick(h), h->rq.step_ms};
+    if (grid.end_ms < grid.start_ms)
+        return;
+    uint32_t before = h->n_parts;
+    if (evaluate(h, querier, eval, s, grid) == 0) {
+        h->rq.end_ms = grid.end_ms;
+        return;
+    }
+    h->error = (struct sg_error){0};
+    while (h->n_parts > before)
+        sg_promql_result_deinit(&h->part[--h->n_parts]);
 }
 
 void sg__history_run(struct sg__history *h, struct sg_querier *querier,
@@ -174,13 +184,10 @@ void sg__history_run(struct sg__history *h, struct sg_querier *querier,
     struct sg_promql_grid grid = {h->rq.start_ms, newest_tick(h), h->rq.step_ms};
     h->rc = evaluate(h, querier, eval, &s, grid);
     h->rq.end_ms = grid.end_ms;
-    grid = (struct sg_promql_grid){h->rq.end_ms + h->rq.step_ms, newest_tick(h), h->rq.step_ms};
-    if (h->rc == 0 && grid.end_ms >= grid.start_ms) {
-        h->rc = evaluate(h, querier, eval, &s, grid);
-        h->rq.end_ms = grid.end_ms;
-    }
-    if (h->rc == 0)
-        h->rc = tabulate(h);
+    if (h->rc < 0)
+        return;
+    evaluate_rest(h, querier, eval, &s);
+    h->rc = tabulate(h);
 }
 
 void sg__history_hand_over(const struct sg__history *h, struct sg_hub *hub)

@@ -37,8 +37,9 @@ struct cm_sub {
     struct cm_slot *slots;
     size_t n_slots;
     unsigned subscribed, fulls, updates, gaps, errors, dropped; /* dropped: o <= last */
-    size_t history_points; /* in the last full, without the last */
-    size_t ended;          /* series of it that are only in the past */
+    size_t history_points;  /* in the last full, without the last */
+    size_t ended;           /* series of it that are only in the past */
+    int64_t fulls_at_error; /* that had come before the newest error with its id */
 };
 
 struct client_model {
@@ -348,6 +349,10 @@ static void cm_error(struct client_model *c, const json_t *m)
     c->errors++;
     snprintf(c->last_error, sizeof(c->last_error), "%s", text ? text : "");
     snprintf(c->last_error_code, sizeof(c->last_error_code), "%s", code ? code : "");
+    const char *id = json_string_value(json_object_get(m, "id"));
+    struct cm_sub *of = id ? cm_find(c, id) : NULL;
+    if (of)
+        of->fulls_at_error = of->fulls;
     if (json_object_get(m, "s"))
         cm_stream_message(c, m, "error");
 }

@@ -100,7 +100,7 @@ static int linger(void *ctx)
     return 0;
 }
 
-/* The full is of now, however long the history took: nothing may be missing between them. */
+/* The full is of now, however long the history waited and took: what went by is not missing. */
 static void test_history__reaches_up_to_the_ticks_that_went_by(void **state)
 {
     (void)state;
