@@ -50,8 +50,9 @@ export class Source {
     loaded = false;
     /** Of the newest state. */
     time = 0;
-    /** Series beyond MAX_SERIES. */
+    /** Series beyond MAX_SERIES, and those of them that had ended. */
     refused = 0;
+    refusedEnded = 0;
     /** The connection is gone, and what was missed is not known yet. */
     detached = false;
     /** The server is behind with it. */
@@ -173,9 +174,12 @@ export class Source {
     /** Series that ended before this page came are lines of the past. */
     private bury(ended: Frame['ended']): void {
         for (const { labels, points } of ended) {
-            const s = this.columnOf(labelsKey(labels), labels);
-            if (!s)
+            const key = labelsKey(labels);
+            const s = this.byKey.has(key) || this.byKey.size < MAX_SERIES ? this.columnOf(key, labels) : null;
+            if (!s) {
+                this.refusedEnded++;
                 continue;
+            }
             s.gone = !this.slots.includes(s);
             for (const [time, v] of points)
                 if (v !== null)
@@ -185,11 +189,12 @@ export class Source {
 
     /** Who has which slot now. */
     private place(series: Frame['series']): void {
+        const living = new Set(series.map((s) => s?.key ?? ''));
         for (const s of this.series)
-            s.gone = true;
+            s.gone = !living.has(s.key);
         if (this.series.length > SPARE_COLUMNS + 2 * series.length)
-            this.compact(new Set(series.map((s) => s?.key ?? '')));
-        this.refused = 0;
+            this.compact(living);
+        this.refused = this.refusedEnded = 0;
         this.slots = series.map((s) => (s ? this.columnOf(s.key, s.labels) : null));
         this.shape++;
     }
@@ -197,16 +202,27 @@ export class Source {
     private columnOf(key: string, labels: Labels): SourceSeries | null {
         let known = this.byKey.get(key);
         if (!known) {
-            if (this.byKey.size >= MAX_SERIES) {
+            const column = this.byKey.size < MAX_SERIES ? this.ring.addColumn() : this.evict();
+            if (column === null) {
                 this.refused++;
                 return null;
             }
-            known = { labels, key, column: this.ring.addColumn(), last: null, lastTime: 0, stale: false, gone: false };
+            known = { labels, key, column, last: null, lastTime: 0, stale: false, gone: false };
             this.series[known.column] = known;
             this.byKey.set(key, known);
         }
         known.gone = false;
         return known;
+    }
+
+    /** What has gone makes room for what lives. */
+    private evict(): number | null {
+        const old = this.series.find((s) => s.gone);
+        if (!old)
+            return null;
+        this.byKey.delete(old.key);
+        this.ring.blank(old.column);
+        return old.column;
     }
 
     /** Columns of series that come and go must not pile up: those without a point left are given up. */

@@ -261,10 +261,10 @@ export class PanelQueries {
         if (sources.every((s) => !s.loaded))
             return { state: 'loading', reason: lost ? 'Waiting for the server.' : 'Waiting for the first answer.' };
         const shown = blocks.flatMap((b) => b.series);
-        if (!shown.length && sources.every((s) => s.loaded))
-            {
+        if (!shown.length && sources.every((s) => s.loaded)) {
             const { noValue } = this.model.defaults; /* a sentence says more than the query */
-            return { state: 'empty', reason: noValue.includes(' ') ? noValue : `No series match\n${this.asks.map((a) => a.expr).join('\n')}` };
+            const what = sources.some((s) => s.series.length) ? 'All series have ended' : 'No series match';
+            return { state: 'empty', reason: noValue.includes(' ') ? noValue : `${what}\n${this.asks.map((a) => a.expr).join('\n')}` };
         }
         if (lost)
             return { state: 'stale', reason: `No connection. Data from ${timeOfDay(lost)}.` };
@@ -278,7 +278,7 @@ export class PanelQueries {
         }
         if (shown.length && !shown.some((s) => s.last !== null || s.values.some((v) => !Number.isNaN(v))))
             return { state: 'empty', reason: `The series have no values in this time.\n${this.asks.map((a) => a.expr).join('\n')}` };
-        const refused = sources.reduce((n, s) => n + s.refused, 0);
+        const refused = sources.reduce((n, s) => n + s.refused + (OVER_TIME.has(this.model.type) ? s.refusedEnded : 0), 0);
         return { state: 'live', reason: refused ? `${refused} more series than the ${MAX_SERIES} shown` : '' };
     }
 

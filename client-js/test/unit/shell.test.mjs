@@ -89,6 +89,15 @@ describe('a source whose values do not change', () => {
         const ended = [{ labels: { i: '1' }, points: [[8000, 5], [9000, null]] }, { labels: { i: '0' }, points: [[1000, 9]] }];
         source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [9000, [4]], [10_000, [6]]], ended, series, values: [6], value: 6 });
         assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6]], [true, null, [5, NaN, NaN]]]);
+        /* Where there is no room for all, what has ended gives way to what lives. */
+        const crowd = Array.from({ length: 2000 }, (_, i) => ({ labels: { n: `${i}` }, points: [[8000, i]] }));
+        const full = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
+        full.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [10_000, [6]]], ended: crowd, series, values: [6], value: 6 });
+        assert.deepEqual([full.series.length, full.refused, full.refusedEnded], [1000, 0, 1001]);
+        const born = { labels: { i: 'new' }, key: '{i="new"}' };
+        full.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 8]]], ended: [], series: [...series, born], values: [6, 8], value: 14 });
+        const shown = full.series.find((s) => s.key === born.key);
+        assert.deepEqual([full.series.length, shown.last, [...full.ring.columnView(shown.column)].filter((v) => !Number.isNaN(v)), full.refused], [1000, 8, [8], 0]);
         /* Comes back: the line goes on in its column. */
         source.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 7]]], ended: [], series: [...series, { labels: { i: '1' }, key: '{i="1"}' }], values: [6, 7], value: 13 });
         assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6, 6]], [false, 7, [5, NaN, NaN, 7]]]);

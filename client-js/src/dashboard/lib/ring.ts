@@ -66,6 +66,11 @@ export class Ring {
             this.columns[column]![from] = value;
     }
 
+    /** Nothing in all rows of a column. */
+    blank(column: number): void {
+        this.columns[column]!.fill(NaN);
+    }
+
     /** Forgets rows before `time`. */
     dropBefore(time: number): void {
         while (this.n && this.times[this.end - this.n]! < time)
