@@ -205,7 +205,7 @@ static int print_html(struct sg__exec *x, const struct sg__value *v)
     sg__value_print(v, &plain);
     int rc = sg__exec_text(x, &plain, &text);
     if (rc == 0)
-        sg_buf_put_html(&x->out, text.text);
+        sg__put_html(text.text, &x->out);
     return rc;
 }
 

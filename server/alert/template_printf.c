@@ -306,6 +306,11 @@ static void put_value(struct printing *p, const struct spec *s, const struct sg_
     case SG__V_INT:
         put_int_verb(p, s, v);
         return;
+    case SG__V_DURATION:
+        if (fits && strchr("vs", verb))
+            break;
+        put_int_verb(p, s, v);
+        return;
     case SG__V_FLOAT:
         fits = fits && strchr("veEfFgG", verb);
         break;

@@ -344,6 +344,8 @@ void sg__format_float(double v, struct sg_buf *out);
 void sg__format_time(int64_t ms, int32_t offset_s, struct sg_buf *out);
 /* As Go's time.Format. */
 void sg__format_layout(const struct sg__value *time, struct sg_str layout, struct sg_buf *out);
+/* As Go's html: quotes of both kinds, too. */
+void sg__put_html(struct sg_str s, struct sg_buf *out);
 /* "1h2m3.5s", as Go's Duration.String. */
 void sg__format_duration(int64_t ns, struct sg_buf *out);
 /* Fields and methods of SG__V_TIME and SG__V_DURATION; 1: there is none of that name. */

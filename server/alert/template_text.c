@@ -232,7 +232,7 @@ static struct sg_str printed(const struct sg__value *args, size_t n, struct sg_b
     return sg_buf_str(b);
 }
 
-static void put_html(struct sg_str s, struct sg_buf *out)
+void sg__put_html(struct sg_str s, struct sg_buf *out)
 {
     static const char from[] = "&<>\"'";
     static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#34;", "&#39;"};
@@ -274,7 +274,7 @@ static int escape(struct sg__exec *x, const struct sg__value *args, size_t n,
 
 SG__FN(sg__fn_html)
 {
-    int rc = escape(x, args, n, put_html, ret);
+    int rc = escape(x, args, n, sg__put_html, ret);
     ret->b = true;
     return rc;
 }

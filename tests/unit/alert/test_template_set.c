@@ -1,5 +1,7 @@
-/* test_template_set.c - definitions of templates: within a text, in sets of files, the built-in
- * ones; what they see, where mistakes are, bounds. And the functions that files in the wild use. */
+/* test_template_set.c - definitions of templates: what Alertmanager's own answers are
+ * (data/alert/template_files.json, recorded from `amtool template render`), within a text, in sets
+ * of files, the built-in ones; what they see, where mistakes are, bounds. And the functions that
+ * files in the wild use. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/template.h>
 #include <streamgauge/time.h>
@@ -106,6 +110,42 @@ static void must_add(struct fixture *f, const char *source, const char *text)
 {
     if (add(f, source, text) < 0)
         fail_msg("%s: %s", text, f->err.text);
+}
+
+/* ---- as Alertmanager ---- */
+
+static bool gives_as_recorded(struct fixture *f, const json_t *one)
+{
+    const char *text = json_string_value(json_object_get(one, "text"));
+    const char *expected = json_string_value(json_object_get(one, "gives"));
+    const json_t *files = json_object_get(one, "files");
+    sg_template_set_unref(f->set);
+    f->set = sg_template_set_new();
+    for (size_t i = 0; i < json_array_size(files); i++)
+        must_add(f, "file", json_string_value(json_array_get(files, i)));
+    f->data.html = json_is_true(json_object_get(one, "html"));
+    if (expand(f, text) == 0 && strcmp(sg_buf_cstr(&f->out), expected) == 0)
+        return true;
+    print_error("%s\n  gives    %s (%s)\n  expected %s\n", text, sg_buf_cstr(&f->out), f->err.text,
+                expected);
+    return false;
+}
+
+static void test_template__expands_as_alertmanager(void **state)
+{
+    struct fixture *f = *state;
+    json_t *root = json_load_file(SG_TEST_DATA "/alert/template_files.json", 0, NULL);
+    json_t *cases = json_object_get(root, "cases");
+    char *data = json_dumps(json_object_get(root, "data"), JSON_COMPACT);
+    unsigned wrong = 0;
+    f->data.json = sg_str_from(data);
+    f->data.utc_offset = NULL;
+    assert_true(json_array_size(cases) > 30);
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        wrong += !gives_as_recorded(f, json_array_get(cases, i));
+    json_decref(root);
+    free(data); /* jansson's own */
+    assert_int_equal(wrong, 0);
 }
 
 /* ---- within one text ---- */
@@ -566,6 +606,7 @@ static void test_template__time_zones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_template__expands_as_alertmanager),
         TEST(test_define__leaves_nothing_where_it_stands),
         TEST(test_template__gives_the_definition_of_its_name),
         TEST(test_template__dot_and_dollar_are_the_pipelines_value),
