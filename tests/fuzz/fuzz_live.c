@@ -257,7 +257,8 @@ static void step(struct world *w, uint8_t op, unsigned *ticks)
         close_stream(w, &w->streams[byte(w) % STREAMS]);
     } else if (op < 140) {
         sg_engine_drain(w->engine, w->now_ms);
-        for (size_t i = 0; i < STREAMS; i++) /* evaluated when they are opened, which was now */
+        w->last_tick_ms = w->now_ms; /* what was opened has been evaluated */
+        for (size_t i = 0; i < STREAMS; i++)
             w->streams[i].fresh = false;
     } else {
         if (op >= 250) /* the clock jumps, in either direction */
