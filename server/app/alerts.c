@@ -407,11 +407,13 @@ static void run_reload(void *arg, struct sg_alerting *alerting, struct sg_ruler 
     r->ac->rules = NULL;
     if (r->rc < 0)
         return;
+    r->rc = sg__digests_load_take(r->a, r->ac->digests, &r->err);
+    r->ac->digests = NULL;
+    if (r->rc < 0)
+        return;
     sg_alerting_set_external_url(alerting, r->settings.external_url);
     sg_notify_reload_take(r->a->notify, r->ac->receivers);
     sg_alerting_load_take(alerting, r->ac->routing);
-    r->rc = sg__digests_load_take(r->a, r->ac->digests, &r->err);
-    r->ac->digests = NULL;
     r->ac->receivers = NULL;
     r->ac->routing = NULL;
 }

@@ -139,30 +139,39 @@ static void load(const struct sg_zones *all, struct zone *z)
     (void)fclose(f);
 }
 
-static const struct zone *find(struct sg_zones *all, struct sg_str name)
+/* Unknown ones are not kept: names may come from labels, and must not use up the room. */
+static int find(struct sg_zones *all, struct sg_str name, const struct zone **ret)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (sg_str_eq_c(name, all->zones[i].name))
-            return &all->zones[i];
+    for (size_t i = 0; i < all->n; i++) {
+        *ret = &all->zones[i];
+        if (sg_str_eq_c(name, (*ret)->name))
+            return 0;
+    }
     if (all->n == MAX_ZONES)
-        return NULL;
+        return SG_ELIMIT;
     all->zones = sg_grow(all->zones, &all->cap, all->n + 1, sizeof(*all->zones));
-    struct zone *z = &all->zones[all->n++];
+    struct zone *z = &all->zones[all->n];
     *z = (struct zone){0};
     memcpy(z->name, name.p, name.n);
     load(all, z);
-    return z;
+    if (!z->known) {
+        sg_free(z->from);
+        sg_free(z->offset);
+        return SG_ENOTFOUND;
+    }
+    all->n++;
+    *ret = z;
+    return 0;
 }
 
 int sg_zones_offset(struct sg_zones *all, struct sg_str name, int64_t wall_ms, int32_t *ret_s)
 {
     if (!good_name(name))
         return SG_ENOTFOUND;
-    const struct zone *z = find(all, name);
-    if (!z)
-        return SG_ELIMIT;
-    if (!z->known)
-        return SG_ENOTFOUND;
+    const struct zone *z = NULL;
+    int rc = find(all, name, &z);
+    if (rc < 0)
+        return rc;
     int64_t s = wall_ms / 1000 - (wall_ms % 1000 < 0);
     size_t lo = 0, hi = z->n;
     while (lo < hi) {

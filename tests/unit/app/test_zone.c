@@ -62,6 +62,22 @@ static void test_zones__refuse_what_is_none(void **state)
     sg_zones_free(z);
 }
 
+/* Names may come from labels: any number of wrong ones leaves room for a right one. */
+static void test_zones__wrong_names_use_up_nothing(void **state)
+{
+    struct sg_zones *z = sg_zones_new(NULL);
+    char name[32];
+    int32_t offset = 0;
+    (void)state;
+    for (int i = 0; i < 1500; i++) {
+        snprintf(name, sizeof(name), "No/Where%d", i);
+        assert_int_equal(sg_zones_offset(z, sg_str_from(name), 0, &offset), SG_ENOTFOUND);
+    }
+    assert_int_equal(sg_zones_offset(z, SG_STR("Asia/Kolkata"), 0, &offset), 0);
+    assert_int_equal(offset, 19800);
+    sg_zones_free(z);
+}
+
 /* Each prefix and each single changed byte of a real file is read or refused, never more. */
 static void test_zones__survive_broken_files(void **state)
 {
@@ -100,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zones__know_summer_time),
         cmocka_unit_test(test_zones__refuse_what_is_none),
+        cmocka_unit_test(test_zones__wrong_names_use_up_nothing),
         cmocka_unit_test(test_zones__survive_broken_files),
     };
     return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
