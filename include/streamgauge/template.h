@@ -10,7 +10,6 @@
  *
  *     struct sg_template_set *set = sg_template_set_new();
  *     sg_template_set_add(set, "a.tmpl", SG_STR("{{ define \"hi\" }}hi {{ . }}{{ end }}"), &err);
- *     sg_template_set_check(set, &err);
  *     sg_template_parse_in(SG_STR("{{ template \"hi\" .Receiver }}"), set, &t, &err);
  *     sg_template_set_unref(set);                 // t keeps what it needs */
 #ifndef STREAMGAUGE_TEMPLATE_H
@@ -33,15 +32,16 @@ SG_API struct sg_template_set *sg_template_set_new(void);
 /* Returns s. */
 SG_API struct sg_template_set *sg_template_set_ref(struct sg_template_set *s);
 SG_API void sg_template_set_unref(struct sg_template_set *s); /* accepts NULL */
-/* Adds the definitions of a file's text (at most 1 MiB); what stands around them is read and
- * dropped. They replace earlier ones of the same name, but one of nothing but white space and
- * comments replaces only such. Copies. source: for errors, with line and column. SG_ESYNTAX,
- * SG_EUNSUPPORTED, SG_ELIMIT: the set is of no more use. */
+/* Adds the definitions of a file's text (at most 1 MiB; 16 MiB, and 64 MiB of memory, of all); what
+ * stands around them is one, too, of the file's name without its folders. They replace earlier ones
+ * of the same name, but one of nothing but white space and comments replaces only such. Copies.
+ * source: the file's path. SG_ESYNTAX, SG_EUNSUPPORTED, SG_ELIMIT: the set is of no more use. */
 SG_API SG_NODISCARD int sg_template_set_add(struct sg_template_set *s, const char *source,
                                             struct sg_str text, struct sg_error *reterr);
-/* When all is added: SG_ESYNTAX when a definition calls one that is not there, with the place. */
-SG_API SG_NODISCARD int sg_template_set_check(const struct sg_template_set *s,
-                                              struct sg_error *reterr);
+/* The name, as written, under which an added text (not the built-in ones) defines this one, upper
+ * and lower case being the same: Alertmanager's "slack.default.title" is how its files change what
+ * receivers say that say nothing themselves. {NULL, 0}: none does. Borrowed from the set. */
+SG_API struct sg_str sg_template_set_given(const struct sg_template_set *s, struct sg_str name);
 
 /* ---- texts ---- */
 
@@ -49,8 +49,10 @@ SG_API SG_NODISCARD int sg_template_set_check(const struct sg_template_set *s,
  * no `{{`: it stands for itself. */
 SG_API SG_NODISCARD int sg_template_parse(struct sg_str text, struct sg_template **ret,
                                           struct sg_error *reterr);
-/* The text may call the set's definitions, too, and have its own of their names. The template keeps
- * a reference. set may be NULL. */
+/* The text may call the set's definitions, too, and have its own of their names. SG_ESYNTAX also
+ * when a call in it, or in a definition that can be reached from it, has no definition: the place
+ * is where it does so in the text, and err's text says where in the file. The template keeps a
+ * reference. set may be NULL. */
 SG_API SG_NODISCARD int sg_template_parse_in(struct sg_str text, struct sg_template_set *set,
                                              struct sg_template **ret, struct sg_error *reterr);
 SG_API void sg_template_free(struct sg_template *t); /* accepts NULL */
@@ -75,7 +77,7 @@ struct sg_template_data {
      * fail. */
     int (*utc_offset)(void *ctx, struct sg_str zone, int64_t time_ms, int32_t *ret_s);
     void *utc_offset_ctx;
-    /* The result is HTML: what actions print is escaped, unless safeHtml or html has seen it. */
+    /* The result is HTML: what actions print is escaped for the place where it stands. */
     bool html;
 };
 /* Appends. SG_EEXECUTION with place and reason, and the file when it is in a definition of one;

@@ -31,7 +31,8 @@ void *sg__exec_alloc(struct sg__exec *x, size_t n)
 
 int sg__exec_text(struct sg__exec *x, struct sg_buf *b, struct sg__value *ret)
 {
-    char *copy = b->failed ? NULL : sg_arena_strndup(&x->arena, b->data ? b->data : "", b->len);
+    bool fails = b->failed || x->reterr->code != SG_OK;
+    char *copy = fails ? NULL : sg_arena_strndup(&x->arena, b->data ? b->data : "", b->len);
     *ret = sg__v_text(copy ? sg_str_make(copy, b->len) : SG_STR(""));
     sg_buf_deinit(b);
     return copy ? 0 : sg__exec_fail(x, "a text is longer than 64 KiB");
@@ -45,12 +46,18 @@ struct sg__list *sg__exec_list(struct sg__exec *x, size_t n)
     return list;
 }
 
+int sg__exec_steps(struct sg__exec *x, size_t n)
+{
+    if (n > x->max_steps - x->steps)
+        return sg__exec_fail(x, "more than %u steps", x->max_steps);
+    x->steps += (uint32_t)n;
+    return 0;
+}
+
 static int count_step(struct sg__exec *x, uint32_t pos)
 {
     x->pos = pos;
-    if (++x->steps > x->max_steps)
-        return sg__exec_fail(x, "more than %u steps", x->max_steps);
-    return 0;
+    return sg__exec_steps(x, 1);
 }
 
 /* ---- pipelines ---- */
@@ -193,20 +200,19 @@ static int eval_pipe(struct sg__exec *x, const struct sg__pipe *p, struct sg__va
 
 static int run(struct sg__exec *x, const struct sg__node *node);
 
-static int print_html(struct sg__exec *x, const struct sg__value *v)
+static void print_html(struct sg__exec *x, const struct sg__value *v)
 {
-    struct sg_buf plain;
-    struct sg__value text;
-    if (v->kind == SG__V_STRING && v->b) {
-        sg_buf_put_str(&x->out, v->text);
-        return 0;
+    SG_AUTO(sg_buf_deinit) struct sg_buf plain;
+    struct sg__value text = *v;
+    sg_buf_init(&plain, x->out.max);
+    if (v->kind != SG__V_STRING) {
+        sg__value_print(x, v, &plain);
+        text = sg__v_text(sg_buf_str(&plain));
     }
-    sg_buf_init(&plain, SG__TEMPLATE_MAX_OUTPUT);
-    sg__value_print(v, &plain);
-    int rc = sg__exec_text(x, &plain, &text);
-    if (rc == 0)
-        sg__put_html(text.text, &x->out);
-    return rc;
+    if (plain.failed)
+        x->out.failed = true;
+    else
+        sg__html_put(&x->html, &text, &x->out);
 }
 
 static int print(struct sg__exec *x, const struct sg__node *node)
@@ -216,21 +222,26 @@ static int print(struct sg__exec *x, const struct sg__node *node)
     if (rc < 0 || node->pipe->n_slots)
         return rc;
     if (x->data->html)
-        return print_html(x, &v);
-    sg__value_print(&v, &x->out);
-    return 0;
+        print_html(x, &v);
+    else
+        sg__value_print(x, &v, &x->out);
+    return x->reterr->code == SG_OK ? 0 : SG_EEXECUTION;
 }
 
 static int run_if(struct sg__exec *x, const struct sg__node *node)
 {
     struct sg__value v = {0}, dot = x->dot;
-    int rc = eval_pipe(x, node->pipe, &v);
-    if (rc < 0)
-        return rc;
+    for (;; node = node->otherwise) {
+        int rc = eval_pipe(x, node->pipe, &v);
+        if (rc < 0)
+            return rc;
+        if (sg__value_true(&v) || !node->chained)
+            break;
+    }
     bool yes = sg__value_true(&v);
     if (yes && node->kind == SG__N_WITH)
         x->dot = v;
-    rc = run(x, yes ? node->body : node->otherwise);
+    int rc = run(x, yes ? node->body : node->otherwise);
     x->dot = dot;
     return rc;
 }
@@ -311,6 +322,8 @@ static int run_node(struct sg__exec *x, const struct sg__node *node)
     switch (node->kind) {
     case SG__N_TEXT:
         sg_buf_put_str(&x->out, node->text);
+        if (x->data->html)
+            sg__html_follow(&x->html, node->text, true);
         return 0;
     case SG__N_ACTION:
         return print(x, node);
@@ -391,7 +404,7 @@ int sg_template_expand(const struct sg_template *t, const struct sg_template_dat
         if (err.end)
             sg_error_locate(&err, x->at->text.p, x->at->text.n);
         if (err.end && x->at->source)
-            snprintf(err.source, sizeof(err.source), "%s", x->at->source);
+            sg__source_copy(x->at->source, err.source, sizeof(err.source));
         err.code = SG_EEXECUTION;
         if (reterr && reterr->code == SG_OK)
             *reterr = err;

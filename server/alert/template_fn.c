@@ -33,7 +33,8 @@ int sg__arg_number(struct sg__exec *x, const struct sg__value *v, double *ret)
 
 int sg__arg_text(struct sg__exec *x, const struct sg__value *v, struct sg_str *ret)
 {
-    if (v->kind != SG__V_STRING)
+    bool named = v->kind == SG__V_INT && v->text.n; /* a month */
+    if (v->kind != SG__V_STRING && !named)
         return sg__exec_fail(x, "wrong type for value; expected string; got %s", sg__value_type(v));
     *ret = v->text;
     return 0;
@@ -82,6 +83,12 @@ static int incomparable(struct sg__exec *x, const struct sg__value *a, const str
                          sg__value_type(b));
 }
 
+/* A month, a weekday, is a number with a name. */
+static bool has_text(const struct sg__value *v)
+{
+    return v->kind == SG__V_STRING || (v->kind == SG__V_INT && v->text.n);
+}
+
 static int equal(struct sg__exec *x, const struct sg__value *a, const struct sg__value *b,
                  bool *ret)
 {
@@ -89,8 +96,10 @@ static int equal(struct sg__exec *x, const struct sg__value *a, const struct sg_
         *ret = a->i == b->i;
     else if (is_number(a) && is_number(b))
         *ret = number(a) == number(b);
-    else if (a->kind == SG__V_STRING && b->kind == SG__V_STRING)
+    else if (has_text(a) && has_text(b))
         *ret = sg_str_eq(a->text, b->text);
+    else if (a->kind == SG__V_TIME && b->kind == SG__V_TIME)
+        *ret = a->i == b->i;
     else if (a->kind == SG__V_BOOL && b->kind == SG__V_BOOL)
         *ret = a->b == b->b;
     else if (a->kind == SG__V_NIL || b->kind == SG__V_NIL)
@@ -233,16 +242,17 @@ static SG__FN(fn_slice)
     return 0;
 }
 
-void sg__print_all(const struct sg__value *args, size_t n, bool line, struct sg_buf *out)
+void sg__print_all(struct sg__exec *x, const struct sg__value *args, size_t n, bool line,
+                   struct sg_buf *out)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !out->failed; i++) {
         bool texts = i && (args[i].kind == SG__V_STRING || args[i - 1].kind == SG__V_STRING);
         if (i && (line || !texts))
             sg_buf_putc(out, ' ');
         if (args[i].kind == SG__V_NIL)
             sg_buf_puts(out, "<nil>");
         else
-            sg__value_print(&args[i], out);
+            sg__value_print(x, &args[i], out);
     }
     if (line)
         sg_buf_putc(out, '\n');
@@ -253,7 +263,7 @@ static int print(struct sg__exec *x, const struct sg__value *args, size_t n, boo
 {
     struct sg_buf b;
     sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
-    sg__print_all(args, n, line, &b);
+    sg__print_all(x, args, n, line, &b);
     return sg__exec_text(x, &b, ret);
 }
 
@@ -307,10 +317,10 @@ static SG__FN(fn_join)
     if (sg__arg_text(x, &args[0], &separator) < 0 || arg_list(x, &args[1]) < 0)
         return SG_EEXECUTION;
     sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
-    for (size_t i = 0; i < list_count(&args[1]); i++) {
+    for (size_t i = 0; i < list_count(&args[1]) && !b.failed; i++) {
         if (i)
             sg_buf_put_str(&b, separator);
-        sg__value_print(&args[1].list->items[i], &b);
+        sg__value_print(x, &args[1].list->items[i], &b);
     }
     return sg__exec_text(x, &b, ret);
 }
@@ -320,7 +330,7 @@ static SG__FN(fn_to_json)
     struct sg_buf b;
     (void)n;
     sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
-    sg__value_to_json(&args[0], &b);
+    sg__value_to_json(x, &args[0], &b);
     return sg__exec_text(x, &b, ret);
 }
 
@@ -329,7 +339,16 @@ static SG__FN(fn_safe_html)
     struct sg_str s;
     (void)n;
     *ret = args[0];
-    ret->b = true;
+    ret->safe = SG__SAFE_HTML;
+    return sg__arg_text(x, &args[0], &s);
+}
+
+static SG__FN(fn_safe_url)
+{
+    struct sg_str s;
+    (void)n;
+    *ret = args[0];
+    ret->safe = SG__SAFE_URL;
     return sg__arg_text(x, &args[0], &s);
 }
 
@@ -416,13 +435,18 @@ static SG__FN(fn_strvalue)
     return fn_label(x, of, 2, ret);
 }
 
-static struct sg_str sort_label(const struct sg__value *v, struct sg_str name)
+struct sorted {
+    struct sg_str label;
+    size_t i; /* equal ones stay in order */
+};
+
+static int by_label(const void *a, const void *b)
 {
-    struct sg_str s = sg_labels_get(v->labels, name);
-    return s.p ? s : SG_STR("");
+    const struct sorted *p = a, *q = b;
+    int order = sg_str_cmp(p->label, q->label);
+    return order ? order : p->i < q->i ? -1 : p->i > q->i;
 }
 
-/* An insertion sort: stable, and results in templates are short. */
 static SG__FN(fn_sort_by_label)
 {
     struct sg_str name;
@@ -435,17 +459,16 @@ static SG__FN(fn_sort_by_label)
     struct sg__list *list = sg__exec_list(x, count);
     if (!list)
         return SG_EEXECUTION;
+    struct sorted sorted[1000];
     for (size_t i = 0; i < count; i++) {
-        struct sg__value one = args[1].list->items[i];
-        if (arg_sample(x, &one) < 0)
+        if (arg_sample(x, &args[1].list->items[i]) < 0)
             return SG_EEXECUTION;
-        size_t k = i;
-        for (;
-             k > 0 && sg_str_cmp(sort_label(&list->items[k - 1], name), sort_label(&one, name)) > 0;
-             k--)
-            list->items[k] = list->items[k - 1];
-        list->items[k] = one;
+        struct sg_str s = sg_labels_get(args[1].list->items[i].labels, name);
+        sorted[i] = (struct sorted){s.p ? s : SG_STR(""), i};
     }
+    qsort(sorted, count, sizeof(sorted[0]), by_label);
+    for (size_t i = 0; i < count; i++)
+        list->items[i] = args[1].list->items[sorted[i].i];
     *ret = (struct sg__value){.kind = SG__V_LIST, .list = list};
     return 0;
 }
@@ -581,8 +604,8 @@ static const struct sg__fn table[] = {
     {"query", 1, 1, true, fn_query, "EXPR: the samples of an instant query"},
     {"reReplaceAll", 3, 3, false, sg__fn_replace,
      "REGEX REPLACEMENT TEXT: every match replaced; $1 and ${name} are groups"},
-    {"safeHtml", 1, 1, false, fn_safe_html, "TEXT: as it is"},
-    {"safeUrl", 1, 1, false, fn_safe_html, "TEXT: as it is"},
+    {"safeHtml", 1, 1, false, fn_safe_html, "TEXT: as it is, being HTML"},
+    {"safeUrl", 1, 1, false, fn_safe_url, "TEXT: a URL of any scheme; in HTML still escaped"},
     {"since", 1, 1, true, sg__fn_since, "TIME: how long ago it was, as 1h2m3s"},
     {"slice", 1, 3, false, fn_slice, "A FROM UNTIL: part of a text or list"},
     {"sortByLabel", 2, 2, false, fn_sort_by_label, "NAME SAMPLES: sorted by that label"},

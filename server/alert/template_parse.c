@@ -7,7 +7,6 @@
 #include <streamgauge/mem.h>
 
 #define MAX_ARENA ((size_t)8 << 20)
-#define MAX_FILE_ARENA ((size_t)64 << 20)
 
 /* ---- nodes ---- */
 
@@ -20,25 +19,24 @@ static int expect_right(struct sg__parser *p, const char *where)
     return p->tok.kind == SG__T_RIGHT ? sg__parse_advance(p) : sg__parse_unexpected(p, where);
 }
 
-static int parse_control(struct sg__parser *p, struct sg__node *node, const char *word);
+/* Behind "else": "if" or "with" of another node in the chain. */
+static int parse_chained(struct sg__parser *p, struct sg__node *node, struct sg__node **ret)
+{
+    bool is_if = p->tok.text.n == 2;
+    if ((is_if && node->kind != SG__N_IF) || (!is_if && node->kind != SG__N_WITH))
+        return sg__parse_unexpected(p, "else");
+    *ret = node->otherwise = sg__parse_alloc(p, sizeof(*node->otherwise));
+    if (!node->otherwise)
+        return SG_ELIMIT;
+    node->chained = true;
+    node->otherwise->pos = p->tok.pos;
+    node->otherwise->kind = node->kind;
+    return sg__parse_advance(p);
+}
 
-/* Behind "else": else, else if, else with. */
 static int parse_else(struct sg__parser *p, struct sg__node *node)
 {
     enum stop stop;
-    if (p->tok.kind == SG__T_WORD &&
-        (sg_str_eq_c(p->tok.text, "if") || sg_str_eq_c(p->tok.text, "with"))) {
-        bool is_if = p->tok.text.n == 2;
-        if ((is_if && node->kind != SG__N_IF) || (!is_if && node->kind != SG__N_WITH))
-            return sg__parse_unexpected(p, "else");
-        node->otherwise = sg__parse_alloc(p, sizeof(*node->otherwise));
-        if (!node->otherwise)
-            return SG_ELIMIT;
-        node->otherwise->pos = p->tok.pos;
-        node->otherwise->kind = node->kind;
-        int rc = sg__parse_advance(p);
-        return rc < 0 ? rc : parse_control(p, node->otherwise, is_if ? "if" : "with");
-    }
     int rc = expect_right(p, "else");
     if (rc == 0)
         rc = parse_list(p, &node->otherwise, &stop);
@@ -48,26 +46,49 @@ static int parse_else(struct sg__parser *p, struct sg__node *node)
     return rc;
 }
 
-/* Behind the word: pipeline, body, else, end. */
-static int parse_control(struct sg__parser *p, struct sg__node *node, const char *word)
+static bool at_word(const struct sg__parser *p, const char *word)
 {
-    enum stop stop = STOP_END;
-    uint32_t n_vars = p->n_vars;
+    return p->tok.kind == SG__T_WORD && sg_str_eq_c(p->tok.text, word);
+}
+
+/* Behind the word: pipeline and body, up to what stands behind "else" or "end". */
+static int parse_branch(struct sg__parser *p, struct sg__node *node, const char *word,
+                        enum stop *ret_stop)
+{
     struct sg__token at = p->tok;
-    if (++p->depth > SG__TEMPLATE_MAX_DEPTH)
-        return sg__parse_fail(p, &p->tok, "nested deeper than 50 at '%.*s'",
-                              SG__SHORT(sg__parse_token(p, &p->tok)));
     int rc = sg__parse_pipe(p, SG__T_RIGHT, word, &node->pipe);
     p->ranges += node->kind == SG__N_RANGE;
     if (rc == 0)
         rc = sg__parse_advance(p);
     if (rc == 0)
-        rc = parse_list(p, &node->body, &stop);
+        rc = parse_list(p, &node->body, ret_stop);
     p->ranges -= node->kind == SG__N_RANGE;
+    if (rc == 0 && *ret_stop == STOP_END_OF_TEXT)
+        rc = sg__parse_fail(p, &at, "no {{end}} for this '%s'", word);
+    return rc;
+}
+
+/* Behind the word. However long a chain of "else if" is, it is not nested. */
+static int parse_control(struct sg__parser *p, struct sg__node *node, const char *word)
+{
+    enum stop stop = STOP_END;
+    uint32_t n_vars = p->n_vars;
+    if (++p->depth > SG__TEMPLATE_MAX_DEPTH)
+        return sg__parse_fail(p, &p->tok, "nested deeper than 50 at '%.*s'",
+                              SG__SHORT(sg__parse_token(p, &p->tok)));
+    int rc = parse_branch(p, node, word, &stop);
+    for (unsigned n = 0; rc == 0 && stop == STOP_ELSE && (at_word(p, "if") || at_word(p, "with"));
+         n++) {
+        if (n >= SG__TEMPLATE_MAX_CHAIN)
+            rc = sg__parse_fail(p, &p->tok, "more than %d 'else %s' in a row",
+                                SG__TEMPLATE_MAX_CHAIN, word);
+        if (rc == 0)
+            rc = parse_chained(p, node, &node);
+        if (rc == 0)
+            rc = parse_branch(p, node, word, &stop);
+    }
     if (rc == 0 && stop == STOP_ELSE)
         rc = parse_else(p, node);
-    if (rc == 0 && stop == STOP_END_OF_TEXT)
-        rc = sg__parse_fail(p, &at, "no {{end}} for this '%s'", word);
     p->n_vars = n_vars;
     p->depth--;
     return rc;
@@ -223,11 +244,6 @@ static int parse_action(struct sg__parser *p, struct sg__node *node)
     return rc < 0 ? rc : sg__parse_advance(p);
 }
 
-static bool at_word(const struct sg__parser *p, const char *word)
-{
-    return p->tok.kind == SG__T_WORD && sg_str_eq_c(p->tok.text, word);
-}
-
 /* Up to {{end}} or {{else}} (behind which the current token is then), or the end of the text. */
 static int parse_list(struct sg__parser *p, struct sg__node **ret, enum stop *ret_stop)
 {
@@ -293,27 +309,33 @@ static bool has_action(struct sg_str text)
     return false;
 }
 
-int sg__template_parse(const char *source, struct sg_str text, size_t max, struct sg_template **ret,
-                       struct sg_error *reterr)
+int sg__template_parse(const char *source, struct sg_str text, size_t max_tree,
+                       struct sg_template **ret, struct sg_error *reterr)
 {
     static const char *const names[] = {"$", "$labels", "$externalLabels", "$externalURL",
                                         "$value"};
+    size_t max = source ? SG__TEMPLATE_MAX_FILE : SG__TEMPLATE_MAX_BYTES;
     if (text.n > max)
         return sg_error_set(reterr, SG_ELIMIT, "a template of %zu bytes, expected at most %zu",
                             text.n, max);
     struct sg_error err = {0};
     struct sg_template *t = sg_calloc(1, sizeof(*t));
-    sg_arena_init(&t->arena, max > SG__TEMPLATE_MAX_BYTES ? MAX_FILE_ARENA : MAX_ARENA);
+    sg_arena_init(&t->arena, max_tree);
+    t->n_slots = SG__N_SLOTS;
     t->text = sg_str_make(sg_arena_strndup(&t->arena, text.p, text.n), text.n);
     t->source = source ? sg_arena_strndup(&t->arena, source, strlen(source)) : NULL;
+    if (!t->text.p || (source && !t->source)) {
+        sg_template_free(t);
+        return sg_error_set(reterr, SG_ELIMIT, SG__TOO_LARGE);
+    }
     struct sg__parser p = {.t = t, .lexer = {.text = t->text, .arena = &t->arena}, .reterr = &err};
     for (p.n_vars = 0; p.n_vars < SG__N_SLOTS; p.n_vars++)
-        p.vars[p.n_vars] = sg_str_from(names[p.n_vars]);
+        p.vars[p.n_vars] = sg_str_from(source && p.n_vars ? "" : names[p.n_vars]);
     int rc = parse(&p);
     if (rc < 0) {
         sg_error_locate(&err, text.p, text.n);
         if (source)
-            snprintf(err.source, sizeof(err.source), "%s", source);
+            sg__source_copy(source, err.source, sizeof(err.source));
         if (reterr && reterr->code == SG_OK)
             *reterr = err;
         sg_template_free(t);
@@ -330,13 +352,11 @@ int sg_template_parse_in(struct sg_str text, struct sg_template_set *set, struct
     *ret = NULL;
     if (!has_action(text))
         return 0;
-    int rc = sg__template_parse(NULL, text, SG__TEMPLATE_MAX_BYTES, &t, reterr);
+    int rc = sg__template_parse(NULL, text, MAX_ARENA, &t, reterr);
     if (rc < 0)
         return rc;
     t->set = set ? sg_template_set_ref(set) : NULL;
-    rc = sg__calls_check(t, t, t->calls, reterr);
-    for (const struct sg__def *def = t->defs; def && rc == 0; def = def->next)
-        rc = sg__calls_check(t, t, def->calls, reterr);
+    rc = sg__calls_check(t, reterr);
     if (rc < 0)
         sg_template_free(t);
     else

@@ -42,7 +42,8 @@ void *sg__parse_alloc(struct sg__parser *p, size_t n)
 {
     void *m = sg_arena_calloc(&p->t->arena, 1, n);
     if (!m)
-        sg_error_at(p->reterr, SG_ELIMIT, p->tok.pos, p->tok.end, "the template is too large");
+        sg_error_at(p->reterr, SG_ELIMIT, p->tok.pos, p->tok.end, "%s",
+                    p->t->source ? SG__TOO_LARGE : "the template is too large");
     return m;
 }
 
@@ -65,8 +66,9 @@ static int declare(struct sg__parser *p, struct sg_str name, uint32_t *ret)
         return sg__parse_fail(p, &p->tok, "more than 100 variables at '%.*s'", SG__SHORT(name));
     *ret = p->n_vars - p->first_var;
     p->vars[p->n_vars++] = name;
-    if (p->def && p->def->n_slots <= *ret)
-        p->def->n_slots = *ret + 1;
+    uint32_t *n_slots = p->def ? &p->def->n_slots : &p->t->n_slots;
+    if (*n_slots <= *ret)
+        *n_slots = *ret + 1;
     return 0;
 }
 

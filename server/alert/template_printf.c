@@ -15,6 +15,7 @@ struct spec {
 };
 
 struct printing {
+    struct sg__exec *x;
     const struct sg__value *args;
     size_t n, next;
     bool reordered; /* by %[2]d: what is left over is not told */
@@ -100,7 +101,7 @@ static void bad_verb(struct printing *p, const struct spec *s, const struct sg__
         return;
     }
     sg_buf_printf(&p->out, "(%s=", sg__value_type(v));
-    sg__value_print(v, &p->out);
+    sg__value_print(p->x, v, &p->out);
     sg_buf_putc(&p->out, ')');
 }
 
@@ -290,8 +291,9 @@ static void put_other(struct printing *p, const struct spec *s, const struct sg_
     if (v->kind == SG__V_NIL)
         sg_buf_puts(&b, s->verb.p[0] == 'v' ? "<nil>" : "%!s(<nil>)");
     else
-        sg__value_print(v, &b);
+        sg__value_print(p->x, v, &b);
     put_padded(p, s, sg_buf_str(&b));
+    p->out.failed = p->out.failed || b.failed;
 }
 
 static void put_value(struct printing *p, const struct spec *s, const struct sg__value *v)
@@ -304,7 +306,10 @@ static void put_value(struct printing *p, const struct spec *s, const struct sg_
     }
     switch (v->kind) {
     case SG__V_INT:
-        put_int_verb(p, s, v);
+        if (fits && v->text.n && strchr("vs", verb))
+            put_text(p, s, v->text);
+        else
+            put_int_verb(p, s, v);
         return;
     case SG__V_DURATION:
         if (fits && strchr("vs", verb))
@@ -398,7 +403,7 @@ static void put_extra(struct printing *p)
             continue;
         }
         sg_buf_printf(&p->out, "%s=", sg__value_type(&p->args[i]));
-        sg__value_print(&p->args[i], &p->out);
+        sg__value_print(p->x, &p->args[i], &p->out);
     }
     sg_buf_putc(&p->out, ')');
 }
@@ -406,7 +411,7 @@ static void put_extra(struct printing *p)
 SG__FN(sg__fn_printf)
 {
     struct sg_str f;
-    struct printing p = {.args = args + 1, .n = n - 1};
+    struct printing p = {.x = x, .args = args + 1, .n = n - 1};
     if (sg__arg_text(x, &args[0], &f) < 0)
         return SG_EEXECUTION;
     sg_buf_init(&p.out, SG__TEMPLATE_MAX_OUTPUT);

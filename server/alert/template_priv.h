@@ -12,15 +12,20 @@
 #define SG__TEMPLATE_MAX_DEFS 1000            /* in one text */
 #define SG__TEMPLATE_MAX_SET 10000            /* definitions in a set */
 #define SG__TEMPLATE_MAX_SET_BYTES (16 << 20) /* texts of a set */
-#define SG__TEMPLATE_MAX_CALLS 100            /* definitions in definitions, while expanding */
-#define SG__TEMPLATE_MAX_NESTED 500           /* lists of nodes in each other, while expanding */
-#define SG__TEMPLATE_MAX_OUTPUT 65536         /* also of one value */
+#define SG__TEMPLATE_MAX_SET_TREES (64 << 20) /* bytes of what is made of them, about 70 for one   \
+                                               */
+#define SG__TOO_LARGE "the template files take more than 64 MiB of memory together"
+#define SG__TEMPLATE_MAX_CALLS 100    /* definitions in definitions, while expanding */
+#define SG__TEMPLATE_MAX_NESTED 500   /* lists of nodes in each other, while expanding */
+#define SG__TEMPLATE_MAX_OUTPUT 65536 /* also of one value */
 #define SG__TEMPLATE_MAX_STEPS 10000
 #define SG__TEMPLATE_MAX_OUTPUT_JSON (256 << 10) /* one text tells of all alerts of a group */
 #define SG__TEMPLATE_MAX_STEPS_JSON 100000
 #define SG__TEMPLATE_MAX_QUERIES 32
 #define SG__TEMPLATE_MAX_VARS 100
 #define SG__TEMPLATE_MAX_DEPTH 50
+#define SG__TEMPLATE_MAX_CHAIN 1000      /* "else if" in a row */
+#define SG__TEMPLATE_MAX_VALUE_DEPTH 100 /* lists in lists that are printed */
 #define SG__TEMPLATE_MAX_ARGS 50
 
 /* For %.*s: a text that may be long. */
@@ -86,15 +91,25 @@ enum sg__value_kind {
     SG__V_PAIR,     /* name in text, value in more */
 };
 
+/* What a text is in HTML. */
+enum sg__safe {
+    SG__UNSAFE,
+    SG__SAFE_HTML, /* HTML itself */
+    SG__SAFE_URL,  /* a URL of any scheme; still escaped */
+    SG__ESCAPED,   /* escaped by html; in more: before */
+};
+
 struct json_t;
 struct sg__list;
 struct sg__value {
     enum sg__value_kind kind;
     int32_t offset_s;
-    bool b; /* of a text: needs no escaping in HTML */
+    enum sg__safe safe;
+    bool b;
     int64_t i;
     double f;
-    struct sg_str text, more;
+    struct sg_str text; /* also the name of a number (a month), of a time's zone */
+    struct sg_str more;
     const struct sg_labels *labels;
     const struct sg__list *list; /* of a map: name, value, name, … */
     const struct json_t *json;
@@ -159,6 +174,7 @@ struct sg__node {
     struct sg__node *body, *otherwise; /* lists */
     struct sg__node *next;
     struct sg__node *next_call; /* of the same text or definition */
+    bool chained;               /* otherwise is one "else if" or "else with" */
 };
 
 /* {{ define "name" }}…{{ end }} */
@@ -187,6 +203,7 @@ struct sg_template {
     const char *source; /* a file's name; NULL: a text of its own */
     struct sg__node *nodes;
     struct sg__node *calls;
+    uint32_t n_slots;            /* of its variables */
     struct sg__def *defs;        /* its own, one of each name */
     struct sg_template_set *set; /* where else definitions are; a reference; may be NULL */
     bool varies;
@@ -197,7 +214,7 @@ struct sg_template {
 struct sg_template_set {
     atomic_uint refs;
     struct sg_template **texts;
-    size_t n_texts, cap_texts, bytes;
+    size_t n_texts, cap_texts, bytes, tree_bytes;
     struct sg__def **defs; /* by name, one of each */
     size_t n_defs, cap_defs;
 };
@@ -206,21 +223,34 @@ struct sg_template_set {
 const struct sg__def *sg__def_find(const struct sg_template *t, struct sg_str name);
 /* Nothing but white space. */
 bool sg__def_is_empty(const struct sg__def *def);
-/* A text's own definition. */
-struct sg__def *sg__def_own(const struct sg_template *t, struct sg_str name);
-/* As sg_template_parse_in, of up to `max` bytes; source may be NULL and is copied. Names of calls
- * are not looked up. */
-int sg__template_parse(const char *source, struct sg_str text, size_t max, struct sg_template **ret,
-                       struct sg_error *reterr);
-/* SG_ESYNTAX: a call of that list, in the text `in`, has no definition in t. */
-int sg__calls_check(const struct sg_template *t, const struct sg_template *in,
-                    const struct sg__node *calls, struct sg_error *reterr);
+/* As sg_template_parse_in; source is NULL, or a file's, and is copied. The tree takes at most
+ * max_tree bytes. Names of calls are not looked up. */
+int sg__template_parse(const char *source, struct sg_str text, size_t max_tree,
+                       struct sg_template **ret, struct sg_error *reterr);
+/* SG_ESYNTAX: a call in t, or in what can be reached from it, has no definition. */
+int sg__calls_check(const struct sg_template *t, struct sg_error *reterr);
+/* The last part of a source's name that fits, behind "...". */
+void sg__source_copy(const char *source, char *ret, size_t size);
 /* The definitions that Alertmanager has, in our words. */
 struct sg__builtin {
     const char *name, *text;
 };
 extern const struct sg__builtin *const sg__template_builtin;
 extern const size_t sg__n_template_builtin;
+
+/* ---- HTML: template_html.c ---- */
+
+/* Where in HTML the output ends. All zero: in text. */
+struct sg__html {
+    uint8_t state, what, url, raw;
+    bool closing;
+    uint8_t n;
+    char name[32];
+};
+/* What was written. literal: it stands in the template. */
+void sg__html_follow(struct sg__html *h, struct sg_str s, bool literal);
+/* Writes a text's value as that place needs it, and follows it. */
+void sg__html_put(struct sg__html *h, const struct sg__value *text, struct sg_buf *out);
 
 /* ---- expansion: template_exec.c ---- */
 
@@ -235,6 +265,8 @@ struct sg__exec {
     struct sg__value dot;
     struct json_t *json; /* of data->json */
     uint32_t steps, max_steps, queries, calls, nested;
+    uint32_t depth; /* of the value that is printed */
+    struct sg__html html;
     uint32_t pos; /* of what is evaluated, for errors */
     struct sg_error *reterr;
     bool broken, continued; /* break, continue */
@@ -248,6 +280,8 @@ int sg__exec_fail(struct sg__exec *x, const char *fmt, ...) SG_PRINTF(2, 3);
 #if defined(__clang_analyzer__) && !defined(SG__EXEC_IMPLEMENTATION)
 #define sg__exec_fail(x, ...) ((void)sg__exec_fail(x, __VA_ARGS__), (int)SG_EEXECUTION)
 #endif
+/* `n` more steps at the current position; SG_EEXECUTION: these are too many. */
+int sg__exec_steps(struct sg__exec *x, size_t n);
 /* Memory of this expansion; NULL and an error when there is too much. */
 void *sg__exec_alloc(struct sg__exec *x, size_t n);
 /* A copy of a buffer's content as a text; deinitialises the buffer. */
@@ -275,10 +309,11 @@ static inline struct sg__value sg__v_bool(bool b)
 /* As Go names its type. */
 const char *sg__value_type(const struct sg__value *v);
 bool sg__value_true(const struct sg__value *v);
-/* As Go's %v. */
-void sg__value_print(const struct sg__value *v, struct sg_buf *out);
+/* As Go's %v. Bounded: out fails, and the error is set when it is not for its length. */
+void sg__value_print(struct sg__exec *x, const struct sg__value *v, struct sg_buf *out);
 int sg__value_from_json(struct sg__exec *x, const struct json_t *json, struct sg__value *ret);
-void sg__value_to_json(const struct sg__value *v, struct sg_buf *out);
+/* As sg__value_print. */
+void sg__value_to_json(struct sg__exec *x, const struct sg__value *v, struct sg_buf *out);
 /* A field, or what a method without arguments gives. */
 int sg__value_field(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
                     struct sg__value *ret);
@@ -344,16 +379,15 @@ void sg__format_float(double v, struct sg_buf *out);
 void sg__format_time(int64_t ms, int32_t offset_s, struct sg_buf *out);
 /* As Go's time.Format. */
 void sg__format_layout(const struct sg__value *time, struct sg_str layout, struct sg_buf *out);
-/* As Go's html: quotes of both kinds, too. */
-void sg__put_html(struct sg_str s, struct sg_buf *out);
 /* "1h2m3.5s", as Go's Duration.String. */
 void sg__format_duration(int64_t ns, struct sg_buf *out);
 /* Fields and methods of SG__V_TIME and SG__V_DURATION; 1: there is none of that name. */
 int sg__time_field(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
                    struct sg__value *ret);
 int sg__time_method(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
-                    const struct sg__value *arg, struct sg__value *ret);
+                    const struct sg__value *args, size_t n, struct sg__value *ret);
 /* fmt.Sprint: spaces between operands when neither is a text. */
-void sg__print_all(const struct sg__value *args, size_t n, bool line, struct sg_buf *out);
+void sg__print_all(struct sg__exec *x, const struct sg__value *args, size_t n, bool line,
+                   struct sg_buf *out);
 
 #endif

@@ -53,28 +53,87 @@ const struct sg__def *sg__def_find(const struct sg_template *t, struct sg_str na
     return of_set ? of_set : own;
 }
 
-static int no_definition(const struct sg_template *in, const struct sg__node *call,
+void sg__source_copy(const char *source, char *ret, size_t size)
+{
+    size_t n = strlen(source);
+    if (n < size)
+        memcpy(ret, source, n + 1);
+    else
+        snprintf(ret, size, "...%s", source + n - (size - 4));
+}
+
+/* ---- calls ---- */
+
+/* A definition that can be reached, and the call in the text by which it is. */
+struct reached {
+    const struct sg__def *def;
+    const struct sg__node *by;
+};
+
+struct walk {
+    const struct sg_template *t;
+    bool *seen; /* of the set's definitions */
+    struct reached *todo;
+    size_t n, cap;
+};
+
+/* The error stands where the text calls, and says where in a file it goes on. */
+static int no_definition(const struct sg_template *t, const struct sg__node *by,
+                         const struct sg__def *def, const struct sg__node *call,
                          struct sg_error *reterr)
 {
-    struct sg_error err = {0};
-    int rc = sg_error_at(&err, SG_ESYNTAX, call->pos, call->pos + 1,
-                         "there is no definition of a template '%.*s'", SG__SHORT(call->text));
-    sg_error_locate(&err, in->text.p, in->text.n);
-    if (in->source)
-        snprintf(err.source, sizeof(err.source), "%s", in->source);
+    char place[300] = "", source[200];
+    struct sg_str name = call->text;
+    struct sg_error err = {0}, in = {.code = SG_ESYNTAX, .pos = call->pos};
+    if (def && def->in != t) {
+        sg_error_locate(&in, def->in->text.p, def->in->text.n);
+        sg__source_copy(def->in->source, source, sizeof(source));
+        snprintf(place, sizeof(place), "%s:%u:%u: ", source, in.line, in.column);
+        call = by ? by : call;
+    }
+    int rc =
+        sg_error_at(&err, SG_ESYNTAX, call->pos, call->pos + 1,
+                    "%sthere is no definition of a template '%.*s'", place, SG__SHORT(name));
+    sg_error_locate(&err, t->text.p, t->text.n);
     if (reterr && reterr->code == SG_OK)
         *reterr = err;
     return rc;
 }
 
-int sg__calls_check(const struct sg_template *t, const struct sg_template *in,
-                    const struct sg__node *calls, struct sg_error *reterr)
+/* Of one list of calls; by NULL: they stand in the text itself. */
+static int walk_calls(struct walk *w, const struct sg__def *def, const struct sg__node *calls,
+                      const struct sg__node *by, struct sg_error *reterr)
 {
     const struct sg__node *missing = NULL; /* the first in the text; the list begins at its end */
-    for (; calls; calls = calls->next_call)
-        if (!sg__def_find(t, calls->text))
+    for (; calls; calls = calls->next_call) {
+        const struct sg__def *called = sg__def_find(w->t, calls->text);
+        if (!called)
             missing = calls;
-    return missing ? no_definition(in, missing, reterr) : 0;
+        if (!called || called->in == w->t) /* its own are looked at anyway */
+            continue;
+        bool *seen = &w->seen[place_of(w->t->set, called->name)];
+        if (*seen)
+            continue;
+        *seen = true;
+        w->todo = sg_grow(w->todo, &w->cap, w->n + 1, sizeof(*w->todo));
+        w->todo[w->n++] = (struct reached){called, by ? by : calls};
+    }
+    return missing ? no_definition(w->t, by, def, missing, reterr) : 0;
+}
+
+int sg__calls_check(const struct sg_template *t, struct sg_error *reterr)
+{
+    struct walk w = {.t = t, .seen = t->set ? sg_calloc(t->set->n_defs + 1, sizeof(bool)) : NULL};
+    int rc = walk_calls(&w, NULL, t->calls, NULL, reterr);
+    for (const struct sg__def *def = t->defs; def && rc == 0; def = def->next)
+        rc = walk_calls(&w, def, def->calls, NULL, reterr);
+    while (rc == 0 && w.n) {
+        struct reached next = w.todo[--w.n];
+        rc = walk_calls(&w, next.def, next.def->calls, next.by, reterr);
+    }
+    sg_free(w.seen);
+    sg_free(w.todo);
+    return rc;
 }
 
 /* ---- sets ---- */
@@ -97,6 +156,21 @@ static int put(struct sg_template_set *s, struct sg__def *def, struct sg_error *
     return 0;
 }
 
+/* What stands around a file's definitions has the name of the file, without its folders. */
+static int put_rest(struct sg_template_set *s, struct sg_template *t, struct sg_error *reterr)
+{
+    const char *slash = strrchr(t->source, '/');
+    struct sg__def *def = sg_arena_calloc(&t->arena, 1, sizeof(*def));
+    if (!def)
+        return sg_error_set(reterr, SG_ELIMIT, SG__TOO_LARGE);
+    *def = (struct sg__def){.name = sg_str_from(slash ? slash + 1 : t->source),
+                            .in = t,
+                            .nodes = t->nodes,
+                            .calls = t->calls,
+                            .n_slots = t->n_slots};
+    return sg__def_is_empty(def) ? 0 : put(s, def, reterr);
+}
+
 int sg_template_set_add(struct sg_template_set *s, const char *source, struct sg_str text,
                         struct sg_error *reterr)
 {
@@ -104,7 +178,8 @@ int sg_template_set_add(struct sg_template_set *s, const char *source, struct sg
     if (s->bytes + text.n > SG__TEMPLATE_MAX_SET_BYTES)
         return sg_error_set(reterr, SG_ELIMIT, "templates of more than %d bytes together",
                             SG__TEMPLATE_MAX_SET_BYTES);
-    int rc = sg__template_parse(source, text, SG__TEMPLATE_MAX_FILE, &t, reterr);
+    int rc =
+        sg__template_parse(source, text, SG__TEMPLATE_MAX_SET_TREES - s->tree_bytes, &t, reterr);
     if (rc < 0)
         return rc;
     s->texts = sg_grow(s->texts, &s->cap_texts, s->n_texts + 1, sizeof(struct sg_template *));
@@ -112,20 +187,9 @@ int sg_template_set_add(struct sg_template_set *s, const char *source, struct sg
     s->bytes += text.n;
     for (struct sg__def *def = t->defs; def && rc == 0; def = def->next)
         rc = put(s, def, reterr);
-    return rc;
-}
-
-int sg_template_set_check(const struct sg_template_set *s, struct sg_error *reterr)
-{
-    int rc = 0;
-    for (size_t i = 0; i < s->n_defs && rc == 0; i++) {
-        const struct sg__node *missing = NULL;
-        for (const struct sg__node *c = s->defs[i]->calls; c; c = c->next_call)
-            if (!find_in_set(s, c->text))
-                missing = c;
-        if (missing)
-            rc = no_definition(s->defs[i]->in, missing, reterr);
-    }
+    if (rc == 0)
+        rc = put_rest(s, t, reterr);
+    s->tree_bytes += t->arena.used_bytes;
     return rc;
 }
 

@@ -224,15 +224,22 @@ SG__FN(sg__fn_strip_domain)
 /* ---- escaping ---- */
 
 /* A single text as it is, else all arguments as print has them. */
-static struct sg_str printed(const struct sg__value *args, size_t n, struct sg_buf *b)
+static int printed(struct sg__exec *x, const struct sg__value *args, size_t n, struct sg_str *ret)
 {
+    struct sg_buf b;
+    struct sg__value text;
+    *ret = n ? args[0].text : SG_STR("");
     if (n == 1 && args[0].kind == SG__V_STRING)
-        return args[0].text;
-    sg__print_all(args, n, false, b);
-    return sg_buf_str(b);
+        return 0;
+    sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
+    sg__print_all(x, args, n, false, &b);
+    int rc = sg__exec_text(x, &b, &text);
+    *ret = text.text;
+    return rc;
 }
 
-void sg__put_html(struct sg_str s, struct sg_buf *out)
+/* As Go's html: quotes of both kinds, too. */
+static void put_html(struct sg_str s, struct sg_buf *out)
 {
     static const char from[] = "&<>\"'";
     static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#34;", "&#39;"};
@@ -264,18 +271,22 @@ static void put_js(struct sg_str s, struct sg_buf *out)
 static int escape(struct sg__exec *x, const struct sg__value *args, size_t n,
                   void (*put)(struct sg_str s, struct sg_buf *out), struct sg__value *ret)
 {
-    SG_AUTO(sg_buf_deinit) struct sg_buf plain;
+    struct sg_str plain;
     struct sg_buf b;
-    sg_buf_init(&plain, SG__TEMPLATE_MAX_OUTPUT);
+    int rc = printed(x, args, n, &plain);
+    if (rc < 0)
+        return rc;
     sg_buf_init(&b, SG__TEMPLATE_MAX_OUTPUT);
-    put(printed(args, n, &plain), &b);
-    return sg__exec_text(x, &b, ret);
+    put(plain, &b);
+    rc = sg__exec_text(x, &b, ret);
+    ret->more = plain;
+    return rc;
 }
 
 SG__FN(sg__fn_html)
 {
-    int rc = escape(x, args, n, sg__put_html, ret);
-    ret->b = true;
+    int rc = escape(x, args, n, put_html, ret);
+    ret->safe = SG__ESCAPED;
     return rc;
 }
 
@@ -286,5 +297,7 @@ SG__FN(sg__fn_js)
 
 SG__FN(sg__fn_urlquery)
 {
-    return escape(x, args, n, sg__query_escape, ret);
+    int rc = escape(x, args, n, sg__query_escape, ret);
+    ret->safe = SG__SAFE_URL; /* not to be escaped twice */
+    return rc;
 }

@@ -8,6 +8,8 @@
 
 #define NS_PER_MS 1000000
 #define NS_PER_S INT64_C(1000000000)
+#define DAY_MS INT64_C(86400000)
+#define MAX_TIME_MS INT64_C(9000000000000000) /* that can be calculated with: 285 000 years */
 #define ZERO_TIME_MS INT64_C(-62135596800000) /* Go's time.Time{}: year 1 */
 
 /* ---- durations ---- */
@@ -132,6 +134,10 @@ static int duration_method(struct sg__exec *x, const struct sg__value *v, struct
 /* SG_ENOTFOUND. */
 static int zone_offset(const struct sg__exec *x, struct sg_str zone, int64_t ms, int32_t *ret)
 {
+    if (sg_str_eq_c(zone, "UTC")) {
+        *ret = 0;
+        return 0;
+    }
     if (!x->data->utc_offset)
         return SG_ENOTFOUND;
     return x->data->utc_offset(x->data->utc_offset_ctx, zone, ms, ret);
@@ -141,6 +147,9 @@ static int civil_field(const struct sg__value *v, struct sg_str name, struct sg_
 {
     static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                        "Thursday", "Friday", "Saturday"};
+    static const char *const months[] = {"January",   "February", "March",    "April",
+                                         "May",       "June",     "July",     "August",
+                                         "September", "October",  "November", "December"};
     struct sg_civil c = sg_civil_from_ms(v->i + (int64_t)v->offset_s * 1000);
     const struct {
         const char *name;
@@ -153,9 +162,11 @@ static int civil_field(const struct sg__value *v, struct sg_str name, struct sg_
             return 0;
         }
     }
-    if (!sg_str_eq_c(name, "Weekday"))
+    bool month = sg_str_eq_c(name, "Month");
+    if (!month && !sg_str_eq_c(name, "Weekday"))
         return 1;
-    *ret = sg__v_text(sg_str_from(days[c.weekday]));
+    *ret = sg__v_int(month ? c.month : c.weekday);
+    ret->text = sg_str_from(month ? months[c.month - 1] : days[c.weekday]);
     return 0;
 }
 
@@ -168,10 +179,18 @@ int sg__time_field(struct sg__exec *x, const struct sg__value *v, struct sg_str 
         *ret = sg__v_int(sg_time_align(v->i, 1000) / 1000);
     } else if (sg_str_eq_c(name, "UnixMilli")) {
         *ret = sg__v_int(v->i);
+    } else if (sg_str_eq_c(name, "UnixMicro") || sg_str_eq_c(name, "UnixNano")) {
+        uint64_t per_ms = name.n == 8 ? NS_PER_MS : 1000; /* wraps around, as Go's */
+        *ret = sg__v_int((int64_t)((uint64_t)v->i * per_ms));
+    } else if (sg_str_eq_c(name, "Nanosecond")) {
+        *ret = sg__v_int((v->i - sg_time_align(v->i, 1000)) * NS_PER_MS);
+    } else if (sg_str_eq_c(name, "Location")) {
+        *ret = sg__v_text(v->text.n ? v->text : SG_STR("UTC"));
     } else if (sg_str_eq_c(name, "UTC") || sg_str_eq_c(name, "Local")) {
         *ret = (struct sg__value){.kind = SG__V_TIME, .i = v->i};
         if (name.n == 5 && zone_offset(x, name, v->i, &ret->offset_s) < 0)
             ret->offset_s = 0;
+        ret->text = sg_str_from(name.n == 5 ? "Local" : "UTC");
     } else if (sg_str_eq_c(name, "IsZero")) {
         *ret = sg__v_bool(v->i == ZERO_TIME_MS);
     } else if (sg_str_eq_c(name, "String")) {
@@ -202,11 +221,68 @@ static int compare_method(struct sg__exec *x, const struct sg__value *v, struct 
     return 0;
 }
 
+/* Its time moved to ms; the zone may be at another offset there. */
+static int move_to(struct sg__exec *x, const struct sg__value *v, int64_t ms, struct sg__value *ret)
+{
+    struct sg__value from = *v;
+    if (ms > MAX_TIME_MS || ms < -MAX_TIME_MS)
+        return sg__exec_fail(x, "the time is out of range");
+    *ret = from;
+    ret->i = ms;
+    if (from.text.n && zone_offset(x, from.text, ms, &ret->offset_s) < 0)
+        ret->offset_s = from.offset_s;
+    return 0;
+}
+
+/* Years, months and days; the 31st of February is in March, as in Go. */
+static int add_date(struct sg__exec *x, const struct sg__value *v, const struct sg__value *args,
+                    struct sg__value *ret)
+{
+    if (v->i > MAX_TIME_MS || v->i < -MAX_TIME_MS)
+        return sg__exec_fail(x, "the time is out of range");
+    for (size_t i = 0; i < 3; i++)
+        if (args[i].kind != SG__V_INT || args[i].i > 100000 || args[i].i < -100000)
+            return sg__exec_fail(x, "AddDate expected three numbers, of years, months and days, "
+                                    "of at most 100000");
+    int64_t local = v->i + (int64_t)v->offset_s * 1000,
+            in_day = local - sg_time_align(local, DAY_MS);
+    struct sg_civil c = sg_civil_from_ms(local);
+    int64_t months = (c.year + args[0].i) * 12 + c.month - 1 + args[1].i;
+    int64_t year = (months - (months % 12 + 12) % 12) / 12;
+    int64_t first = sg_ms_from_civil(year, (int)((months % 12 + 12) % 12) + 1, 1, 0, 0, 0);
+    struct sg__value moved;
+    local = first + (c.day - 1 + args[2].i) * DAY_MS + in_day;
+    int rc = move_to(x, v, local - (int64_t)v->offset_s * 1000, &moved);
+    if (rc == 0) /* the hour stays what it is when the offset changes */
+        rc = move_to(x, v, local - (int64_t)moved.offset_s * 1000, ret);
+    return rc;
+}
+
+/* Since the year 1, as Go. */
+static int round_time(struct sg__exec *x, const struct sg__value *v, bool up, int64_t unit_ns,
+                      struct sg__value *ret)
+{
+    if (v->i > MAX_TIME_MS || v->i < -MAX_TIME_MS)
+        return sg__exec_fail(x, "the time is out of range");
+    int64_t since = v->i - ZERO_TIME_MS, unit = unit_ns / NS_PER_MS;
+    if (unit_ns <= 0 || unit_ns % NS_PER_MS) /* finer than our times */
+        return move_to(x, v, v->i, ret);
+    int64_t below = sg_time_align(since, unit);
+    if (up && since - below >= unit - (since - below))
+        below += unit;
+    return move_to(x, v, below + ZERO_TIME_MS, ret);
+}
+
 int sg__time_method(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
-                    const struct sg__value *arg, struct sg__value *ret)
+                    const struct sg__value *args, size_t n, struct sg__value *ret)
 {
     static const char *const compare[] = {"Sub", "Before", "After", "Equal"};
-    int64_t ns = 0;
+    const struct sg__value *arg = &args[0];
+    int64_t ns = 0, ms;
+    if (v->kind == SG__V_TIME && n == 3 && sg_str_eq_c(name, "AddDate"))
+        return add_date(x, v, args, ret);
+    if (n != 1)
+        return 1;
     if (v->kind == SG__V_DURATION)
         return duration_method(x, v, name, arg, ret);
     if (sg_str_eq_c(name, "Format") && arg->kind == SG__V_STRING) {
@@ -218,15 +294,17 @@ int sg__time_method(struct sg__exec *x, const struct sg__value *v, struct sg_str
     for (size_t i = 0; i < SG_ARRAY_LEN(compare); i++)
         if (sg_str_eq_c(name, compare[i]))
             return compare_method(x, v, name, arg, ret);
-    if (!sg_str_eq_c(name, "Add"))
+    bool add = sg_str_eq_c(name, "Add"), up = sg_str_eq_c(name, "Round");
+    if (!add && !up && !sg_str_eq_c(name, "Truncate"))
         return 1;
     int rc = arg_duration(x, arg, &ns);
-    if (rc < 0)
-        return rc;
-    *ret = *v;
-    if (__builtin_add_overflow(v->i, ns / NS_PER_MS, &ret->i))
-        return sg__exec_fail(x, "the time is out of range");
-    return 0;
+    if (rc == 0 && !add)
+        rc = round_time(x, v, up, ns, ret);
+    else if (rc == 0 && __builtin_add_overflow(v->i, ns / NS_PER_MS, &ms))
+        rc = sg__exec_fail(x, "the time is out of range");
+    else if (rc == 0)
+        rc = move_to(x, v, ms, ret);
+    return rc;
 }
 
 /* ---- functions ---- */
@@ -261,5 +339,6 @@ SG__FN(sg__fn_tz)
         return sg__exec_fail(x, "unknown time zone %.*s", SG__SHORT(zone));
     *ret = args[1];
     ret->offset_s = offset_s;
+    ret->text = zone;
     return 0;
 }

@@ -118,27 +118,51 @@ static bool is_map(const struct sg__value *v)
     return v->kind == SG__V_MAP || v->kind == SG__V_KV;
 }
 
-static void list_to_json(const struct sg__value *v, struct sg_buf *out)
+/* Lists may share their items, so that few of them print as very many: each value is a step. False:
+ * no further, out has failed. */
+static bool visit(struct sg__exec *x, struct sg_buf *out)
+{
+    if (out->failed)
+        return false;
+    if (x->depth >= SG__TEMPLATE_MAX_VALUE_DEPTH)
+        sg__exec_fail(x, "lists in each other deeper than %d", SG__TEMPLATE_MAX_VALUE_DEPTH);
+    else if (sg__exec_steps(x, 1) == 0)
+        return true;
+    out->failed = true;
+    return false;
+}
+
+static void list_to_json(struct sg__exec *x, const struct sg__value *v, struct sg_buf *out)
 {
     bool map = is_map(v);
+    x->depth++;
     sg_buf_putc(out, map ? '{' : '[');
-    for (size_t i = 0; v->list && i < v->list->n; i++) {
+    for (size_t i = 0; v->list && i < v->list->n && !out->failed; i++) {
         if (i)
             sg_buf_putc(out, map && i % 2 ? ':' : ',');
-        sg__value_to_json(&v->list->items[i], out);
+        sg__value_to_json(x, &v->list->items[i], out);
     }
     sg_buf_putc(out, map ? '}' : ']');
+    x->depth--;
 }
 
+static int dump_part(const char *p, size_t n, void *out)
+{
+    sg_buf_append(out, p, n);
+    return ((struct sg_buf *)out)->failed ? -1 : 0;
+}
+
+/* Ends where out is full. */
 static void dump(const json_t *json, struct sg_buf *out)
 {
-    char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
-    sg_buf_puts(out, text ? text : "null");
-    free(text); /* jansson's own */
+    if (json_dump_callback(json, dump_part, out, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+        out->failed = true;
 }
 
-void sg__value_to_json(const struct sg__value *v, struct sg_buf *out)
+void sg__value_to_json(struct sg__exec *x, const struct sg__value *v, struct sg_buf *out)
 {
+    if (!visit(x, out))
+        return;
     switch (v->kind) {
     case SG__V_OBJECT:
         dump(v->json, out);
@@ -147,14 +171,14 @@ void sg__value_to_json(const struct sg__value *v, struct sg_buf *out)
         if (v->json)
             dump(v->json, out);
         else
-            list_to_json(v, out);
+            list_to_json(x, v, out);
         break;
     case SG__V_LABELS:
         sg_labels_print_json(v->labels, out);
         break;
     case SG__V_LIST:
     case SG__V_MAP:
-        list_to_json(v, out);
+        list_to_json(x, v, out);
         break;
     case SG__V_FLOAT:
         sg_buf_put_json_double(out, v->f);
@@ -178,8 +202,10 @@ void sg__value_to_json(const struct sg__value *v, struct sg_buf *out)
         sg_buf_put_i64(out, v->i);
         break;
     case SG__V_BOOL:
+        sg_buf_puts(out, v->b ? "true" : "false");
+        break;
     case SG__V_INT:
-        sg__value_print(v, out);
+        sg_buf_put_i64(out, v->i);
         break;
     default:
         sg_buf_puts(out, "null");
@@ -192,7 +218,7 @@ void sg__value_to_json(const struct sg__value *v, struct sg_buf *out)
 static void print_labels(const struct sg_labels *l, struct sg_buf *out)
 {
     sg_buf_puts(out, "map[");
-    for (uint32_t i = 0; i < l->count; i++) {
+    for (uint32_t i = 0; i < l->count && !out->failed; i++) {
         struct sg_label label = sg_labels_at(l, i);
         if (i)
             sg_buf_putc(out, ' ');
@@ -236,20 +262,24 @@ static void print_kv(const json_t *json, struct sg_buf *out)
     sg_free(keys);
 }
 
-static void print_list(const struct sg__value *v, struct sg_buf *out)
+static void print_list(struct sg__exec *x, const struct sg__value *v, struct sg_buf *out)
 {
     bool map = is_map(v);
+    x->depth++;
     sg_buf_puts(out, map ? "map[" : "[");
-    for (size_t i = 0; v->list && i < v->list->n; i++) {
+    for (size_t i = 0; v->list && i < v->list->n && !out->failed; i++) {
         if (i)
             sg_buf_putc(out, map && i % 2 ? ':' : ' ');
-        sg__value_print(&v->list->items[i], out);
+        sg__value_print(x, &v->list->items[i], out);
     }
     sg_buf_putc(out, ']');
+    x->depth--;
 }
 
-void sg__value_print(const struct sg__value *v, struct sg_buf *out)
+void sg__value_print(struct sg__exec *x, const struct sg__value *v, struct sg_buf *out)
 {
+    if (!visit(x, out))
+        return;
     switch (v->kind) {
     case SG__V_NIL:
         sg_buf_puts(out, "<no value>");
@@ -258,7 +288,10 @@ void sg__value_print(const struct sg__value *v, struct sg_buf *out)
         sg_buf_puts(out, v->b ? "true" : "false");
         break;
     case SG__V_INT:
-        sg_buf_put_i64(out, v->i);
+        if (v->text.n)
+            sg_buf_put_str(out, v->text);
+        else
+            sg_buf_put_i64(out, v->i);
         break;
     case SG__V_FLOAT:
         sg__format_float(v->f, out);
@@ -268,7 +301,7 @@ void sg__value_print(const struct sg__value *v, struct sg_buf *out)
         break;
     case SG__V_LIST:
     case SG__V_MAP:
-        print_list(v, out);
+        print_list(x, v, out);
         break;
     case SG__V_LABELS:
         print_labels(v->labels, out);
@@ -290,7 +323,7 @@ void sg__value_print(const struct sg__value *v, struct sg_buf *out)
         if (v->json)
             print_kv(v->json, out);
         else
-            print_list(v, out);
+            print_list(x, v, out);
         break;
     case SG__V_OBJECT:
         dump(v->json, out);
@@ -483,6 +516,7 @@ static int object_field(struct sg__exec *x, const struct sg__value *v, struct sg
 {
     char key[64];
     const json_t *found = json_find(v->json, name);
+    struct sg_str written = name;
     if (!found && name.n < sizeof(key) && name.p[0] >= 'A' && name.p[0] <= 'Z') {
         memcpy(key, name.p, name.n);
         key[0] = (char)(key[0] | 0x20);
@@ -490,7 +524,7 @@ static int object_field(struct sg__exec *x, const struct sg__value *v, struct sg
         found = json_find(v->json, name);
     }
     if (!found)
-        return no_field(x, v, name);
+        return no_field(x, v, written);
     if (json_is_object(found) && is_kv(name)) {
         *ret = (struct sg__value){.kind = SG__V_KV, .json = found};
         return 0;
@@ -615,6 +649,11 @@ int sg__value_field(struct sg__exec *x, const struct sg__value *v, struct sg_str
         int rc = sg__time_field(x, &from, name, ret);
         return rc > 0 ? no_field(x, &from, name) : rc;
     }
+    case SG__V_INT:
+        if (from.text.n == 0 || !sg_str_eq_c(name, "String"))
+            return no_field(x, &from, name);
+        *ret = sg__v_text(from.text);
+        return 0;
     case SG__V_SAMPLE:
     case SG__V_PAIR:
         return plain_field(x, &from, name, ret);
@@ -631,6 +670,8 @@ static int kv_remove(struct sg__exec *x, const struct sg__value *v, const struct
 {
     const struct sg__list *entries;
     int rc = kv_entries(x, v, &entries);
+    if (rc == 0 && names->list) /* all are compared with all */
+        rc = sg__exec_steps(x, entries->n / 2 * names->list->n / 16);
     struct sg__list *list = rc == 0 ? sg__exec_list(x, entries->n) : NULL;
     if (!list)
         return SG_EEXECUTION;
@@ -651,8 +692,8 @@ static int kv_remove(struct sg__exec *x, const struct sg__value *v, const struct
 int sg__value_method(struct sg__exec *x, const struct sg__value *v, struct sg_str name,
                      const struct sg__value *args, size_t n, struct sg__value *ret)
 {
-    if (n == 1 && (v->kind == SG__V_TIME || v->kind == SG__V_DURATION)) {
-        int rc = sg__time_method(x, v, name, &args[0], ret);
+    if (v->kind == SG__V_TIME || v->kind == SG__V_DURATION) {
+        int rc = sg__time_method(x, v, name, args, n, ret);
         if (rc <= 0)
             return rc;
     }

@@ -106,8 +106,6 @@ int sg_template_files_load(const struct sg_config *c, struct sg_template_set **r
     int rc = 0;
     for (size_t i = 0; i < sg_yaml_count(list) && rc == 0; i++)
         rc = add_pattern(c, sg_yaml_at(list, i), set, &n_files, reterr);
-    if (rc == 0)
-        rc = sg_template_set_check(set, reterr);
     if (rc < 0)
         sg_template_set_unref(set);
     else

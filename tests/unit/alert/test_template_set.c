@@ -348,7 +348,6 @@ static void test_template_set__texts_call_its_definitions(void **state)
     must_add(f, "a.tmpl",
              "dropped {{ .Nothing }}{{ define \"t\" }}{{ template \"u\" . }}!{{ end }}");
     must_add(f, "b.tmpl", "{{ define \"u\" }}{{ .Status }}{{ end }}");
-    assert_int_equal(sg_template_set_check(f->set, NULL), 0);
     gives(f, "{{ template \"t\" . }}", "firing!");
 }
 
@@ -402,8 +401,8 @@ static void test_template_set__mistakes_name_the_file(void **state)
     assert_int_equal(add(f, "dir/a.tmpl", "\n{{ define \"x\" }}{{ .x | }}{{ end }}"), SG_ESYNTAX);
     is_error(f, "dir/a.tmpl:2:25", "missing value");
     must_add(f, "dir/b.tmpl", "{{ define \"x\" }}\n  {{ template \"none\" . }}{{ end }}");
-    assert_int_equal(sg_template_set_check(f->set, &f->err), SG_ESYNTAX);
-    is_error(f, "dir/b.tmpl:2:6", "no definition of a template 'none'");
+    fails(f, "{{ .Status }}\n{{ template \"x\" . }}", SG_ESYNTAX,
+          "2:4: dir/b.tmpl:2:6: ", "no definition of a template 'none'");
 }
 
 static void test_template_set__a_replaced_definition_may_be_wrong(void **state)
@@ -411,7 +410,7 @@ static void test_template_set__a_replaced_definition_may_be_wrong(void **state)
     struct fixture *f = *state;
     must_add(f, "a.tmpl", "{{ define \"x\" }}{{ template \"none\" . }}{{ end }}");
     must_add(f, "b.tmpl", "{{ define \"x\" }}fine{{ end }}");
-    assert_int_equal(sg_template_set_check(f->set, NULL), 0);
+    gives(f, "{{ template \"x\" }}", "fine");
 }
 
 static void test_template_set__failures_name_the_file(void **state)
@@ -475,7 +474,6 @@ static void test_template_set__has_alertmanagers_names(void **state)
                                         "email.default.html"};
     struct fixture *f = *state;
     char text[128];
-    assert_int_equal(sg_template_set_check(f->set, NULL), 0);
     for (size_t i = 0; i < SG_ARRAY_LEN(names); i++) {
         snprintf(text, sizeof(text), "{{ template \"%s\" . }}", names[i]);
         if (expand(f, text) < 0)
@@ -586,6 +584,50 @@ static void test_template__times(void **state)
     fails(f, "{{ " START ".Add \"1h\" }}", SG_EEXECUTION, "1:4", "expected a duration");
 }
 
+static void test_template__parts_of_times(void **state)
+{
+    struct fixture *f = *state;
+    gives(f,
+          "{{ " START ".Month }} {{ printf \"%d %s %v\" " START ".Month " START ".Month " START
+          ".Weekday }} {{ eq " START ".Month 11 }} {{ " START ".Weekday | toUpper }} {{ " START
+          ".Month.String }}",
+          "November 11 November Sunday true SUNDAY November");
+    gives(f,
+          "{{ (" START ".Add 7000000).Nanosecond }} {{ " START ".UnixNano }} {{ " START
+          ".UnixMicro }} {{ " START ".UnixMilli }}",
+          "7000000 1795334400000000000 1795334400000000 1795334400000");
+    gives(f,
+          "{{ " START ".Location }} {{ (tz \"Asia/Kolkata\" " START ").Location }} {{ " START
+          ".Local.Location }}",
+          "UTC Asia/Kolkata Local");
+    gives(f,
+          "{{ eq " START " (index .Alerts 1).StartsAt }} {{ eq " START
+          " (index .Alerts 1).EndsAt }} {{ eq " START " " START ".Local }}",
+          "true false true");
+}
+
+static void test_template__times_are_calculated(void **state)
+{
+    struct fixture *f = *state;
+    gives(f,
+          "{{ " START ".AddDate 0 0 10 }} {{ " START ".AddDate 1 -11 0 }} {{ (" START
+          ".AddDate 0 0 9).AddDate 0 3 0 }}",
+          "2026-12-02 08:00:00 +0000 UTC 2026-12-22 08:00:00 +0000 UTC "
+          "2027-03-01 08:00:00 +0000 UTC");
+    gives(f, "{{ (" START ".AddDate 0 0 9).AddDate 0 3 -1 }} {{ " START ".AddDate -3000 0 0 }}",
+          "2027-02-28 08:00:00 +0000 UTC -974-11-22 08:00:00 +0000 UTC");
+    gives(f,
+          "{{ (" START ".Add 1234567890000).Truncate 60000000000 }} {{ (" START
+          ".Add 1234567890000).Round 60000000000 }} {{ " START ".Truncate 0 }} {{ (" START
+          ".Add 1800e9).Round 3600e9 }}",
+          "2026-11-22 08:20:00 +0000 UTC 2026-11-22 08:21:00 +0000 UTC "
+          "2026-11-22 08:00:00 +0000 UTC 2026-11-22 09:00:00 +0000 UTC");
+    fails(f, "{{ " START ".AddDate 1 2 }}", SG_EEXECUTION, "1:4", "no method with 2 arguments");
+    fails(f, "{{ " START ".AddDate 1 2 9999999 }}", SG_EEXECUTION, "1:4", "AddDate expected");
+    fails(f, "{{ ((" START ".AddDate 99999 0 0).AddDate 99999 0 0).AddDate 99999 0 0 }}",
+          SG_EEXECUTION, "1:4", "out of range");
+}
+
 static void test_template__time_zones(void **state)
 {
     struct fixture *f = *state;
@@ -639,6 +681,8 @@ int main(void)
         TEST(test_template__unescapes_urls),
         TEST(test_template__durations),
         TEST(test_template__times),
+        TEST(test_template__parts_of_times),
+        TEST(test_template__times_are_calculated),
         TEST(test_template__time_zones),
     };
     return cmocka_run_group_tests_name("template_set", tests, NULL, NULL);
