@@ -12,8 +12,7 @@
 #define SG__TEMPLATE_MAX_DEFS 1000            /* in one text */
 #define SG__TEMPLATE_MAX_SET 10000            /* definitions in a set */
 #define SG__TEMPLATE_MAX_SET_BYTES (16 << 20) /* texts of a set */
-#define SG__TEMPLATE_MAX_SET_TREES (64 << 20) /* bytes of what is made of them, about 70 for one   \
-                                               */
+#define SG__TEMPLATE_MAX_SET_TREES (64 << 20) /* bytes of what is made of them */
 #define SG__TOO_LARGE "the template files take more than 64 MiB of memory together"
 #define SG__TEMPLATE_MAX_CALLS 100    /* definitions in definitions, while expanding */
 #define SG__TEMPLATE_MAX_NESTED 500   /* lists of nodes in each other, while expanding */

@@ -91,9 +91,8 @@ static int no_definition(const struct sg_template *t, const struct sg__node *by,
         snprintf(place, sizeof(place), "%s:%u:%u: ", source, in.line, in.column);
         call = by ? by : call;
     }
-    int rc =
-        sg_error_at(&err, SG_ESYNTAX, call->pos, call->pos + 1,
-                    "%sthere is no definition of a template '%.*s'", place, SG__SHORT(name));
+    int rc = sg_error_at(&err, SG_ESYNTAX, call->pos, call->pos + 1,
+                         "%sthere is no definition of a template '%.*s'", place, SG__SHORT(name));
     sg_error_locate(&err, t->text.p, t->text.n);
     if (reterr && reterr->code == SG_OK)
         *reterr = err;
