@@ -377,6 +377,6 @@ void sg__html_put(struct sg__html *h, const struct sg__value *v, struct sg_buf *
     default:
         put_name(h, plain, out);
     }
-    if (!out->failed)
+    if (!out->failed && out->len > before)
         sg__html_follow(h, sg_str_make(out->data + before, out->len - before), false);
 }

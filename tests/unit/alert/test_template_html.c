@@ -47,6 +47,7 @@ static void test_html__texts(void **state)
 {
     (void)state;
     gives_as_go("{{ .t }}", "&lt;b&gt;hi&lt;/b&gt; &amp; &#34;q&#34;");
+    gives_as_go("{{ .e }}{{ .p }}", "a&#43;b");
     gives_as_go("{{ .t | safeHtml }}", "<b>hi</b> & \"q\"");
     gives_as_go("{{ .p }} {{ .p | html }}", "a&#43;b a+b");
     gives_as_go("{{ \"a\\x00b\" }}", "a\xef\xbf\xbd"
