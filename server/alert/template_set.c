@@ -167,7 +167,20 @@ static int put_rest(struct sg_template_set *s, struct sg_template *t, struct sg_
                             .nodes = t->nodes,
                             .calls = t->calls,
                             .n_slots = t->n_slots};
-    return sg__def_is_empty(def) ? 0 : put(s, def, reterr);
+    if (sg__def_is_empty(def))
+        return 0;
+    const struct sg__def *own = sg__def_find(t, def->name);
+    if (!own || sg__def_is_empty(own))
+        return put(s, def, reterr);
+    struct sg_error err = {0};
+    int rc = sg_error_at(&err, SG_ESYNTAX, 0, 1,
+                         "'%.*s' is defined in the text that has this name itself",
+                         SG__SHORT(def->name));
+    sg_error_locate(&err, t->text.p, t->text.n);
+    sg__source_copy(t->source, err.source, sizeof(err.source));
+    if (reterr && reterr->code == SG_OK)
+        *reterr = err;
+    return rc;
 }
 
 int sg_template_set_add(struct sg_template_set *s, const char *source, struct sg_str text,

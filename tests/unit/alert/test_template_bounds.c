@@ -201,6 +201,12 @@ static void test_template_set__a_files_own_text_has_its_name(void **state)
     assert_int_equal(expand_in(set, "{{ template \"empty.tmpl\" }}", data, &err, &out), SG_ESYNTAX);
     sg_buf_deinit(&out);
     assert_int_equal(sg_template_set_add(set, "z", SG_STR("{{ $labels }}"), NULL), SG_ESYNTAX);
+    err = (struct sg_error){0};
+    assert_int_equal(
+        sg_template_set_add(set, "d/b.t", SG_STR("a{{ define \"b.t\" }}b{{ end }}"), &err),
+        SG_ESYNTAX);
+    assert_string_equal(err.source, "d/b.t");
+    assert_non_null(strstr(err.text, "'b.t' is defined in the text"));
     sg_template_set_unref(set);
 }
 
