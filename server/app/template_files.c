@@ -1,5 +1,6 @@
 /* template_files.c - the files of definitions that `templates` of the configuration names. */
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,9 @@ struct place {
 
 static int read_file(const struct place *at, struct sg_buf *text, struct sg_error *reterr)
 {
-    FILE *f = fopen(at->path, "rbe");
+    /* Something else than a file, say a pipe, must not keep us waiting. */
+    int fd = open(at->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
     struct stat st;
     char chunk[16384];
     size_t n = 0;

@@ -25,6 +25,7 @@ static const struct sg__opt table[] = {
     {"require_tls", SG__OPT_BOOL, 0, "true", "smtp_require_tls"},
     {"tls_config", SG__OPT_NODE, 0, NULL, "smtp_tls_config"},
     {"headers", SG__OPT_TEXTS, 0, NULL, NULL},
+    {"subject", SG__OPT_TEXT, SG__OPT_OWN, NULL, NULL},
     {"html", SG__OPT_TEXT, 0, NULL, NULL},
     {"text", SG__OPT_TEXT, 0, NULL, NULL},
     SG__COMMON_OPTS,
@@ -219,15 +220,18 @@ static int make_mail(const struct sg__job *job, struct mail *m, struct sg_error 
         rc = sg__addresses_parse(sg_buf_str(&m->from), m->from_list, &m->n_from, reterr);
     if (rc < 0)
         return rc;
-    sg_buf_puts(&m->subject, job->note->title);
     name_thread(job, m);
     if (job->note->digest) {
+        sg_buf_puts(&m->subject, job->note->title);
         sg_buf_put_str(&m->text, sg__json_text(digest, "text"));
         sg_buf_put_str(&m->html, sg__json_text(digest, "html"));
         return 0;
     }
     const struct sg__value *text = sg__opt(job->target, "text"),
                            *html = sg__opt(job->target, "html");
+    rc = sg__put_option(job, "subject", sg_str_from(job->note->title), &m->subject, reterr);
+    if (rc < 0)
+        return rc;
     if (text->set)
         rc = sg__put_text(job, &text->one, &m->text, reterr);
     else

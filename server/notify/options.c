@@ -260,6 +260,32 @@ static void set_preset(const struct sg__opt *opt, struct sg__value *v)
         (void)!sg_double_parse_all(v->one.text.p, v->one.text.n, &v->number);
 }
 
+/* Alertmanager's default texts are calls of well-known templates, which files may define anew. */
+static int read_well_known(struct reading *r, const char *kind, struct sg__value *v,
+                           struct sg_error *reterr)
+{
+    char name[128], *end = name;
+    struct sg_error err = {0};
+    if (!kind || !r->templates || r->opt->type != SG__OPT_TEXT)
+        return 0;
+    end += snprintf(name, sizeof(name), "%s.default.", kind);
+    for (const char *c = r->opt->name; *c; c++)
+        if (*c != '_' && end < name + sizeof(name) - 1)
+            *end++ = *c;
+    *end = '\0';
+    struct sg_str given = sg_template_set_given(r->templates, sg_str_from(name));
+    if (!given.p)
+        return 0;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    sg_buf_init(&text, 1024);
+    sg_buf_printf(&text, "{{ template \"%.*s\" . }}", SG_STR_ARG(given));
+    v->one.text = sg__notify_keep(r->arena, sg_buf_str(&text));
+    v->set = true;
+    if (sg_template_parse_in(v->one.text, r->templates, &v->one.template, &err) < 0)
+        return sg_yaml_error(r->node, reterr, "%s: %s", r->what, err.text);
+    return 1;
+}
+
 static int read_option(const struct sg__opt *opt, const struct sg__opt_source *from,
                        struct sg_arena *arena, struct sg__value *v, struct sg_error *reterr)
 {
@@ -271,6 +297,9 @@ static int read_option(const struct sg__opt *opt, const struct sg__opt_source *f
         snprintf(r.what, sizeof(r.what), "global: %s", opt->global);
         rc = read_from(&r, from->global, opt->global, v, reterr);
     }
+    r.node = from->node;
+    if (rc == 0)
+        rc = read_well_known(&r, from->kind, v, reterr);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     set_preset(opt, v);

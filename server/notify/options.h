@@ -64,7 +64,9 @@ struct sg__opt_source {
     const struct sg_yaml_node *node;   /* the map; may be NULL */
     const struct sg_yaml_node *global; /* `global` of the configuration; may be NULL */
     struct sg_template_set *templates; /* that texts may call; may be NULL */
-    const char *what;                  /* for errors: "slack_configs of 'team'" */
+    const char *kind; /* "slack": texts that are not given are slack.default.<option> when a file
+                         defines that; may be NULL */
+    const char *what; /* for errors: "slack_configs of 'team'" */
 };
 
 /* Number of options of a table. */

@@ -110,8 +110,11 @@ static void set_pace(const struct reading *rd, struct sg__target *t)
 
 static int read_entry(struct reading *rd, const struct entry *e, struct sg__target *t)
 {
-    struct sg__opt_source from = {
-        .node = e->node, .global = rd->global, .templates = rd->templates, .what = e->what};
+    struct sg__opt_source from = {.node = e->node,
+                                  .global = rd->global,
+                                  .templates = rd->templates,
+                                  .kind = t->kind->name,
+                                  .what = e->what};
     if (sg_yaml_kind(e->node) != SG_YAML_MAP && sg_yaml_kind(e->node) != SG_YAML_NULL)
         return sg_yaml_error(e->node, rd->reterr, "%s: expected keys and values", e->what);
     int rc = sg__opts_read(t->table, &from, &rd->r->arena, t->values, rd->reterr);

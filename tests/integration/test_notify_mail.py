@@ -104,6 +104,18 @@ def test_a_mail_has_text_and_html(mailer):
     assert box.sessions[0][:2] == ("localhost", True), "after STARTTLS"
 
 
+def test_texts_of_ones_own(mailer):
+    """A label may hold anything: in HTML it stays a text."""
+    send, box = mailer
+    marks, _ = send(row("team/email/0"), options=""", subject: 'S {{ .CommonLabels.alertname }}', text: 'T {{ .CommonAnnotations.summary }}',
+        html: '<i>{{ .CommonAnnotations.summary }}</i>'""")
+    assert [m["mark"] for m in marks] == ["sent"]
+    (mail,) = box.mails
+    assert mail["Subject"] == "S HighLatency"
+    assert parts(mail)["text/plain"].strip() == "T HighLatency on <b>web-1</b> & co"
+    assert parts(mail)["text/html"].strip() == "<i>HighLatency on &lt;b&gt;web-1&lt;/b&gt; &amp; co</i>"
+
+
 def test_a_mail_says_when_it_fired(mailer):
     send, box = mailer
     send(row("team/email/0", key="a"), row("team/email/0", note(alert(status="resolved")), key="b"))

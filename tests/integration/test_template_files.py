@@ -124,6 +124,20 @@ def test_the_built_in_ones_need_no_files(start, files, hook):
     assert first["text"].startswith("Firing:\n- load of north\n") and "shop: north" in first["text"]
 
 
+def test_what_a_file_defines_anew_is_what_receivers_say_by_themselves(start, files, hook):
+    """Alertmanager's usual way to change its texts: receivers without a title, files that define slack.default.title."""
+    silent = "\n".join(line for line in files.config.splitlines() if not line.strip().startswith(("title:", "title_link:", "text:", "footer:"))) + "\n"
+    files.write("more.tmpl", """{{ define "slack.default.title" }}ours: {{ .CommonLabels.alertname }}{{ end }}
+        {{ define "slack.default.text" }}{{ (index .Alerts 0).StartsAt | tz "Asia/Kolkata" | date "-0700" }}{{ end }}
+        {{ define "slack.default.titlelink" }} {{ end }}""")
+    s = start(config=silent + files.extra)
+    change(s, 9)
+    first = told(hook, 1)
+    assert first["title"] == "ours: LoadHigh" and first["text"] == "+0530" and first["footer"] == "for team"
+    assert first["title_link"].startswith("http://gauge.example/"), "an empty definition changes nothing"
+    assert first["fallback"] .startswith("[FIRING:1] LoadHigh"), "nobody has defined that one"
+
+
 def test_a_reload_brings_changed_files(start, files, hook):
     s = start(config=files.config + files.extra)
     files.write("templates/a.tmpl", TITLE.replace("!!", "??"))
@@ -159,6 +173,12 @@ def test_a_file_that_cannot_be_read_is_named(start, files, hook, tmp_path):
     path = files.write("alertmanager.yml", files.config)
     done = kit.run(kit.BINARY, "check-config", path)
     assert done.returncode == 1 and "alertmanager.yml:5:13" in done.stderr.decode() and "z.tmpl': No such file" in done.stderr.decode()
+
+
+def test_a_pipe_is_no_file_and_keeps_nobody_waiting(files, tmp_path):
+    os.mkfifo(tmp_path / "templates" / "z.tmpl")
+    done = kit.run(kit.BINARY, "check-config", files.write("alertmanager.yml", files.config))
+    assert done.returncode == 1 and "z.tmpl': not a file" in done.stderr.decode()
 
 
 def test_there_are_not_too_many_files(files, tmp_path):
