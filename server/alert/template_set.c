@@ -205,6 +205,16 @@ int sg_template_set_add(struct sg_template_set *s, const char *source, struct sg
     return rc;
 }
 
+struct sg_str sg_template_set_given(const struct sg_template_set *s, struct sg_str name)
+{
+    for (size_t i = 0; i < s->n_defs; i++) {
+        const struct sg__def *def = s->defs[i];
+        if (def->in != s->texts[0] && sg_str_ieq(def->name, name) && !sg__def_is_empty(def))
+            return def->name;
+    }
+    return (struct sg_str){0}; /* the first text is the built-in one */
+}
+
 struct sg_template_set *sg_template_set_new(void)
 {
     SG_AUTO(sg_buf_deinit) struct sg_buf text;
