@@ -118,14 +118,15 @@ int sg__statsd_birth(struct sg__feed *f, struct sg_hash128 key, const struct sg_
                      uint32_t *ret_series)
 {
     struct sg_labels_builder *l = &f->b->builder;
+    struct sg_str none = {NULL, 0};
     uint64_t ignored = f->result->ignored;
     int r = make_labels(f, s, l);
-    if (r < 0) {
-        f->result->ignored = ignored; /* all of the sample is rejected, however often it is tried */
-        return r;
+    if (r == 0) {
+        sg_batcher_describe(f->b, sg_labels_builder_get(l, SG_METRIC_NAME), metric_types[s->type],
+                            none, none);
+        r = sg__feed_birth(f, key, s->name.p, true, ret_series);
     }
-    struct sg_str none = {NULL, 0};
-    sg_batcher_describe(f->b, sg_labels_builder_get(l, SG_METRIC_NAME), metric_types[s->type], none,
-                        none);
-    return sg__feed_birth(f, key, s->name.p, true, ret_series);
+    if (r < 0)
+        f->result->ignored = ignored; /* all of the sample is rejected, however often it is tried */
+    return r;
 }
