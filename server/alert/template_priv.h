@@ -249,7 +249,7 @@ struct sg__html {
 /* What was written. literal: it stands in the template. */
 void sg__html_follow(struct sg__html *h, struct sg_str s, bool literal);
 /* Writes a text's value as that place needs it, and follows it. */
-void sg__html_put(struct sg__html *h, const struct sg__value *text, struct sg_buf *out);
+void sg__html_put(struct sg__html *h, const struct sg__value *v, struct sg_buf *out);
 
 /* ---- expansion: template_exec.c ---- */
 

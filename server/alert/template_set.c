@@ -122,7 +122,7 @@ static int walk_calls(struct walk *w, const struct sg__def *def, const struct sg
 
 int sg__calls_check(const struct sg_template *t, struct sg_error *reterr)
 {
-    struct walk w = {.t = t, .seen = t->set ? sg_calloc(t->set->n_defs + 1, sizeof(bool)) : NULL};
+    struct walk w = {.t = t, .seen = sg_calloc((t->set ? t->set->n_defs : 0) + 1, sizeof(*w.seen))};
     int rc = walk_calls(&w, NULL, t->calls, NULL, reterr);
     for (const struct sg__def *def = t->defs; def && rc == 0; def = def->next)
         rc = walk_calls(&w, def, def->calls, NULL, reterr);
