@@ -112,7 +112,7 @@ static enum sg__put put_instead(struct applying *a, struct sg__slot *slot, struc
         newest.time_ms != sample.time_ms)
         return SG__PUT_CONFLICT;
     sg__store_note(a->store, SG_STORE_PAST, slot->id, sample.time_ms);
-    sg__series_replace(&a->store->keeper, slot, sample.v);
+    sg__series_replace(slot, sample.v);
     return SG__PUT_INSTEAD;
 }
 

@@ -58,7 +58,7 @@ static void fill(const struct sg__slot *slot, const struct sg__block *b, int64_t
 {
     uint32_t n = atomic_load_explicit(&b->n, memory_order_relaxed);
     ret->time_ms = b->points[n - 1].time_ms;
-    ret->v = b->points[n - 1].v;
+    ret->v = sg__point_value(&b->points[n - 1]);
     ret->kind = slot->kind;
     ret->newer = more_than_one(b, n, since_ms) ? 2 : 1;
 }

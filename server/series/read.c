@@ -111,7 +111,7 @@ void sg__series_read(const struct sg__slot *s, int64_t after_ms, int64_t until_m
     }
     for (uint32_t i = from; i < to; i++) {
         ret->time_ms[ret->n] = b->points[i].time_ms;
-        ret->v[ret->n] = b->points[i].v;
+        ret->v[ret->n] = sg__point_value(&b->points[i]);
         if (ret->obj)
             ret->obj[ret->n] = sg__block_objects(b)[i];
         ret->n++;
@@ -152,7 +152,7 @@ bool sg__series_last(const struct sg__slot *s, int64_t after_ms, int64_t until_m
         return last_sealed(b, after_ms, until_ms, ret);
     if (b->points[i - 1].time_ms <= after_ms)
         return false;
-    *ret = (struct sg_sample){b->points[i - 1].time_ms, b->points[i - 1].v,
+    *ret = (struct sg_sample){b->points[i - 1].time_ms, sg__point_value(&b->points[i - 1]),
                               b->kind == SG_KIND_FLOAT ? NULL : sg__block_objects(b)[i - 1]};
     return true;
 }

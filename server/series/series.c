@@ -307,15 +307,12 @@ void sg__series_unmark(struct sg__keeper *k, struct sg__slot *s)
     block_publish(k, s, copy, n - 1);
 }
 
-void sg__series_replace(struct sg__keeper *k, struct sg__slot *s, double v)
+void sg__series_replace(struct sg__slot *s, double v)
 {
     struct sg__block *b = block_of(s);
     uint32_t n = count_of(b);
     SG_ASSERT(n && b->kind == SG_KIND_FLOAT);
-    struct sg__block *copy = block_new(k, b->cap, b->kind, older_of(b));
-    block_copy(copy, 0, b, 0, n);
-    copy->points[n - 1].v = v;
-    block_publish(k, s, copy, n);
+    __atomic_store(&b->points[n - 1].v, &v, __ATOMIC_RELAXED); /* see sg__point_value */
 }
 
 bool sg__series_newest(const struct sg__slot *s, struct sg_sample *ret)

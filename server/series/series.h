@@ -139,12 +139,20 @@ enum sg__put sg__series_put(struct sg__keeper *k, struct sg__slot *s, struct sg_
 /* Drops chunks whose samples are all older than before_ms. Returns the time of the newest sample
  * dropped; INT64_MIN: none. O(chunks). */
 int64_t sg__series_cut(struct sg__keeper *k, struct sg__slot *s, int64_t before_ms);
+/* A value as any thread may read it: the newest one may just be replaced. */
+static inline double sg__point_value(const struct sg__point *p)
+{
+    double v;
+    __atomic_load(&p->v, &v, __ATOMIC_RELAXED);
+    return v;
+}
+
 /* Drops all samples. */
 void sg__series_clear(struct sg__keeper *k, struct sg__slot *s);
 /* Removes the newest sample, a marker of ours. */
 void sg__series_unmark(struct sg__keeper *k, struct sg__slot *s);
 /* Gives the newest sample, a number, another value. */
-void sg__series_replace(struct sg__keeper *k, struct sg__slot *s, double v);
+void sg__series_replace(struct sg__slot *s, double v);
 /* The newest sample, if it has any. */
 bool sg__series_newest(const struct sg__slot *s, struct sg_sample *ret);
 
