@@ -1,5 +1,6 @@
 /* alert_config.c - rule files, receivers and routing as the configuration names them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,28 +21,34 @@
 #define MAX_RULE_FILES 10000
 #define MAX_ZONES 64
 
+int sg_alert_read_file(const char *path, struct sg_buf *out, struct sg_error *reterr)
+{
+    /* Something else than a file, say a pipe, must not keep us waiting. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    char chunk[16384];
+    ssize_t n = 0;
+    if (fd < 0)
+        return sg_error_set(reterr, SG_EIO, "cannot read '%s': %s", path, strerror(errno));
+    bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    while (is_file && !out->failed && (n = read(fd, chunk, sizeof(chunk))) > 0)
+        sg_buf_append(out, chunk, (size_t)n);
+    int failed = n < 0 ? errno : 0;
+    (void)close(fd);
+    if (!is_file || failed)
+        return sg_error_set(reterr, SG_EIO, "cannot read '%s': %s", path,
+                            is_file ? strerror(failed) : "not a file");
+    if (out->failed)
+        return sg_error_set(reterr, SG_ELIMIT, "'%s' is larger than %zu bytes", path, out->max);
+    return 0;
+}
+
 static int read_rules(struct sg_rules *rules, const char *path, struct sg_error *reterr)
 {
-    FILE *f = fopen(path, "rbe");
-    struct stat st;
-    if (!f || fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode)) {
-        int rc = sg_error_set(reterr, SG_EIO, "cannot read '%s': %s", path,
-                              f ? "not a file" : strerror(errno));
-        if (f)
-            (void)fclose(f);
-        return rc;
-    }
-    char *text = sg_alloc(MAX_RULE_FILE + 1);
-    size_t n = fread(text, 1, MAX_RULE_FILE + 1, f);
-    bool failed = ferror(f) != 0;
-    (void)fclose(f);
-    int rc =
-        failed ? sg_error_set(reterr, SG_EIO, "cannot read '%s'", path)
-        : n > MAX_RULE_FILE
-            ? sg_error_set(reterr, SG_ELIMIT, "'%s' is larger than %u bytes", path, MAX_RULE_FILE)
-            : sg_rules_add(rules, path, sg_str_make(text, n), NULL, NULL, reterr);
-    sg_free(text);
-    return rc;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    sg_buf_init(&text, MAX_RULE_FILE);
+    int rc = sg_alert_read_file(path, &text, reterr);
+    return rc < 0 ? rc : sg_rules_add(rules, path, sg_buf_str(&text), NULL, NULL, reterr);
 }
 
 /* Where the configuration says it; NULL: a flag did. */

@@ -39,6 +39,9 @@ struct sg_alert_config {
 /* A file's place: relative ones start at the folder of the configuration, or where we are when
  * there is none. */
 void sg_alert_place(const struct sg_config *c, const char *path, char *dst, size_t size);
+/* Appends a regular file; out->max is what it may have. SG_EIO, SG_ELIMIT: the text names the path.
+ */
+SG_NODISCARD int sg_alert_read_file(const char *path, struct sg_buf *out, struct sg_error *reterr);
 /* Reads the files that `templates` of the configuration names; without any the built-in ones are
  * there. Errors name file, line and column. Unref what is returned. Any thread. */
 SG_NODISCARD int sg_template_files_load(const struct sg_config *c, struct sg_template_set **ret,

@@ -1,10 +1,8 @@
 /* template_files.c - the files of definitions that `templates` of the configuration names. */
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <streamgauge/mem.h>
 #include <streamgauge/template.h>
@@ -20,39 +18,14 @@ struct place {
     const char *path;
 };
 
-static int read_file(const struct place *at, struct sg_buf *text, struct sg_error *reterr)
-{
-    /* Something else than a file, say a pipe, must not keep us waiting. */
-    int fd = open(at->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
-    struct stat st;
-    char chunk[16384];
-    size_t n = 0;
-    if (!f)
-        return sg_yaml_error(at->node, reterr, "templates: cannot read '%s': %s", at->path,
-                             strerror(errno));
-    bool is_file = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode);
-    while (is_file && !text->failed && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        sg_buf_append(text, chunk, n);
-    bool failed = ferror(f) != 0;
-    (void)fclose(f);
-    if (!is_file || failed)
-        return sg_yaml_error(at->node, reterr, "templates: cannot read '%s'%s", at->path,
-                             is_file ? "" : ": not a file");
-    if (text->failed)
-        return sg_yaml_error(at->node, reterr, "templates: '%s' is larger than %u bytes", at->path,
-                             MAX_FILE);
-    return 0;
-}
-
 static int add_file(const struct place *at, struct sg_template_set *set, struct sg_error *reterr)
 {
     SG_AUTO(sg_buf_deinit) struct sg_buf text;
     struct sg_error err = {0};
     sg_buf_init(&text, MAX_FILE);
-    int rc = read_file(at, &text, reterr);
+    int rc = sg_alert_read_file(at->path, &text, &err);
     if (rc < 0)
-        return rc;
+        return sg_yaml_error(at->node, reterr, "templates: %s", err.text);
     rc = sg_template_set_add(set, at->path, sg_buf_str(&text), &err);
     if (rc < 0 && !err.line) /* of no place in it: a limit */
         return sg_yaml_error(at->node, reterr, "templates: '%s': %s", at->path, err.text);

@@ -179,6 +179,8 @@ def test_a_pipe_is_no_file_and_keeps_nobody_waiting(files, tmp_path):
     os.mkfifo(tmp_path / "templates" / "z.tmpl")
     done = kit.run(kit.BINARY, "check-config", files.write("alertmanager.yml", files.config))
     assert done.returncode == 1 and "z.tmpl': not a file" in done.stderr.decode()
+    done = kit.run(kit.BINARY, "check-config", files.write("rules.yml", "rule_files: ['templates/z.tmpl']\n"))
+    assert done.returncode == 1 and "z.tmpl': not a file" in done.stderr.decode()
 
 
 def test_there_are_not_too_many_files(files, tmp_path):
