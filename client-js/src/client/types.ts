@@ -40,7 +40,7 @@ export interface Frame {
     readonly changed: readonly number[] | null;
     /** Append these, in order. Never older than what was delivered before, unless `reset`. The last one is `[time, values]`. */
     readonly points: readonly Point[];
-    /** Series that are in the history only. */
+    /** Series that are in the history only; each full with history has all of them. */
     readonly ended: readonly EndedSeries[];
     /** Forget what was delivered before: `points` begin anew. */
     readonly reset: boolean;
