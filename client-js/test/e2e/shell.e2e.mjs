@@ -211,6 +211,20 @@ describe('a dashboard of one\'s own', () => {
         assert.ok(Number(parameter(page, 'v')) > 0);
     }));
 
+    test('a value that leads somewhere is called what it shows, also when that changes', async () => {
+        const led = (type, x) => panel(`Pulse ${type}`, type, 'pulse', { x, y: 0, w: 8, h: 8 }, { fieldConfig: { defaults: { links: [{ title: 'Detail', url: '/d/node-detail' }] }, overrides: [] } });
+        await put('pulse', { uid: 'pulse', title: 'Pulse', time: { from: 'now-5m', to: 'now' }, panels: [led('stat', 0), led('gauge', 8), led('bargauge', 16)] });
+        await site.post([{ metric: 'pulse', value: 17 }]);
+        await on('/d/pulse', async (page) => {
+            await settled(page);
+            for (const value of [17, 42]) {
+                await site.post([{ metric: 'pulse', value }]);
+                await until(async () => await page.getByRole('link', { name: String(value), description: 'Detail' }).count() === 3, `three links of ${value}`);
+                assert.deepEqual(await axe(page), []);
+            }
+        });
+    });
+
     test('it is changed as JSON, checked while one types, and not over somebody else\'s change', () => on('/d/made-here', async (page) => {
         await settled(page);
         await page.locator('#main').focus();

@@ -24,6 +24,12 @@ function facts(v: Linked): Record<string, string> {
     };
 }
 
+const titleOf = (link: FieldConfig['links'][number], context: PanelContext) => context.interpolate(link.title) || link.url;
+
+function whereTo({ name, field: { links } }: Linked, context: PanelContext): string {
+    return links.length === 1 ? titleOf(links[0]!, context) : `Links of ${name}`;
+}
+
 /** Opens the one link there is, or asks which, below `anchor`. */
 export function follow(v: Linked, context: PanelContext, anchor: HTMLElement): void {
     const open = (i: number) => {
@@ -33,7 +39,7 @@ export function follow(v: Linked, context: PanelContext, anchor: HTMLElement): v
     if (v.field.links.length === 1)
         open(0);
     else if (v.field.links.length)
-        menu(anchor, v.field.links.map((l, i) => ({ label: context.interpolate(l.title) || l.url, run: () => open(i) })), `Links of ${v.name}`);
+        menu(anchor, v.field.links.map((l, i) => ({ label: titleOf(l, context), run: () => open(i) })), whereTo(v, context));
 }
 
 const newest = new WeakMap<HTMLElement, Linked>();
@@ -56,21 +62,21 @@ export function leads(root: HTMLElement, v: Linked, context: PanelContext): void
             }
         });
     }
-    if (on === root.classList.contains('linked')) {
-        if (on)
-            newest.set(root, v);
-        return;
-    }
-    root.classList.toggle('linked', on);
     if (on) {
         newest.set(root, v);
-        root.tabIndex = 0;
-        root.setAttribute('role', 'link');
-        root.setAttribute('aria-label', `${v.name}: ${v.text}`);
-    } else {
-        root.removeAttribute('tabindex');
-        root.removeAttribute('role');
+        const to = whereTo(v, context);
+        if (root.title !== to)
+            root.title = to;
     }
+    if (on === root.classList.contains('linked'))
+        return;
+    root.classList.toggle('linked', on);
+    if (on) {
+        root.tabIndex = 0;
+        root.setAttribute('role', 'link'); /* what it shows is its name, so that it is never an old value */
+    } else
+        for (const name of ['tabindex', 'role', 'title'])
+            root.removeAttribute(name);
 }
 
 /** A point of a chart to hang a menu on. */

@@ -29,13 +29,14 @@ class Dial {
     private readonly label = svg('text', { class: 'gauge-text', x: CX, y: CY + 2, 'text-anchor': 'middle' });
     private readonly unit = svg('tspan', { class: 'gauge-unit' });
     private readonly number = svg('tspan');
+    private readonly said = h('span', { class: 'sr-only' });
     private readonly word = h('div', { class: 'gauge-word' });
     private built = '';
     private status = '';
 
     constructor() {
         this.label.append(this.number, this.unit);
-        this.root.append(svg('svg', { viewBox: '0 -5 200 177', 'aria-hidden': 'true' }, svg('path', { class: 'gauge-track', d: arc(0, 1, R), fill: 'none', 'stroke-width': 20 }), this.value, this.marks, this.label), this.word, this.name);
+        this.root.append(svg('svg', { viewBox: '0 -5 200 177', 'aria-hidden': 'true' }, svg('path', { class: 'gauge-track', d: arc(0, 1, R), fill: 'none', 'stroke-width': 20 }), this.value, this.marks, this.label), this.said, this.word, this.name);
     }
 
     draw(s: Shown, o: { labels: boolean; markers: boolean; names: boolean }, theme: Theme): void {
@@ -52,6 +53,7 @@ class Dial {
         text(this.number, d.prefix + d.text);
         text(this.unit, d.suffix ? ` ${d.suffix}` : '');
         const letters = d.prefix.length + d.text.length + (d.suffix ? 0.5 + 0.6 * d.suffix.length : 0);
+        text(this.said, d.full);
         this.label.setAttribute('font-size', String(Math.min(34, fitText(letters, 104, 40))));
         this.label.setAttribute('fill', s.stale ? theme.stale : theme.text);
         const status = s.stale ? 'stale' : d.status;
