@@ -14,9 +14,10 @@
  *     sg_expr_print(q->root, &buf);
  *     sg_promql_free(q);
  *
- * Language: Prometheus 3.x with the experimental functions and duration expressions on. Trees are
- * immutable after parsing and may be read by any number of threads. Durations and times are int64_t
- * milliseconds. Byte ranges [pos, end) refer to sg_promql.text.
+ * Language: Prometheus 3.x with the experimental functions, duration expressions and the operators
+ * that trim histograms on. Trees are immutable after parsing and may be read by any number of
+ * threads. Durations and times are int64_t milliseconds. Byte ranges [pos, end) refer to
+ * sg_promql.text.
  */
 #ifndef STREAMGAUGE_PROMQL_AST_H
 #define STREAMGAUGE_PROMQL_AST_H
@@ -309,6 +310,8 @@ struct sg_aggregate {
     X(LT, "<", 3, COMPARE)                                                                         \
     X(GE, ">=", 3, COMPARE)                                                                        \
     X(LE, "<=", 3, COMPARE)                                                                        \
+    X(TRIM_UPPER, "</", 3, TRIM) /* observations of a histogram up to a number */                  \
+    X(TRIM_LOWER, ">/", 3, TRIM) /* those above it */                                              \
     X(ADD, "+", 4, ARITHMETIC)                                                                     \
     X(SUB, "-", 4, ARITHMETIC)                                                                     \
     X(MUL, "*", 5, ARITHMETIC)                                                                     \
@@ -326,6 +329,7 @@ enum sg_binary_op {
 enum sg_binary_class {
     SG_BINARY_SET,
     SG_BINARY_COMPARE,
+    SG_BINARY_TRIM,
     SG_BINARY_ARITHMETIC,
 };
 SG_API const char *sg_binary_text(enum sg_binary_op op);

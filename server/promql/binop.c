@@ -1,5 +1,6 @@
 /* binop.c - operators with a scalar on at least one side, and what an operator makes of two points.
  */
+#include "histogram_math.h"
 #include "plan.h"
 #include "stats.h"
 
@@ -48,8 +49,9 @@ bool sg__operate(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__p
                  struct sg__point b, struct sg__point *ret)
 {
     enum sg_binary_op op = e->u.binary.op;
+    bool trim = sg_binary_class(op) == SG_BINARY_TRIM;
     *ret = (struct sg__point){0, NULL};
-    if (SG_LIKELY(!a.h && !b.h)) {
+    if (SG_LIKELY(!a.h && !b.h && !trim)) {
         if (sg_binary_class(op) == SG_BINARY_ARITHMETIC) {
             ret->v = sg__arith(op, a.v, b.v);
             return true;
@@ -63,6 +65,8 @@ bool sg__operate(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__p
         return put_hist(p, ret, sg_histogram_scale(a.h ? a.h : b.h, a.h ? b.v : a.v));
     if (op == SG_OP_DIV && a.h)
         return put_hist(p, ret, sg__histogram_divide(a.h, b.v));
+    if (trim && a.h)
+        return put_hist(p, ret, sg__histogram_trim(a.h, b.v, op == SG_OP_TRIM_UPPER));
     return bad_types(p, e, a.h != NULL, b.h != NULL);
 }
 

@@ -187,6 +187,10 @@ void sg__check_binary(struct sg__check *c, struct sg_expr *e)
         ERROR(c, b->op_pos, b->op_end, "bool modifier can only be used on comparison operators");
     if (compare && scalars && !b->return_bool)
         ERROR(c, b->op_pos, b->op_end, "comparisons between scalars must use BOOL modifier");
+    if (scalars && sg_binary_class(b->op) == SG_BINARY_TRIM)
+        ERROR(c, b->op_pos, b->op_end,
+              "operator \"%s\" not allowed between scalars, it trims histograms",
+              sg_binary_text(b->op));
     check_overlap(c, b);
     check_operands(c, b);
     check_matching(c, e, b);

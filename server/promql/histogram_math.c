@@ -123,9 +123,6 @@ double sg__bucket_fraction(double lower, double upper, struct sg__le *b, size_t 
 
 /* ---- native histograms ---- */
 
-struct bucket {
-    double lower, upper, count;
-};
 /* All buckets in ascending order. */
 struct walk {
     const struct sg_histogram *h;
@@ -133,14 +130,14 @@ struct walk {
     bool zero_done;
 };
 
-static bool next_bucket(struct walk *w, struct bucket *ret)
+static bool next_bucket(struct walk *w, struct sg__bucket *ret)
 {
     const struct sg_histogram *h = w->h;
     double zero = h->zero_threshold;
     if (w->negative < h->n_negative) {
         const struct sg_bucket *b = sg_histogram_negative(h) + (h->n_negative - ++w->negative);
-        *ret = (struct bucket){-sg_histogram_bound(h->schema, b->index),
-                               -sg_histogram_bound(h->schema, b->index - 1), b->count};
+        *ret = (struct sg__bucket){-sg_histogram_bound(h->schema, b->index),
+                                   -sg_histogram_bound(h->schema, b->index - 1), b->count};
         if (ret->upper < 0 && ret->upper > -zero)
             ret->upper = -zero;
         return true;
@@ -148,7 +145,7 @@ static bool next_bucket(struct walk *w, struct bucket *ret)
     if (!w->zero_done) {
         w->zero_done = true;
         if (h->zero_count > 0) {
-            *ret = (struct bucket){-zero, zero, h->zero_count};
+            *ret = (struct sg__bucket){-zero, zero, h->zero_count};
             return true;
         }
     }
@@ -158,12 +155,12 @@ static bool next_bucket(struct walk *w, struct bucket *ret)
     if (h->schema == SG_HISTOGRAM_SCHEMA_CUSTOM) {
         const double *bounds = sg_histogram_custom(h);
         int64_t i = b->index, n = h->n_custom;
-        *ret = (struct bucket){i <= 0 ? -INFINITY : bounds[(i > n ? n : i) - 1],
-                               i < 0 || i >= n ? INFINITY : bounds[i], b->count};
+        *ret = (struct sg__bucket){i <= 0 ? -INFINITY : bounds[(i > n ? n : i) - 1],
+                                   i < 0 || i >= n ? INFINITY : bounds[i], b->count};
         return true;
     }
-    *ret = (struct bucket){sg_histogram_bound(h->schema, b->index - 1),
-                           sg_histogram_bound(h->schema, b->index), b->count};
+    *ret = (struct sg__bucket){sg_histogram_bound(h->schema, b->index - 1),
+                               sg_histogram_bound(h->schema, b->index), b->count};
     if (ret->lower > 0 && ret->lower < zero)
         ret->lower = zero;
     return true;
@@ -173,7 +170,7 @@ double sg__histogram_variance(const struct sg_histogram *h)
 {
     double mean = h->sum / h->count, sum = 0, c = 0;
     struct walk w = {.h = h};
-    struct bucket b;
+    struct sg__bucket b;
     while (next_bucket(&w, &b)) {
         if (b.count == 0)
             continue;
@@ -190,9 +187,7 @@ double sg__histogram_variance(const struct sg_histogram *h)
     return (sum + c) / h->count;
 }
 
-/* Observations below v in a bucket that holds v: linear in zero and custom buckets, else on the
- * logarithmic scale. */
-static double part_below(const struct bucket *b, double v, bool linear)
+double sg__part_below(const struct sg__bucket *b, double v, bool linear)
 {
     if (linear)
         return b->count * (v - b->lower) / (b->upper - b->lower);
@@ -204,7 +199,7 @@ static double part_below(const struct bucket *b, double v, bool linear)
 double sg__histogram_observed(const struct sg_histogram *h)
 {
     struct walk w = {.h = h};
-    struct bucket b;
+    struct sg__bucket b;
     double count = 0;
     while (next_bucket(&w, &b))
         count += b.count;
@@ -220,7 +215,7 @@ double sg__histogram_fraction(double lower, double upper, const struct sg_histog
     bool custom = h->schema == SG_HISTOGRAM_SCHEMA_CUSTOM;
     struct border borders[2] = {{lower, 0, false}, {upper, 0, false}};
     struct walk w = {.h = h};
-    struct bucket b;
+    struct sg__bucket b;
     double rank = 0;
     while (!(borders[0].found && borders[1].found) && next_bucket(&w, &b)) {
         bool zero = b.lower <= 0 && b.upper >= 0;
@@ -235,7 +230,7 @@ double sg__histogram_fraction(double lower, double upper, const struct sg_histog
             at->found = true;
             at->rank = rank;
             if (b.lower < at->at)
-                at->rank += part_below(&b, at->at, custom || zero);
+                at->rank += sg__part_below(&b, at->at, custom || zero);
         }
         rank += b.count;
     }
@@ -243,7 +238,7 @@ double sg__histogram_fraction(double lower, double upper, const struct sg_histog
     return finish_fraction(&borders[0], &borders[1], count, h->count);
 }
 
-static void put_bucket(const struct bucket *b, const char *open, const char *close,
+static void put_bucket(const struct sg__bucket *b, const char *open, const char *close,
                        struct sg_buf *out)
 {
     if (b->count == 0)
@@ -261,7 +256,7 @@ static void put_bucket(const struct bucket *b, const char *open, const char *clo
 void sg__histogram_text(const struct sg_histogram *h, struct sg_buf *out)
 {
     struct walk w = {.h = h};
-    struct bucket b;
+    struct sg__bucket b;
     bool custom = h->schema == SG_HISTOGRAM_SCHEMA_CUSTOM;
     sg_buf_puts(out, "{count:");
     sg_buf_put_double(out, h->count);

@@ -352,9 +352,11 @@ static int operator_at(const struct sg__lexer *l, enum sg_binary_op *ret)
     static const struct {
         char text[3];
         enum sg_binary_op op;
-    } operators[] = {{"==", SG_OP_EQ}, {"!=", SG_OP_NE}, {"<=", SG_OP_LE}, {">=", SG_OP_GE},
-                     {"<", SG_OP_LT},  {">", SG_OP_GT},  {"+", SG_OP_ADD}, {"-", SG_OP_SUB},
-                     {"*", SG_OP_MUL}, {"/", SG_OP_DIV}, {"%", SG_OP_MOD}, {"^", SG_OP_POW}};
+    } operators[] = {{"==", SG_OP_EQ}, {"!=", SG_OP_NE},         {"<=", SG_OP_LE},
+                     {">=", SG_OP_GE}, {"</", SG_OP_TRIM_UPPER}, {">/", SG_OP_TRIM_LOWER},
+                     {"<", SG_OP_LT},  {">", SG_OP_GT},          {"+", SG_OP_ADD},
+                     {"-", SG_OP_SUB}, {"*", SG_OP_MUL},         {"/", SG_OP_DIV},
+                     {"%", SG_OP_MOD}, {"^", SG_OP_POW}};
     for (size_t i = 0; i < SG_ARRAY_LEN(operators); i++) {
         const char *text = operators[i].text;
         if (peek(l, 0) == text[0] && (!text[1] || peek(l, 1) == text[1])) {
@@ -369,8 +371,6 @@ static int lex_operator(struct sg__lexer *l, struct sg__token *t, struct sg_erro
 {
     enum sg_binary_op op;
     char c = peek(l, 0), next = peek(l, 1);
-    if ((c == '<' || c == '>') && next == '/')
-        return set_token(l, t, TOK_TRIM, 2);
     int len = operator_at(l, &op);
     if (len) {
         t->which = (int)op;
@@ -512,8 +512,8 @@ const char *sg__token_describe(const struct sg__token *t, char *dst)
         kind = kinds[t->type];
     if (t->type == TOK_STRING) {
         open = close = "";
-    } else if (t->type == TOK_OP || t->type == TOK_TRIM || t->type == TOK_AT ||
-               t->type == TOK_RE_MATCH || t->type == TOK_RE_NMATCH) {
+    } else if (t->type == TOK_OP || t->type == TOK_AT || t->type == TOK_RE_MATCH ||
+               t->type == TOK_RE_NMATCH) {
         open = "<op:";
         close = ">";
     } else if (t->type == TOK_AGG) {

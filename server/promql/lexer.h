@@ -33,7 +33,6 @@ enum sg__tok {
     TOK_RE_MATCH,  /* =~ */
     TOK_RE_NMATCH, /* !~ */
     TOK_AT,
-    TOK_TRIM, /* the histogram operators </ and >/ */
     TOK_OP, /* a binary operator, which in sg__token.which (enum sg_binary_op); != also as a matcher
              */
     TOK_AGG, /* an aggregation, which in sg__token.which (enum sg_aggregation_op) */

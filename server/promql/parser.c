@@ -313,10 +313,6 @@ int sg__parse_expr(struct sg__parser *p, int min_priority, struct sg_expr **ret)
 {
     int rc = parse_unary(p, ret);
     while (rc == 0) {
-        if (p->tok.type == TOK_TRIM)
-            return sg_error_at(p->err, SG_EUNSUPPORTED, p->tok.pos, p->tok.end,
-                               "histogram trim operator \"%.*s\" is not supported",
-                               SG_STR_ARG(p->tok.text));
         if (p->tok.type != TOK_OP ||
             sg_binary_priority((enum sg_binary_op)p->tok.which) < min_priority)
             return 0;

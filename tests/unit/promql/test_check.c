@@ -160,6 +160,8 @@ static bool operands_fit(enum sg_binary_class class, bool with_bool, enum sg_exp
         return false;
     if (class == SG_BINARY_SET)
         return va && vb;
+    if (class == SG_BINARY_TRIM)
+        return va || vb;
     return class != SG_BINARY_COMPARE || va || vb || with_bool;
 }
 

@@ -66,7 +66,7 @@ static void test_lexer__tells_kinds_by_context(void **state)
         {"+-*/%^", {TOK_OP, TOK_OP, TOK_OP, TOK_OP, TOK_OP, TOK_OP}},
         {"== != <= >= < >", {TOK_OP, TOK_OP, TOK_OP, TOK_OP, TOK_OP, TOK_OP}},
         {"and OR unless ATAN2", {TOK_OP, TOK_OP, TOK_OP, TOK_OP}},
-        {"</ >/", {TOK_TRIM, TOK_TRIM}},
+        {"</ >/", {TOK_OP, TOK_OP}},
         {"a@1 offset", {TOK_IDENT, TOK_AT, TOK_NUMBER, TOK_OFFSET}},
         {"inf NaN INF infx", {TOK_NUMBER, TOK_NUMBER, TOK_NUMBER, TOK_IDENT}},
         {"anchored smoothed", {TOK_ANCHORED, TOK_SMOOTHED}},
