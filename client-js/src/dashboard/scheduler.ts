@@ -1,9 +1,10 @@
-/* scheduler.ts - who may paint when. One animation frame paints a few panels, those that wait longest first, and only visible
- * ones; painting all of them whenever data comes is what makes dashboards stutter. When frames get long, each panel paints less
- * often; it never stops. */
+/* scheduler.ts - who may paint when. One animation frame paints as many panels as fit into it, those that wait longest first, and
+ * only visible ones; painting all of them whenever data comes is what makes dashboards stutter. When frames get long all the same,
+ * each panel paints less often; it never stops. */
 
 const PER_FRAME = 4;
-const BUDGET_MS = 4;
+const SHARE = 0.65; /* of a frame's time is for panels: data and hands need some as well */
+const LEARN = 0.1;
 const RATES = [10, 5, 2, 1]; /* paints a second */
 const SAMPLES = 120;
 const JUDGE_MS = 1000;
@@ -15,12 +16,28 @@ export interface Clock {
     now(): number;
     frame(fn: () => void): void;
     after(ms: number, fn: () => void): void;
+    /** Once what this frame has painted is drawn. Without a GPU the drawing costs several times what the scripts do. */
+    drawn(fn: () => void): void;
+}
+
+const afterFrame: (() => void)[] = [];
+let channel: MessageChannel | null = null;
+
+/* A message is taken up when the frame is through. */
+function drawn(fn: () => void): void {
+    if (!channel) {
+        channel = new MessageChannel();
+        channel.port1.onmessage = () => afterFrame.splice(0).forEach((f) => f());
+    }
+    afterFrame.push(fn);
+    channel.port2.postMessage(0);
 }
 
 const browser: Clock = {
     now: () => performance.now(),
     frame: (fn) => void requestAnimationFrame(fn),
     after: (ms, fn) => void setTimeout(fn, ms),
+    drawn,
 };
 
 export interface Ticket {
@@ -72,6 +89,10 @@ export class Scheduler {
     private good = 0;
     private level = 0;
     private held = false;
+    /** ms between frames as the display has them. */
+    private usual = 1000 / 60;
+    /** ms of one panel's paint, drawing included; of late. */
+    private cost = 2;
 
     constructor(private readonly onError: (error: unknown) => void = (e) => console.error(e), clock: Clock = browser) {
         this.clock = clock;
@@ -143,18 +164,25 @@ export class Scheduler {
         this.frameAsked = false;
         this.measure(start);
         const ready = this.candidates().filter((e) => this.due(e) <= start).sort((a, b) => Number(b.urgent) - Number(a.urgent) || a.dirtyAt - b.dirtyAt);
-        for (const entry of ready.slice(0, PER_FRAME)) {
+        const budget = SHARE * this.usual;
+        const some = ready.slice(0, Math.max(1, Math.min(PER_FRAME, Math.floor(budget / this.cost))));
+        let painted = 0;
+        for (const entry of some) {
             entry.dirtyAt = -1;
             entry.urgent = false;
             entry.paintedAt = start;
-            this.painted++;
+            painted++;
             try {
                 entry.paint();
             } catch (error) {
                 this.onError(error);
             }
-            if (this.clock.now() - start > BUDGET_MS)
+            if (this.clock.now() - start > budget)
                 break;
+        }
+        if (painted) {
+            this.painted += painted;
+            this.clock.drawn(() => (this.cost += LEARN * ((this.clock.now() - start) / painted - this.cost)));
         }
         this.wake();
     }
@@ -172,8 +200,8 @@ export class Scheduler {
         const sorted = [...this.gaps].sort((a, b) => a - b);
         const p95 = sorted[Math.floor(0.95 * (sorted.length - 1))]!;
         /* A display of 30 Hz is not a slow machine: its shortest frames are long as well. */
-        const usual = Math.min(34, sorted[Math.floor(0.1 * sorted.length)]!);
-        const slow = p95 > Math.max(SLOW_MS, 1.4 * usual);
+        this.usual = Math.min(34, sorted[Math.floor(0.1 * sorted.length)]!);
+        const slow = p95 > Math.max(SLOW_MS, 1.4 * this.usual);
         this.good = slow ? 0 : this.good + 1;
         if (slow && this.level < RATES.length - 1) {
             this.level++;

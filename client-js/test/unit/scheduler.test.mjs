@@ -8,6 +8,7 @@ function fakeClock() {
     let now = 1000, frames = [], timers = [];
     return {
         now: () => now,
+        drawn: (fn) => fn(),
         frame: (fn) => void frames.push(fn),
         after: (ms, fn) => void timers.push({ at: now + ms, fn }),
         run(until) {
@@ -65,4 +66,29 @@ test('what is out of sight or held does not paint, except for what a hand does',
     clock.run(2000);
     assert.equal(painted, 2);
     ticket.remove();
+});
+
+test('a frame paints as many as it has time for, drawing included', () => {
+    const most = (ms) => {
+        const clock = fakeClock();
+        const scheduler = new Scheduler(undefined, clock);
+        const at = [];
+        const tickets = Array.from({ length: 12 }, () => scheduler.add(() => at.push(clock.now())));
+        tickets.forEach((t) => (t.visible = true));
+        clock.drawn = (fn) => {
+            const real = clock.now, painted = at.filter((t) => t === real()).length;
+            clock.now = () => real() + ms * painted;
+            fn();
+            clock.now = real;
+        };
+        for (let i = 0; i < 60; i++) {
+            tickets.forEach((t) => t.invalidate());
+            clock.run(clock.now() + 100);
+        }
+        const late = at.filter((t) => t > clock.now() - 2000);
+        return Math.max(...[...new Set(late)].map((t) => late.filter((u) => u === t).length));
+    };
+    assert.equal(most(0.5), 4, 'never more than four');
+    assert.equal(most(5), 2);
+    assert.equal(most(40), 1, 'always one');
 });

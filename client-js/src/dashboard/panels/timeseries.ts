@@ -11,6 +11,7 @@ import type { DataSeries, DataTable, Panel, PanelContext, PanelData, PanelFactor
 import { follow, pointIn } from './data-links.ts';
 import { describeSeries, seriesTable } from './describe.ts';
 import { LegendView, type LegendMode } from './legend-view.ts';
+import { linePath } from './line-path.ts';
 import { TooltipView } from './tooltip-view.ts';
 
 const MAX_DRAWN = 200;
@@ -52,7 +53,7 @@ function styleOf(s: DataSeries, theme: Theme): Style {
     };
 }
 
-function pathsOf({ draw, custom }: Style): uPlot.Series.PathBuilder | undefined {
+function pathsOf({ draw, custom, rule }: Style, dash: number[]): uPlot.Series.PathBuilder | undefined {
     const { linear, spline, stepped, bars } = uPlot.paths;
     if (draw === 'bars')
         return bars!({ size: [Math.max(0.05, numberOr(custom['barWidthFactor'], 0.7)), 80], align: (number(custom['barAlignment']) as -1 | 0 | 1 | null) ?? 0 });
@@ -62,7 +63,7 @@ function pathsOf({ draw, custom }: Style): uPlot.Series.PathBuilder | undefined 
     case 'smooth': return spline!();
     case 'stepBefore': return stepped!({ align: -1 });
     case 'stepAfter': return stepped!({ align: 1 });
-    default: return linear!();
+    default: return linePath(linear!(), dash, !!rule?.group);
     }
 }
 
@@ -251,11 +252,12 @@ class TimeSeries implements Panel {
         const mode = custom['gradientMode'];
         const fill = opacity === 0 ? undefined : mode === 'opacity' || mode === 'hue' || mode === 'scheme' ? gradient(color, opacity) : alpha(color, opacity);
         const showPoints = draw === 'points' || custom['showPoints'] === 'always';
+        const dash = dashOf(style, s, this.aligned.series.length > 1).map((part) => part * this.bold);
         const lone = custom['showPoints'] !== 'never'; /* a point between two gaps would be nothing else */
         return {
             label: s.name, scale: style.scale, show: !this.isHidden(i), stroke: color, fill, width: draw === 'points' ? 0 : numberOr(custom['lineWidth'], THICK) * this.bold,
-            dash: dashOf(style, s, this.aligned.series.length > 1)?.map((part) => part * this.bold), paths: pathsOf(style), spanGaps: custom['spanNulls'] === true,
-            points: { show: showPoints || (lone ? (u, si, i0, i1) => i1 - i0 < 2 || lonely(u.data[si] as Column, i0, i1) : false), size: numberOr(custom['pointSize'], 5), fill: color, stroke: color, ...(showPoints ? {} : { filter: lonelyPoints }) },
+            dash, paths: pathsOf(style, dash), spanGaps: custom['spanNulls'] === true,
+            points: { show: showPoints, size: numberOr(custom['pointSize'], 5), fill: color, stroke: color, ...(showPoints ? {} : { filter: lone ? lonelyPoints : () => null }) },
         };
     }
 
@@ -506,34 +508,20 @@ function timeLabels(splits: number[], _: number): string[] {
 function lonelyPoints(u: uPlot, si: number): number[] | null {
     const column = u.data[si] as Column;
     const found: number[] = [];
-    for (let i = 0; i < column.length; i++)
-        if (isPoint(column[i]) && !isPoint(before(column, i)) && !isPoint(after(column, i)))
-            found.push(i);
-    return found;
-}
-
-const isPoint = (v: number | null | undefined): boolean => v !== null && v !== undefined;
-
-/* undefined is a moment of another query: it breaks nothing */
-function before(c: Column, i: number): number | null | undefined {
-    do
-        i--;
-    while (i >= 0 && c[i] === undefined);
-    return c[i];
-}
-
-function after(c: Column, i: number): number | null | undefined {
-    do
-        i++;
-    while (i < c.length && c[i] === undefined);
-    return c[i];
-}
-
-function lonely(c: Column, from: number, to: number): boolean {
-    for (let i = from; i <= to; i++)
-        if (isPoint(c[i]) && !isPoint(before(c, i)) && !isPoint(after(c, i)))
-            return true;
-    return false;
+    for (let i = 0, run = 0, last = 0; i <= column.length; i++) {
+        const v = i < column.length ? column[i] : null;
+        if (v === undefined)
+            continue; /* a moment of another query breaks nothing */
+        if (v !== null) {
+            run++;
+            last = i;
+            continue;
+        }
+        if (run === 1)
+            found.push(last);
+        run = 0;
+    }
+    return found.length ? found : null;
 }
 
 function nearest(c: Column, idx: number): number | null {
