@@ -2,6 +2,8 @@
  * that may take. */
 #include "http.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <streamgauge/mem.h>
 
 /* Room for what a client sends behind a request that is still in work: pipelining. Reading stops at
@@ -66,18 +68,21 @@ void sg__http_free(struct sg__conn *c)
 
 /* The head lies whole at p, or behind what is carried. Returns bytes of p used, 0 when more are
  * needed. */
-static ssize_t parse(struct sg__conn *c, const char *p, size_t n, size_t *ret_taken)
+static ssize_t parse(struct sg__conn *c, const char *p, size_t n, size_t *ret_taken,
+                     struct sg_error *reterr)
 {
     const struct sg_http1_limits *limits = &sg_http1_default_limits;
     struct sg_http1_request *rq = &c->edge->rq;
     struct sg__request *q = c->request;
     *ret_taken = n;
     if (!q || q->carry.len == 0) {
-        ssize_t used = sg_http1_parse_head(p, n, 0, limits, rq, NULL);
+        ssize_t used = sg_http1_parse_head(p, n, 0, limits, rq, reterr);
         if (used == SG_EMORE) {
             q = sg__request_of(c);
             sg_buf_append(&q->carry, p, n);
             q->last_n = n;
+        } else if (used < 0) {
+            sg_error_locate(reterr, p, n);
         }
         return used;
     }
@@ -85,12 +90,32 @@ static ssize_t parse(struct sg__conn *c, const char *p, size_t n, size_t *ret_ta
     size_t take = n < room - had ? n : room - had;
     sg_buf_append(&q->carry, p, take);
     *ret_taken = take;
-    ssize_t used = sg_http1_parse_head(q->carry.data, q->carry.len, q->last_n, limits, rq, NULL);
+    ssize_t used = sg_http1_parse_head(q->carry.data, q->carry.len, q->last_n, limits, rq, reterr);
     if (used == SG_EMORE)
         q->last_n = q->carry.len;
     else if (used >= 0)
         used -= (ssize_t)had; /* of p: the head was not complete without it */
+    else
+        sg_error_locate(reterr, q->carry.data, q->carry.len);
     return used;
+}
+
+/* What is wrong with the head, and where; closes. */
+static void refuse_head(struct sg__conn *c, struct sg_error *err)
+{
+    const struct sg_http1_limits *l = &sg_http1_default_limits;
+    unsigned status = c->edge->rq.status ? c->edge->rq.status : 400;
+    c->reason = SG__C_CLOSED_PROTOCOL;
+    if (status == 431)
+        sg__reply_error(c, status, true,
+                        "request head too large, at most %zu bytes and %u lines "
+                        "are taken",
+                        l->max_head_bytes, l->max_headers);
+    else if (status == 414)
+        sg__reply_error(c, status, true, "request line too long, at most %zu bytes are taken",
+                        l->max_line_bytes);
+    else
+        sg__reply_error_at(c, status, true, err);
 }
 
 static size_t feed_head(struct sg__conn *c, const char *p, size_t n)
@@ -101,22 +126,18 @@ static size_t feed_head(struct sg__conn *c, const char *p, size_t n)
         sg__conn_arm(c, e->net->cfg.limits.head_ms);
     }
     size_t taken;
-    ssize_t used = parse(c, p, n, &taken);
+    struct sg_error err; /* a request that is all right does not pay for its texts */
+    err.code = SG_OK;
+    err.pos = err.line = 0;
+    err.text[0] = '\0';
+    ssize_t used = parse(c, p, n, &taken, &err);
     if (used == SG_EMORE)
         return taken;
     struct sg__request *q = sg__request_of(c);
     sg__conn_established(c);
     sg__wheel_cancel(&e->wheel, &c->timer);
     if (used < 0) {
-        unsigned status = e->rq.status ? e->rq.status : 400;
-        c->reason = SG__C_CLOSED_PROTOCOL;
-        sg__reply_error(c, status, true, "%s",
-                        status == 431   ? "request head too large"
-                        : status == 414 ? "request target too long"
-                        : status == 501 ? "method or transfer coding not implemented"
-                        : status == 505 ? "HTTP version not supported, expected 1.0 or 1.1"
-                        : status == 417 ? "expectation not supported"
-                                        : "malformed request");
+        refuse_head(c, &err);
         return n;
     }
     q->minor = e->rq.minor;
@@ -197,6 +218,20 @@ static bool to_sink(struct sg__conn *c, const char *p, size_t n)
     return sg__http_collect(c, p, n);
 }
 
+/* A body is refused after a part of it has been worked on. What was good in that part has been
+ * taken, and whoever sends it again should know. The rest of it is not waited for. */
+static void refuse_body(struct sg__conn *c, unsigned status, const char *fmt, ...) SG_PRINTF(3, 4);
+
+static void refuse_body(struct sg__conn *c, unsigned status, const char *fmt, ...)
+{
+    struct sg_error err = {.code = SG_EINVALID};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err.text, sizeof(err.text), fmt, ap);
+    va_end(ap);
+    sg__reply_error_at(c, status, !c->request->body.done, &err);
+}
+
 static bool inflate_to_sink(struct sg__conn *c, const char *p, size_t n)
 {
     struct sg__request *q = c->request;
@@ -205,11 +240,15 @@ static bool inflate_to_sink(struct sg__conn *c, const char *p, size_t n)
     do {
         ssize_t used = sg_inflate_feed(&q->inflate, p, n, dst, SG__INFLATE_STEP, &got);
         if (used < 0) {
-            unsigned status = used == SG_ELIMIT ? 413 : used == SG_ENOMEM ? 503 : 400;
-            sg__reply_error(c, status, true, "%s",
-                            status == 413   ? "body inflates to more than is taken"
-                            : status == 503 ? "no memory to inflate the body"
-                                            : "body is not what its Content-Encoding says");
+            if (used == SG_ELIMIT)
+                refuse_body(c, 413,
+                            "body inflates to more than %llu bytes, or than %u times its size",
+                            (unsigned long long)q->inflate.max_bytes, q->inflate.max_ratio);
+            else if (used == SG_ENOMEM)
+                refuse_body(c, 503, "no memory to inflate the body");
+            else
+                refuse_body(c, 400, "body is not what its Content-Encoding says, at byte %llu",
+                            (unsigned long long)q->inflate.in_bytes);
             return false;
         }
         if (got && !to_sink(c, dst, got))
@@ -225,7 +264,7 @@ static void body_done(struct sg__conn *c)
     struct sg__request *q = c->request;
     sg__wheel_cancel(&c->edge->wheel, &c->timer);
     if (q->inflating && sg_inflate_finish(&q->inflate) < 0) {
-        sg__reply_error(c, 400, false, "compressed body is cut off");
+        refuse_body(c, 400, "compressed body is cut off");
         return;
     }
     if (q->sink == SG__SINK_INGEST)
@@ -240,8 +279,12 @@ static size_t feed_body(struct sg__conn *c, const char *p, size_t n)
     struct sg_str data = {NULL, 0};
     ssize_t used = sg_http1_body_feed(&q->body, p, n, &data);
     if (used < 0) {
-        sg__reply_error(c, q->body.status ? q->body.status : 400, true, "%s",
-                        used == SG_ELIMIT ? "body too large" : "malformed chunked body");
+        if (used == SG_ELIMIT)
+            refuse_body(c, 413, "body too large, at most %llu bytes are taken",
+                        (unsigned long long)q->body.max_bytes);
+        else
+            refuse_body(c, 400, "malformed chunk behind %llu bytes of the body",
+                        (unsigned long long)q->body.total);
         return n;
     }
     c->progress += (uint64_t)used;
@@ -327,7 +370,7 @@ static void body_timer(struct sg__conn *c)
     int64_t late_ms = c->edge->now_ms - c->since_ms - l->body_grace_ms;
     if (late_ms > 0 && (int64_t)c->progress * 1000 < late_ms * l->body_min_rate) {
         c->reason = SG__C_CLOSED_BODY;
-        sg__reply_error(c, 408, true, "body comes too slowly");
+        refuse_body(c, 408, "body comes too slowly");
         return;
     }
     sg__conn_arm(c, BODY_LOOK_MS);

@@ -69,6 +69,10 @@ void sg__reply(struct sg__conn *c, const struct sg__reply *r);
 /* {"error": text}; close: the connection ends behind it. */
 void sg__reply_error(struct sg__conn *c, unsigned status, bool close, const char *fmt, ...)
     SG_PRINTF(4, 5);
+/* As reply_error, with "line" and "column" where err has a place, and with what was taken of an
+ * ingest body before. */
+void sg__reply_error_at(struct sg__conn *c, unsigned status, bool close,
+                        const struct sg_error *err);
 /* As reply_error, with further header lines. */
 void sg__reply_error_with(struct sg__conn *c, unsigned status, const char *headers,
                           const char *text);

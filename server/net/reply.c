@@ -134,8 +134,21 @@ static const char *api_error_type(unsigned status)
     }
 }
 
+/* Where the mistake is, and what was taken of the body before. */
+static void put_place(const struct sg__request *q, const struct sg_error *err, struct sg_buf *out)
+{
+    if (err->line)
+        sg_buf_printf(out, ",\"line\":%u,\"column\":%u", err->line, err->column);
+    if (q->parser) {
+        const struct sg_ingest_result *r = sg_ingest_parser_result(q->parser);
+        sg_buf_printf(out, ",\"accepted\":%llu,\"rejected\":%llu", (unsigned long long)r->accepted,
+                      (unsigned long long)r->rejected);
+    }
+}
+
+/* err: NULL, or more about it than its text. */
 static void reply_error_text(struct sg__conn *c, unsigned status, const char *headers,
-                             const char *text)
+                             const char *text, const struct sg_error *err)
 {
     struct sg_buf out;
     sg_buf_init(&out, 4096);
@@ -144,6 +157,8 @@ static void reply_error_text(struct sg__conn *c, unsigned status, const char *he
         sg_buf_printf(&out, "\"status\":\"error\",\"errorType\":\"%s\",", api_error_type(status));
     sg_buf_puts(&out, "\"error\":");
     sg_buf_put_json_str(&out, sg_str_from(text));
+    if (err)
+        put_place(c->request, err, &out);
     sg_buf_puts(&out, "}\n");
     struct sg_str body = sg_buf_str(&out);
     struct sg__reply r = {.status = (uint16_t)status,
@@ -157,7 +172,19 @@ static void reply_error_text(struct sg__conn *c, unsigned status, const char *he
 void sg__reply_error_with(struct sg__conn *c, unsigned status, const char *headers,
                           const char *text)
 {
-    reply_error_text(c, status, headers, text);
+    reply_error_text(c, status, headers, text, NULL);
+}
+
+static const char *retry_line(unsigned status)
+{
+    return status == 503 || status == 429 ? "Retry-After: 1\r\n" : "";
+}
+
+void sg__reply_error_at(struct sg__conn *c, unsigned status, bool close, const struct sg_error *err)
+{
+    if (close)
+        sg__request_of(c)->keep_alive = false;
+    reply_error_text(c, status, retry_line(status), err->text, err);
 }
 
 void sg__reply_error(struct sg__conn *c, unsigned status, bool close, const char *fmt, ...)
@@ -170,7 +197,7 @@ void sg__reply_error(struct sg__conn *c, unsigned status, bool close, const char
     struct sg__request *q = sg__request_of(c);
     if (close)
         q->keep_alive = false;
-    reply_error_text(c, status, status == 503 || status == 429 ? "Retry-After: 1\r\n" : "", text);
+    reply_error_text(c, status, retry_line(status), text, NULL);
 }
 
 void sg_net_exchange_error(struct sg_net_exchange *x, uint16_t status, const char *fmt, ...)

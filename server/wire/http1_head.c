@@ -79,11 +79,13 @@ static int check_host(const struct sg__http1_ctx *c, struct sg_http1_request *rq
 {
     const struct sg_http1_headers *h = &rq->headers;
     unsigned lines = h->lines[SG_HTTP1_H_HOST];
-    if (lines > 1 || (lines == 0 && rq->minor >= 1))
-        return sg__http1_fail(c, 400, sg_str_make(c->base, 0), "expected exactly one Host header");
     if (lines == 0)
-        return 0;
+        return rq->minor == 0
+                   ? 0
+                   : sg__http1_fail(c, 400, rq->target, "no Host header in the request of");
     struct sg_str host = sg_http1_header(h, SG_HTTP1_H_HOST);
+    if (lines > 1)
+        return sg__http1_fail(c, 400, host, "more than one Host header, first");
     if (!sg__http1_authority_valid(host))
         return sg__http1_fail(c, 400, host, "malformed Host");
     /* RFC 9112 3.2.2: the authority of an absolute-form target wins. */

@@ -4,6 +4,7 @@ sent is what an expression gives afterwards; what was wrong is named and costs i
 import gzip
 import json
 import math
+import os
 import time
 import zlib
 
@@ -98,6 +99,19 @@ def test_damaged_and_unknown_codings_are_refused(server):
     assert server.post(path, b"not gzip at all", {"Content-Encoding": "gzip"}).status == 400
     assert server.post(path, b"x 1\n", {"Content-Encoding": "zstd"}).status == 415
     assert server.post(path, good, {"Content-Encoding": "gzip, gzip"}).status == 415
+
+
+def test_what_was_taken_of_a_damaged_body_is_told(server, name):
+    """Whoever sends it again should know. Lines of it are kept as far as it could be read."""
+    packed = gzip.compress(f"{name} 1\n".encode() + os.urandom(4000).hex().encode())
+    cut = server.post("/api/v1/import/prometheus", packed[:-200], {"Content-Encoding": "gzip"})
+    assert cut.status == 400 and "cut off" in cut.json["error"] and cut.json["accepted"] == 1, cut
+    server.wait_value(name, 1)
+
+
+def test_a_bomb_is_told_the_limit(server):
+    bomb = gzip.compress(b" " * (256 << 20))
+    assert "67108864 bytes" in server.post("/write", bomb, {"Content-Encoding": "gzip"}).json["error"]
 
 
 def test_curl_chunked_upload(server, name):

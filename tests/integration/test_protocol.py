@@ -97,6 +97,33 @@ def test_http_is_refused_and_closed(codec, case):
     assert got.count(b"HTTP/1.1 ") == 1, "a second request hid behind the first"
 
 
+@pytest.mark.parametrize("head,line,column,says", [
+    ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 2, 7, "malformed Host 'a b'"),
+    ("GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", 1, 5, "no Host header in the request of '/'"),
+    ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: 127.0.0.2\r\n\r\n", 2, 7, "more than one Host header, first '127.0.0.1'"),
+    ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX : y\r\n\r\n", 3, 1, "expected 'name: value', got 'X : y'"),
+    ("GET / HTTP/3.7\r\nHost: 127.0.0.1\r\n\r\n", 1, 7, "expected HTTP/1.1, got 'HTTP/3.7'"),
+    (POST + "Content-Length: +5\r\n\r\n", 3, 17, "expected digits, got '+5'"),
+    (POST + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 4, 20, "beside Content-Length"),
+    (POST + "Expect: 200-ok\r\nContent-Length: 2\r\n\r\n", 3, 9, "200-ok")])
+def test_refusal_of_a_head_names_the_place(codec, head, line, column, says):
+    for cut in (0, 20):  # in one piece, and in two
+        with codec.dial() as s:
+            s.send(head[:cut])
+            s.try_send(head[cut:])
+            said = s.response().json
+        assert (said["line"], said["column"]) == (line, column) and says in said["error"], said
+
+
+def test_refusal_of_a_chunk_names_the_place_and_what_was_taken(codec):
+    line = '{"metric":"chunked_place","value":1}'
+    with codec.dial() as s:
+        s.send(POST + f"Transfer-Encoding: chunked\r\n\r\n{len(line):x}\r\n{line}\r\nzz\r\n")
+        said = s.response().json
+    assert f"behind {len(line)} bytes" in said["error"] and (said["accepted"], said["rejected"]) == (1, 0), said
+    codec.wait_value("chunked_place", 1)
+
+
 @pytest.mark.parametrize("case", CHUNKS)
 def test_bad_chunks_are_refused_and_closed(codec, case):
     data = POST + "Transfer-Encoding: chunked\r\n\r\n" + CHUNKS[case]
