@@ -217,14 +217,14 @@ int sg_config_set(struct sg_config *c, const struct sg_option *o, const char *te
     void *at = (char *)c + o->offset;
     switch (o->kind) {
     case SG_OPT_STRING:
-        if (!*text)
-            return sg_error_set(reterr, SG_EINVALID, "expected a value, got nothing");
+        if (sg__config_check_text(o, text, reterr) < 0)
+            return SG_EINVALID;
         sg_free(*(char **)at);
         *(char **)at = sg_strdup(text);
         return 0;
     case SG_OPT_STRINGS:
-        if (!*text)
-            return sg_error_set(reterr, SG_EINVALID, "expected a value, got nothing");
+        if (sg__config_check_text(o, text, reterr) < 0)
+            return SG_EINVALID;
         sg_strings_add(at, text);
         return 0;
     case SG_OPT_BOOL:
@@ -277,45 +277,4 @@ bool sg_address_is_loopback(const char *host)
     if (inet_pton(AF_INET, host, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;
     return strcmp(host, "::1") == 0;
-}
-
-static int check_address(const struct sg_config *c, const char *key, const char *text,
-                         struct sg_error *reterr)
-{
-    char host[64];
-    uint16_t port;
-    struct sg_error err = {0};
-    if (sg_address_parse(text, host, &port, &err) < 0)
-        return sg_error_set(reterr, SG_EINVALID, "%s: %s", key, err.text);
-    if (!sg_address_is_loopback(host) && c->n_tokens == 0 && !c->anonymous)
-        return sg_error_set(reterr, SG_EINVALID,
-                            "%s: '%s' is a public address, which needs auth.tokens or --anonymous",
-                            key, text);
-    return 0;
-}
-
-int sg_config_check(const struct sg_config *c, struct sg_error *reterr)
-{
-    char host[64];
-    uint16_t port;
-    enum sg_log_level level;
-    struct sg_error err = {0};
-    for (size_t i = 0; i < c->listen.n; i++)
-        if (check_address(c, "listen", c->listen.items[i], reterr) < 0)
-            return SG_EINVALID;
-    if (c->tls_listen && check_address(c, "tls.listen", c->tls_listen, reterr) < 0)
-        return SG_EINVALID;
-    if (!c->tls_cert != !c->tls_key)
-        return sg_error_set(reterr, SG_EINVALID, "tls.%s is missing: TLS needs both cert and key",
-                            c->tls_cert ? "key" : "cert");
-    if (c->tls_listen && !c->tls_cert)
-        return sg_error_set(reterr, SG_EINVALID, "tls.listen needs tls.cert and tls.key");
-    if (strcmp(c->statsd_listen, "off") != 0 &&
-        sg_address_parse(c->statsd_listen, host, &port, &err) < 0)
-        return sg_error_set(reterr, SG_EINVALID, "inputs.statsd.listen: %s", err.text);
-    if (sg_log_level_parse(c->log_level, &level) < 0)
-        return sg_error_set(reterr, SG_EINVALID,
-                            "log_level: expected error, warn, info or debug, got '%s'",
-                            c->log_level);
-    return 0;
 }

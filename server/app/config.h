@@ -126,8 +126,11 @@ const char *sg_config_find_file_flag(int argc, char **argv);
 /* argv[0] is skipped. "--help" is left to the caller. */
 SG_NODISCARD int sg_config_parse_flags(struct sg_config *c, int argc, char **argv,
                                        struct sg_error *reterr);
-/* What must hold over all keys: address syntax, cert with key, a public address needs tokens or
- * anonymous. */
+/* What the text of an option must look like: addresses, levels, origins. */
+SG_NODISCARD int sg__config_check_text(const struct sg_option *o, const char *text,
+                                       struct sg_error *reterr);
+/* What must hold over all keys: cert with key, a public address needs tokens or anonymous. Names
+ * the place in the file where what is wrong stands in it. */
 SG_NODISCARD int sg_config_check(const struct sg_config *c, struct sg_error *reterr);
 /* Keys whose values differ and that no reload puts to use; static texts. */
 size_t sg_config_needs_restart(const struct sg_config *running, const struct sg_config *now,

@@ -85,6 +85,13 @@ static const struct {
     {"inputs: {host: {interval: [1s]}}\n", 1, 27, "one value"},
     {"- a\n- b\n", 1, 1, "keys and values"},
     {"deflate: yes\n", 1, 10, "true or false"},
+    {"listen: foo\n", 1, 9, "expected ADDRESS:PORT"},
+    {"tick: 1s\nlisten:\n- 127.0.0.1:1\n- 127.0.0.1:99999\n", 4, 3, "got '127.0.0.1:99999'"},
+    {"tls: {listen: '::1:80'}\n", 1, 15, "brackets"},
+    {"inputs: {statsd: {listen: nowhere}}\n", 1, 27, "expected ADDRESS:PORT"},
+    {"log_level: loud\n", 1, 12, "got 'loud'"},
+    {"auth: {origins: [ops.example]}\n", 1, 18, "expected an origin"},
+    {"auth: {origins: ['https://a', 'https://ops.example/']}\n", 1, 31, "without a path"},
 };
 
 static void test_config__errors_name_line_and_column(void **state)
@@ -165,6 +172,61 @@ static void test_config__a_public_address_needs_tokens_or_anonymous(void **state
     sg_config_deinit(&c);
 }
 
+static const struct {
+    const char *text;
+    uint32_t line, column;
+    const char *part;
+} unfit[] = {
+    {"tick: 1s\nlisten: 0.0.0.0:8420\n", 2, 9, "public address"},
+    {"listen: [127.0.0.1:1, '*:2']\n", 1, 23, "'*:2' is a public address"},
+    {"tls: {cert: a, key: b, listen: '[::]:1'}\n", 1, 32, "tls.listen: '[::]:1' is a public"},
+    {"inputs:\n  statsd: {listen: 0.0.0.0:8125}\n", 2, 20, "inputs.statsd.listen: '0.0.0.0:8125'"},
+    {"tls: {cert: a}\n", 1, 13, "tls.key is missing"},
+    {"tls: {key: a}\n", 1, 12, "tls.cert is missing"},
+    {"tls: {listen: 127.0.0.1:1}\n", 1, 15, "needs tls.cert"},
+};
+
+static void test_config__what_does_not_fit_together_has_a_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SG_ARRAY_LEN(unfit); i++) {
+        struct sg_config c;
+        struct sg_error err;
+        assert_int_equal(load(&c, unfit[i].text, &err), 0);
+        assert_true(sg_config_check(&c, &err) < 0);
+        if (err.line != unfit[i].line || err.column != unfit[i].column ||
+            !strstr(err.text, unfit[i].part))
+            fail_msg("%s → %u:%u %s", unfit[i].text, err.line, err.column, err.text);
+        sg_config_deinit(&c);
+    }
+}
+
+static void test_config__what_a_flag_says_has_no_place_in_the_file(void **state)
+{
+    (void)state;
+    struct sg_config c;
+    struct sg_error err;
+    const char *args[] = {"--listen", "0.0.0.0:2", NULL};
+    assert_int_equal(load(&c, "listen: 127.0.0.1:1\n", &err), 0);
+    assert_int_equal(parse(&c, &err, args), 0);
+    assert_true(sg_config_check(&c, &err) < 0);
+    assert_int_equal(err.line, 0);
+    assert_non_null(strstr(err.text, "'0.0.0.0:2' is a public address"));
+    sg_config_deinit(&c);
+}
+
+static void test_config__a_public_statsd_address_needs_tokens_or_anonymous(void **state)
+{
+    (void)state;
+    struct sg_config c;
+    struct sg_error err;
+    assert_int_equal(load(&c, "anonymous: true\ninputs: {statsd: {listen: ':8125'}}\n", &err), 0);
+    assert_int_equal(sg_config_check(&c, NULL), 0);
+    c.anonymous = false;
+    assert_true(sg_config_check(&c, NULL) < 0);
+    sg_config_deinit(&c);
+}
+
 static void test_config__addresses_parse_strictly(void **state)
 {
     (void)state;
@@ -231,6 +293,9 @@ int main(void)
         cmocka_unit_test(test_config__flags_override_the_file),
         cmocka_unit_test(test_config__wrong_flags_are_named),
         cmocka_unit_test(test_config__a_public_address_needs_tokens_or_anonymous),
+        cmocka_unit_test(test_config__what_does_not_fit_together_has_a_place),
+        cmocka_unit_test(test_config__what_a_flag_says_has_no_place_in_the_file),
+        cmocka_unit_test(test_config__a_public_statsd_address_needs_tokens_or_anonymous),
         cmocka_unit_test(test_config__addresses_parse_strictly),
         cmocka_unit_test(test_config__what_a_reload_cannot_apply_is_named),
         cmocka_unit_test(test_config__what_a_reload_applies_is_not_named),
