@@ -174,6 +174,8 @@ static int select_k(struct sg_promql_plan *p, struct sg__node *n, size_t step, d
     const struct sg__cols *in = &n->child[1]->out;
     size_t k = param > (double)in->n ? in->n : param >= 1 ? (size_t)param : 0;
     int rc = 0;
+    if (isnan(param))
+        return sg__fail(p, n->expr, SG_EEXECUTION, "Parameter value is NaN");
     memset(st->fill, 0, st->group_rows.n * sizeof(*st->fill));
     for (size_t i = 0; i < in->n; i++) {
         if (!sg__has(sg__row_present(in, i), step))
@@ -201,6 +203,8 @@ static int select_ratio(struct sg_promql_plan *p, struct sg__node *n, size_t ste
     const struct sg_expr *at = n->child[0]->expr;
     char text[SG_DOUBLE_MAX];
     int rc = 0;
+    if (isnan(r))
+        return sg__fail(p, n->expr, SG_EEXECUTION, "Ratio value is NaN");
     if (r > 1 || r < -1) {
         int len = (int)sg_double_format(r, text);
         sg__warn(p, at, "ratio value should be between -1 and 1, got %.*s, capping to %d", len,
@@ -209,8 +213,6 @@ static int select_ratio(struct sg_promql_plan *p, struct sg__node *n, size_t ste
     for (size_t i = 0; rc == 0 && i < in->n; i++) {
         if (!sg__has(sg__row_present(in, i), step))
             continue;
-        if (isnan(r))
-            return sg__fail(p, n->expr, SG_EEXECUTION, "Ratio value NaN is NaN");
         if (r >= 0 ? st->hash[i] < r : st->hash[i] >= 1 + r)
             rc = take(p, n, (uint32_t)i, step);
     }

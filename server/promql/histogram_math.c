@@ -105,15 +105,19 @@ double sg__bucket_fraction(double lower, double upper, struct sg__le *b, size_t 
     if (lower >= upper)
         return 0;
     struct border borders[2] = {{lower, 0, false}, {upper, 0, false}};
+    /* As for quantiles: when the first bound is positive, all observations are taken to be. */
+    double first = b[0].bound > 0 ? 0 : -INFINITY;
     for (size_t i = 0; i < n && !(borders[0].found && borders[1].found); i++) {
-        struct span s = {i ? b[i - 1].bound : -INFINITY, b[i].bound};
+        struct span s = {i ? b[i - 1].bound : first, b[i].bound};
         for (int j = 0; j < 2; j++) {
             struct border *at = &borders[j];
             if (at->found || s.upper <= at->at)
                 continue;
             at->found = true;
             at->rank = rank;
-            if (s.lower < at->at)
+            if (s.lower == -INFINITY && s.lower < at->at)
+                at->rank = b[i].count; /* no telling where they are: none is above */
+            else if (s.lower < at->at)
                 at->rank += (b[i].count - rank) * (at->at - s.lower) / (s.upper - s.lower);
         }
         rank = b[i].count;
@@ -229,7 +233,9 @@ double sg__histogram_fraction(double lower, double upper, const struct sg_histog
                 continue;
             at->found = true;
             at->rank = rank;
-            if (b.lower < at->at)
+            if (b.lower == -INFINITY && b.lower < at->at)
+                at->rank += b.count;
+            else if (b.lower < at->at)
                 at->rank += sg__part_below(&b, at->at, custom || zero);
         }
         rank += b.count;

@@ -403,14 +403,17 @@ static int compute_step(struct sg_promql_plan *p, struct sg__node *n, size_t ste
     for (size_t i = 0; rc == 0 && i < many->n; i++) {
         uint32_t g = st->many_group[i], partner = st->seen[g];
         struct sg__point pt;
-        if (partner == SG__NO_ROW || !sg__has(sg__row_present(many, i), step) ||
-            !value(p, n, point_at(many, i, step), point_at(one, partner, step), &pt))
+        if (partner == SG__NO_ROW || !sg__has(sg__row_present(many, i), step))
             continue;
-        uint32_t row = st->to[st->base[i] + st->one_class[partner]];
+        bool keep = value(p, n, point_at(many, i, step), point_at(one, partner, step), &pt);
+        /* Whether a comparison holds must not decide if it was allowed. */
         if (one_to_one && st->matched[g]++)
             return sg__fail(p, n->expr, SG_EEXECUTION,
                             "multiple matches for labels: many-to-one matching must be explicit "
                             "(group_left/group_right)");
+        if (!keep)
+            continue;
+        uint32_t row = st->to[st->base[i] + st->one_class[partner]];
         if (sg__has(sg__row_present(&n->own, row), step))
             return sg__fail(p, n->expr, SG_EEXECUTION,
                             one_to_one ? "vector cannot contain metrics with the same labelset"

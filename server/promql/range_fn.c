@@ -364,7 +364,14 @@ static bool fn_mad(struct sg__call *c, const struct sg__window *w, struct sg__po
 {
     if (!floats_only(c, w))
         return false;
-    double *v = scratch(c, w), median = sg__quantile(0.5, v, w->n);
+    double *v = scratch(c, w), median;
+    for (size_t i = 0; i < w->n; i++) {
+        if (isnan(v[i])) { /* else it would count as the smallest of all */
+            ret->v = NAN;
+            return true;
+        }
+    }
+    median = sg__quantile(0.5, v, w->n);
     for (size_t i = 0; i < w->n; i++)
         v[i] = fabs(v[i] - median);
     ret->v = sg__quantile(0.5, v, w->n);
