@@ -316,8 +316,5 @@ static const struct sg__op op_negate = {"negate", compute_negate, deinit};
 
 struct sg__node *sg__negate_node(struct sg_promql_plan *p, const struct sg_expr *e)
 {
-    struct sg__node *n = sg__node_new(p, e, &op_negate, sizeof(struct state));
-    if (n)
-        ((struct state *)n->state)->map.strict = true;
-    return n;
+    return sg__node_new(p, e, &op_negate, sizeof(struct state));
 }

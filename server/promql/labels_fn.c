@@ -216,7 +216,6 @@ struct sg__node *sg__label_node(struct sg_promql_plan *p, const struct sg_expr *
     if (!n)
         return NULL;
     struct state *st = n->state;
-    st->map.strict = true;
     if (replaces) {
         struct sg_str pattern = call->args[4]->u.string;
         if (sg_regex_new(pattern, &st->re, NULL) < 0) {

@@ -124,6 +124,20 @@ static size_t count_points(const uint64_t *present, size_t k)
     return n;
 }
 
+/* Owned. */
+static const struct sg_labels *final_labels(const struct sg_promql_plan *p, size_t row)
+{
+    const struct sg__rows *rows = p->root->rows;
+    return rows->drop[row] ? sg__labels_drop_name(rows->labels[row])
+                           : sg_labels_ref(rows->labels[row]);
+}
+
+static int same_labels(struct sg_promql_plan *p)
+{
+    return sg__fail(p, p->query->root, SG_EEXECUTION,
+                    "vector cannot contain metrics with the same labelset");
+}
+
 static int add_row(struct sg_promql_plan *p, struct sg_promql_result *ret, const struct sg__cols *c,
                    size_t i)
 {
@@ -136,9 +150,7 @@ static int add_row(struct sg_promql_plan *p, struct sg_promql_result *ret, const
     if (h)
         for (SG__EACH(present, c->k, s))
             histograms |= h[s] != NULL;
-    const struct sg__rows *rows = p->root->rows;
-    const struct sg_labels *labels =
-        rows->drop[i] ? sg__labels_drop_name(rows->labels[i]) : sg_labels_ref(rows->labels[i]);
+    const struct sg_labels *labels = final_labels(p, i);
     struct points to;
     int rc = add_series(p, ret, labels, n, histograms, &to);
     sg_labels_unref(labels);
@@ -165,10 +177,81 @@ static int check_names(struct sg_promql_plan *p, const struct sg_promql_result *
     sg__intern_init(&in, ret->n);
     for (size_t i = 0; rc == 0 && i < ret->n; i++)
         if (sg__intern_row_take(&in, &seen, sg_labels_ref(ret->series[i].labels), false) != i)
-            rc = sg__fail(p, p->query->root, SG_EEXECUTION,
-                          "vector cannot contain metrics with the same labelset");
+            rc = same_labels(p);
     sg__intern_deinit(&in);
     sg__rows_deinit(&seen);
+    return rc;
+}
+
+/* Rows that are equal in the end, as lists. */
+struct folding {
+    struct sg__rows rows; /* the different ones */
+    uint32_t *head;       /* of each of them */
+    uint32_t *next;       /* per row of the root; SG__NO_ROW at the end */
+};
+
+static void folding_init(struct folding *f, const struct sg_promql_plan *p, size_t n)
+{
+    struct sg__intern in;
+    *f = (struct folding){.head = sg_alloc((n + 1) * sizeof(*f->head)),
+                          .next = sg_alloc((n + 1) * sizeof(*f->next))};
+    sg__intern_init(&in, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t before = f->rows.n;
+        uint32_t to = sg__intern_row_take(&in, &f->rows, final_labels(p, i), false);
+        f->next[i] = f->rows.n > before ? SG__NO_ROW : f->head[to];
+        f->head[to] = (uint32_t)i;
+    }
+    sg__intern_deinit(&in);
+}
+
+static void folding_deinit(struct folding *f)
+{
+    sg__rows_deinit(&f->rows);
+    sg_free(f->head);
+    sg_free(f->next);
+}
+
+/* One series of a list of rows, of which at most one may have a value at a time. */
+static int add_list(struct sg_promql_plan *p, struct sg_promql_result *ret,
+                    const struct sg__cols *c, const struct folding *f, size_t which)
+{
+    size_t n = 0, j = 0;
+    for (uint32_t i = f->head[which]; i != SG__NO_ROW; i = f->next[i])
+        n += count_points(sg__row_present(c, i), c->k);
+    struct points to;
+    int rc = n ? add_series(p, ret, f->rows.labels[which], n, c->h != NULL, &to) : 0;
+    for (size_t s = 0; rc == 0 && j < n && s < c->k; s++) {
+        bool any = false;
+        for (uint32_t i = f->head[which]; rc == 0 && i != SG__NO_ROW; i = f->next[i]) {
+            if (!sg__has(sg__row_present(c, i), s))
+                continue;
+            if (any) {
+                ret->series[ret->n - 1].n = j;
+                return same_labels(p);
+            }
+            any = true;
+            to.time_ms[j] = p->grid.start_ms + (int64_t)s * p->grid.step_ms;
+            to.v[j] = sg__row_v(c, i)[s];
+            if (c->h && sg__row_h(c, i)[s])
+                to.h[j] = sg_histogram_ref(sg__row_h(c, i)[s]);
+            j++;
+        }
+    }
+    return rc;
+}
+
+/* A range of which names are dropped at its end: rows that never have a value at the same time may
+ * become one series. */
+static int add_folded(struct sg_promql_plan *p, struct sg_promql_result *ret,
+                      const struct sg__cols *c)
+{
+    struct folding f;
+    int rc = 0;
+    folding_init(&f, p, c->n);
+    for (size_t i = 0; rc == 0 && i < f.rows.n; i++)
+        rc = add_list(p, ret, c, &f, i);
+    folding_deinit(&f);
     return rc;
 }
 
@@ -183,9 +266,12 @@ int sg__collect_finish(struct sg_promql_plan *p, struct sg__collect *c,
     int rc = sg__result_reserve(p, ret, cols.n);
     bool ordered = !ret->range && root->order;
     size_t n = ordered ? root->n_order : cols.n;
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    bool fold = p->opt.delayed_names && ret->range;
+    if (rc == 0 && fold)
+        rc = add_folded(p, ret, &cols);
+    for (size_t i = 0; rc == 0 && !fold && i < n; i++)
         rc = add_row(p, ret, &cols, ordered ? root->order[i] : i);
-    if (rc == 0)
+    if (rc == 0 && !fold)
         rc = check_names(p, ret);
     if (rc < 0)
         return rc;
