@@ -2,15 +2,18 @@
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <string.h>
 #include <time.h>
 
-static int fail(struct sg_error *reterr, const char *what, const char *file)
+/* pem: what is wrong may be that the file is of another kind. */
+static int fail(struct sg_error *reterr, const char *what, const char *file, bool pem)
 {
-    char text[160];
-    unsigned long e = ERR_peek_last_error();
-    if (e)
-        ERR_error_string_n(e, text, sizeof(text));
-    sg_error_set(reterr, SG_EINVALID, "%s '%s': %s", what, file, e ? text : "not acceptable");
+    unsigned long e = ERR_peek_error(); /* the first is the cause */
+    const char *text = !e                    ? NULL
+                       : ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e))
+                                             : ERR_reason_error_string(e);
+    sg_error_set(reterr, SG_EINVALID, "%s '%s': %s%s", what, file, text ? text : "not acceptable",
+                 pem && !ERR_SYSTEM_ERROR(e) ? ", expected PEM" : "");
     ERR_clear_error();
     return SG_EINVALID;
 }
@@ -30,16 +33,16 @@ SSL_CTX *sg__tls_load(const char *cert, const char *key, bool refuse_expired,
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!ctx) {
-        fail(reterr, "cannot make a TLS context for", cert);
+        fail(reterr, "cannot make a TLS context for", cert, false);
         return NULL;
     }
     int rc = 0;
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
-        rc = fail(reterr, "cannot read the certificate", cert);
+        rc = fail(reterr, "cannot read the certificate", cert, true);
     else if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-        rc = fail(reterr, "cannot read the private key", key);
+        rc = fail(reterr, "cannot read the private key", key, true);
     else if (SSL_CTX_check_private_key(ctx) != 1)
-        rc = fail(reterr, "the private key does not belong to the certificate", cert);
+        rc = fail(reterr, "the private key does not belong to the certificate", cert, false);
     else if (refuse_expired && sg__tls_expires_in_s(ctx) <= 0)
         rc = sg_error_set(reterr, SG_EINVALID, "the certificate '%s' has expired", cert);
     if (rc == 0)

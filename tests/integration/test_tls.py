@@ -159,8 +159,9 @@ def test_sighup_changes_the_certificate_and_a_bad_one_is_refused(start, tmp_path
     assert 29 <= days <= 30
 
 
-@pytest.mark.parametrize("break_it,word", [(lambda c, k: os.unlink(k), "key"), (lambda c, k: open(c, "w").close(), "cert"),
-                                           (lambda c, k: open(k, "w").write("x"), "key")])
+@pytest.mark.parametrize("break_it,word", [(lambda c, k: os.unlink(k), "key.pem': No such file or directory"),
+                                           (lambda c, k: open(c, "w").close(), "cert.pem': no start line, expected PEM"),
+                                           (lambda c, k: open(k, "w").write("x"), "key.pem': unsupported, expected PEM")])
 def test_bad_certificate_at_start_is_refused(tmp_path, break_it, word):
     cert, key = pair(tmp_path, "bad")
     break_it(cert, key)
