@@ -209,7 +209,8 @@ static int parse_sample(struct sg__feed *f, const char *p, const char *end, bool
     *ret_next = NULL;
     s->value = sg_str_make(p, (size_t)((bar ? bar : end) - p));
     if (!bar)
-        return sg__fault_set(f, SG_ESYNTAX, end, "expected '|' and a type behind the value");
+        return sg__fault_set(f, SG_ESYNTAX, end, "expected '|' and a type behind the value '%.*s'",
+                             SG__TOKEN(s->value.p, s->value.n));
     const char *stop = end;
     if (several) {
         stop = memchr(bar, ':', (size_t)(end - bar));
@@ -239,7 +240,8 @@ static void full_line(struct sg__feed *f, const char *s, const char *end, uint32
 {
     const char *colon = memchr(s, ':', (size_t)(end - s));
     if (!colon || colon == s) {
-        (void)sg__fault_set(f, SG_ESYNTAX, colon ? s : end, "expected name:value|type");
+        (void)sg__fault_set(f, SG_ESYNTAX, colon ? s : end, "'%.*s', expected name:value|type",
+                            SG__TOKEN(s, end - s));
         sg__feed_reject(f, line, s);
         return;
     }

@@ -176,8 +176,9 @@ static void parse_burst(struct receiver *r, unsigned n, int64_t now_ms)
     count_burst(&r->udp->stats, n, bytes, truncated, &result);
     (void)sg_batcher_flush(r->batcher); /* what is lost to a full queue is counted in the source */
     if (result.rejected)
-        SG_LOG(WARN, "statsd", "lines refused", "count=%llu column=%u reason=\"%s\"",
-               (unsigned long long)result.rejected, result.errors[0].column, result.errors[0].text);
+        SG_LOG(WARN, "statsd", "lines refused", "count=%llu line=%u column=%u reason=\"%s\"",
+               (unsigned long long)result.rejected, result.errors[0].line, result.errors[0].column,
+               result.errors[0].text);
 }
 
 static void *receive(void *arg)

@@ -274,6 +274,13 @@ def test_bad_statsd_lines_are_counted_and_good_ones_kept(server, name):
     server.wait_metric(rejected, lambda v: v >= before + 4)
 
 
+def test_the_log_names_a_bad_statsd_line(start):
+    server = start()
+    server.udp("good:1|c\nno \"value\" here\ngood:1|c")
+    kit.eventually(lambda: "lines refused" in server.log, "the line in the log")
+    assert """count=1 line=2 column=16 reason="'no \\"value\\" here', expected name:value|type\"""" in server.log, server.log
+
+
 def test_names_and_tags_are_sanitised(server, name):
     server.udp(f"{name}.web-01.hits:1|c|#http.status:200,9lives:yes,bare,Ünï:x")
     got = server.wait_for(f"{name}_web_01_hits", lambda v: len(v) == 1)

@@ -62,8 +62,8 @@ static void test_statsd__lines_of_a_datagram_are_independent(void **state)
     (void)state;
     D("a:1|c\nb:2|c\n", "a count now 1\nb count now 2\n= accepted 2 rejected 0\n");
     D("a:1|c\r\n\nb:2|c\r\n", "a count now 1\nb count now 2\n= accepted 2 rejected 0\n");
-    D("a:1|c\nbroken\nb:2|c",
-      "a count now 1\nb count now 2\n! 2:7 expected name:value|type\n= accepted 2 rejected 1\n");
+    D("a:1|c\nbroken\nb:2|c", "a count now 1\nb count now 2\n! 2:7 'broken', expected "
+                              "name:value|type\n= accepted 2 rejected 1\n");
     D("", "= accepted 0 rejected 0\n");
     D("\n\n", "= accepted 0 rejected 0\n");
 }
@@ -202,11 +202,11 @@ static void test_statsd__bad_lines_say_what_is_wrong(void **state)
     D("a:|c", "! 1:3 value '', expected a number\n" NONE);
     D("a:x|c", "! 1:3 value 'x', expected a number\n" NONE);
     D("a:1x|c", "! 1:3 value '1x', expected a number\n" NONE);
-    D("a:1", "! 1:4 expected '|' and a type behind the value\n" NONE);
+    D("a:1", "! 1:4 expected '|' and a type behind the value '1'\n" NONE);
     D("a:1|", "! 1:5 type '', expected c, g, ms, h, d or s\n" NONE);
     D("a:1|m", "! 1:5 type 'm', expected c, g, ms, h, d or s\n" NONE);
     D("a:1|cc", "! 1:5 type 'cc', expected c, g, ms, h, d or s\n" NONE);
-    D(":1|c", "! 1:1 expected name:value|type\n" NONE);
+    D(":1|c", "! 1:1 ':1|c', expected name:value|type\n" NONE);
     D("a:|s", "! 1:3 value '', expected a member of the set\n" NONE);
     D("\xff:1|c", "! 1:1 invalid utf-8, byte 0xff\n" NONE);
     D("a:1|c|#k:\xc3", "! 1:10 invalid utf-8, byte 0xc3\n" NONE);
@@ -302,8 +302,9 @@ static void test_statsd__a_body_of_lines_may_be_cut(void **state)
     (void)state;
     static const struct sg_ingest_options o = {.format = SG_INGEST_STATSD, .now_ms = INGEST_NOW};
     struct sg_str body = SG_STR("a:1|c\nbad\r\nb:2|h|@0.5\r\n");
-    static const char expected[] = "a count now 1\nb weight now 2\nb observe now 2\n"
-                                   "! 2:4 expected name:value|type\n= accepted 2 rejected 1\n";
+    static const char expected[] =
+        "a count now 1\nb weight now 2\nb observe now 2\n"
+        "! 2:4 'bad', expected name:value|type\n= accepted 2 rejected 1\n";
     for (size_t cut = 1; cut < body.n; cut++) {
         struct ingest_bench t;
         ingest_bench_init(&t, NULL);
