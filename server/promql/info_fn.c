@@ -10,34 +10,28 @@ struct state {
     struct sg__intern set;
     struct sg__selector sel;
     struct sg_selector desc;        /* matchers of the info series */
-    struct sg_matcher *name;        /* owned: target_info when no name is asked for */
+    struct sg_matcher *name;        /* owned: when no name, or only which not, is asked for */
     const struct sg_selector *data; /* second argument, or NULL */
     uint64_t in_version, info_version;
-    const struct sg_labels **in_sig, **info_sig; /* instance and job, per row */
-    size_t cap_in, n_in, cap_info, n_info;
+    uint32_t *in_group, *info_group; /* by instance and job, per row */
+    size_t cap_in, cap_info;
+    uint32_t *head, *next; /* info rows of each group, in order; SG__NO_ROW at the end */
+    size_t cap_head, cap_next;
     bool *plain; /* input rows that are info series themselves */
     size_t cap_plain;
+    bool fixed; /* when the info series are looked at, for the running query */
+    int64_t at_ms, offset_ms;
 };
-
-static const struct sg_str identifying[] = {{"instance", 8}, {"job", 3}};
-
-static void drop_sigs(struct state *st)
-{
-    for (size_t i = 0; i < st->n_in; i++)
-        sg_labels_unref(st->in_sig[i]);
-    for (size_t i = 0; i < st->n_info; i++)
-        sg_labels_unref(st->info_sig[i]);
-    st->n_in = st->n_info = 0;
-}
 
 static void deinit(struct sg__node *n)
 {
     struct state *st = n->state;
     sg__intern_deinit(&st->set);
     sg__selector_deinit(&st->sel);
-    drop_sigs(st);
-    sg_free(st->in_sig);
-    sg_free(st->info_sig);
+    sg_free(st->in_group);
+    sg_free(st->info_group);
+    sg_free(st->head);
+    sg_free(st->next);
     sg_free(st->plain);
     if (st->name)
         sg_matcher_deinit(st->name);
@@ -46,16 +40,30 @@ static void deinit(struct sg__node *n)
 /* Whether l is one of the series that inform, by its name. */
 static bool is_info(const struct state *st, const struct sg_labels *l)
 {
-    bool asked = false;
     for (uint32_t i = 0; i < st->desc.matcher_count; i++) {
         const struct sg_matcher *m = st->desc.matchers[i];
-        if (!sg_str_eq(m->name, SG_METRIC_NAME))
-            continue;
-        asked = true;
-        if (!sg_matcher_matches(m, sg__metric_name(l)))
+        if (sg_str_eq(m->name, SG_METRIC_NAME) && !sg_matcher_matches(m, sg__metric_name(l)))
             return false;
     }
-    return asked;
+    return true;
+}
+
+static void update_groups(struct sg_promql_plan *p, struct state *st, const struct sg__rows *in,
+                          const struct sg__rows *info)
+{
+    struct sg_str identifying[] = {SG_STR("instance"), SG_STR("job")};
+    const struct sg_matching m = {.on = true, .labels = identifying, .label_count = 2};
+    st->in_group = sg_grow(st->in_group, &st->cap_in, in->n + 1, sizeof(*st->in_group));
+    st->info_group = sg_grow(st->info_group, &st->cap_info, info->n + 1, sizeof(*st->info_group));
+    size_t groups = sg__match_groups(p, &m, in, st->in_group, info, st->info_group);
+    st->head = sg_grow(st->head, &st->cap_head, groups + 1, sizeof(*st->head));
+    st->next = sg_grow(st->next, &st->cap_next, info->n + 1, sizeof(*st->next));
+    for (size_t g = 0; g < groups; g++)
+        st->head[g] = SG__NO_ROW;
+    for (size_t i = info->n; i-- > 0;) {
+        st->next[i] = st->head[st->info_group[i]];
+        st->head[st->info_group[i]] = (uint32_t)i;
+    }
 }
 
 static void update(struct sg_promql_plan *p, struct sg__node *n)
@@ -66,18 +74,10 @@ static void update(struct sg_promql_plan *p, struct sg__node *n)
         return;
     st->in_version = in->version;
     st->info_version = info->version;
-    drop_sigs(st);
-    st->in_sig = sg_grow(st->in_sig, &st->cap_in, in->n + 1, sizeof(*st->in_sig));
-    st->info_sig = sg_grow(st->info_sig, &st->cap_info, info->n + 1, sizeof(*st->info_sig));
+    update_groups(p, st, in, info);
     st->plain = sg_grow(st->plain, &st->cap_plain, in->n + 1, sizeof(*st->plain));
-    for (; st->n_in < in->n; st->n_in++) {
-        st->in_sig[st->n_in] = sg_labels_project(in->labels[st->n_in], identifying, 2, true);
-        st->plain[st->n_in] = is_info(st, in->labels[st->n_in]);
-    }
-    for (; st->n_info < info->n; st->n_info++)
-        st->info_sig[st->n_info] =
-            sg_labels_project(info->labels[st->n_info], identifying, 2, true);
-    (void)p;
+    for (size_t i = 0; i < in->n; i++)
+        st->plain[i] = is_info(st, in->labels[i]);
     sg__rows_clear(&n->own_rows);
     sg__intern_deinit(&st->set);
     sg__intern_init(&st->set, in->n);
@@ -85,36 +85,69 @@ static void update(struct sg_promql_plan *p, struct sg__node *n)
 
 /* ---- which info series are there ---- */
 
+/* The time of the first selector in e holds for the info series too: its own @ and offset, and
+ * those of subqueries around it as long as no @ has fixed it. Returns 1 when there is one. */
+static int find_time(struct sg_promql_plan *p, struct state *st, const struct sg_expr *e)
+{
+    const struct sg_asof *asof = NULL;
+    const struct sg_expr *child;
+    int found = 0;
+    if (e->kind == SG_EXPR_SELECTOR || e->kind == SG_EXPR_RANGE_SELECTOR) {
+        found = 1;
+        asof = &e->u.selector.asof;
+    }
+    for (uint32_t i = 0; !found && (child = sg_expr_child(e, i)) != NULL; i++)
+        found = find_time(p, st, child);
+    if (found > 0 && e->kind == SG_EXPR_SUBQUERY && !st->fixed)
+        asof = &e->u.subquery.asof;
+    if (!asof)
+        return found;
+    int64_t offset_ms;
+    int rc = sg__asof_resolve(p, asof, &st->fixed, &st->at_ms, &offset_ms);
+    if (rc < 0)
+        return rc;
+    st->offset_ms += offset_ms;
+    return 1;
+}
+
 struct present {
     int64_t *time_ms; /* per info row and step: the sample's time, or INT64_MIN */
     size_t k;
 };
+
+static int64_t info_time(const struct state *st, const struct sg__span *s, size_t step)
+{
+    return (st->fixed ? st->at_ms : sg__time(s, step)) - st->offset_ms;
+}
 
 static int read_info(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s,
                      struct present *ret)
 {
     struct state *st = n->state;
     size_t rows = st->sel.rows.n;
-    int64_t last = sg__time(s, s->k - 1);
+    int64_t first = info_time(st, s, 0), last = info_time(st, s, s->k - 1);
     int rc = sg__charge_samples(p, n->expr, rows * s->k);
     if (rc < 0)
         return rc;
     ret->k = s->k;
     ret->time_ms = sg_alloc((rows * s->k + 1) * sizeof(*ret->time_ms));
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; rc == 0 && i < rows; i++) {
         size_t next = 0;
-        p->q->ops->read(p->q, st->sel.found.series[i].handle, s->start_ms - p->opt.lookback_ms,
-                        last, &p->raw);
+        p->q->ops->read(p->q, st->sel.found.series[i].handle, first - p->opt.lookback_ms, last,
+                        &p->raw);
+        rc = sg__check_stop(p, s->k + p->raw.n);
         for (size_t step = 0; step < s->k; step++) {
-            int64_t ts = sg__time(s, step), *at = &ret->time_ms[i * s->k + step];
+            int64_t ts = info_time(st, s, step), *at = &ret->time_ms[i * s->k + step];
             while (next < p->raw.n && p->raw.time_ms[next] <= ts)
                 next++;
             bool ok = next && p->raw.time_ms[next - 1] > ts - p->opt.lookback_ms &&
                       !sg_is_stale(p->raw.v[next - 1]);
             *at = ok ? p->raw.time_ms[next - 1] : INT64_MIN;
+            if (ok && p->raw.obj && p->raw.obj[next - 1] && p->raw.kind == SG_KIND_HISTOGRAM)
+                return sg__fail(p, n->expr, SG_EEXECUTION, "info sample should be float");
         }
     }
-    return 0;
+    return rc;
 }
 
 /* ---- labels ---- */
@@ -133,7 +166,7 @@ static bool wanted(const struct state *st, struct sg_str name)
 }
 
 static int add_labels(struct sg_promql_plan *p, struct sg__node *n, size_t row,
-                      const struct sg_labels *info, struct sg_labels_builder *b, size_t *added)
+                      const struct sg_labels *info, struct sg_labels_builder *b)
 {
     struct state *st = n->state;
     const struct sg_labels *base = n->child[0]->rows->labels[row];
@@ -147,7 +180,6 @@ static int add_labels(struct sg_promql_plan *p, struct sg__node *n, size_t row,
             return sg__fail(p, n->expr, SG_EEXECUTION, "conflicting label: %.*s",
                             SG_STR_ARG(l.name));
         sg_labels_builder_set(b, l.name, l.value);
-        ++*added;
     }
     return 0;
 }
@@ -161,10 +193,9 @@ static int is_newest(struct sg_promql_plan *p, struct sg__node *n, const struct 
     struct sg_str name = sg__metric_name(st->sel.rows.labels[j]);
     int64_t mine = t->time_ms[j * t->k + step];
     *ret = true;
-    for (size_t i = 0; i < st->n_info; i++) {
+    for (uint32_t i = st->head[st->info_group[j]]; i != SG__NO_ROW; i = st->next[i]) {
         int64_t other = t->time_ms[i * t->k + step];
-        if (i == j || other < mine || !sg_labels_eq(st->info_sig[i], st->info_sig[j]) ||
-            !sg_str_eq(name, sg__metric_name(st->sel.rows.labels[i])))
+        if (i == j || other < mine || !sg_str_eq(name, sg__metric_name(st->sel.rows.labels[i])))
             continue;
         if (other == mine)
             return sg__fail(p, n->expr, SG_EEXECUTION,
@@ -189,22 +220,23 @@ static int find_row(struct sg_promql_plan *p, struct sg__node *n, const struct p
 {
     struct state *st = n->state;
     const struct sg__rows *in = n->child[0]->rows;
-    size_t added = 0;
-    int rc = 0;
+    bool joined = false;
+    int rc = sg__check_stop(p, 1);
     struct sg_labels_builder b;
     sg_labels_builder_init(&b);
     sg_labels_builder_load(&b, in->labels[row]);
-    for (size_t j = 0; rc == 0 && !st->plain[row] && j < st->n_info; j++) {
+    uint32_t j = st->plain[row] ? SG__NO_ROW : st->head[st->in_group[row]];
+    for (; rc == 0 && j != SG__NO_ROW; j = st->next[j]) {
         bool newest;
-        if (t->time_ms[j * t->k + step] == INT64_MIN ||
-            !sg_labels_eq(st->in_sig[row], st->info_sig[j]))
+        if (t->time_ms[j * t->k + step] == INT64_MIN)
             continue;
         rc = is_newest(p, n, t, j, step, &newest);
         if (rc == 0 && newest)
-            rc = add_labels(p, n, row, st->sel.rows.labels[j], &b, &added);
+            rc = add_labels(p, n, row, st->sel.rows.labels[j], &b);
+        joined |= rc == 0 && newest;
     }
     *ret = SG__NO_ROW;
-    if (rc == 0 && (st->plain[row] || added || !must_match(st)))
+    if (rc == 0 && (st->plain[row] || joined || !must_match(st)))
         *ret =
             sg__intern_row_take(&st->set, &n->own_rows, sg_labels_builder_build(&b), in->drop[row]);
     sg_labels_builder_deinit(&b);
@@ -265,6 +297,10 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
     int rc = sg__compute(p, n->child[0], s);
     if (rc == 0)
         rc = sg__selector_update(p, &st->sel, n->expr);
+    st->fixed = false;
+    st->offset_ms = 0;
+    if (rc == 0)
+        rc = find_time(p, st, n->expr->u.call.args[0]);
     if (rc < 0)
         return rc;
     update(p, n);
@@ -291,13 +327,20 @@ struct sg__node *sg__info_node(struct sg_promql_plan *p, const struct sg_expr *e
     struct sg_matcher *name = sg__plan_alloc(p, 1, sizeof(*name));
     if (!st->desc.matchers || !name)
         return NULL;
-    bool named = false;
+    bool named = false, excluded = false;
     for (uint32_t i = 0; i < count; i++) {
-        named |= sg_str_eq(st->data->matchers[i]->name, SG_METRIC_NAME);
+        const struct sg_matcher *m = st->data->matchers[i];
+        bool positive = m->type == SG_MATCH_EQ || m->type == SG_MATCH_RE;
+        if (sg_str_eq(m->name, SG_METRIC_NAME))
+            *(positive ? &named : &excluded) = true;
         st->desc.matchers[st->desc.matcher_count++] = st->data->matchers[i];
     }
     if (!named) {
-        if (sg_matcher_init(name, SG_MATCH_EQ, SG_METRIC_NAME, SG_STR("target_info"), p->err) < 0)
+        int rc =
+            excluded
+                ? sg_matcher_init(name, SG_MATCH_RE, SG_METRIC_NAME, SG_STR(".+_info"), p->err)
+                : sg_matcher_init(name, SG_MATCH_EQ, SG_METRIC_NAME, SG_STR("target_info"), p->err);
+        if (rc < 0)
             return NULL;
         st->name = name;
         st->desc.matchers[st->desc.matcher_count++] = name;
