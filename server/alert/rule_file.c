@@ -275,42 +275,6 @@ static void read_rule(struct reader *rd, const struct sg_yaml_node *map, struct 
         check_record(rd, map, rule);
 }
 
-static bool same_texts(const struct sg_rule_text *a, size_t n, const struct sg_rule_text *b,
-                       size_t m)
-{
-    if (n != m)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        bool found = false;
-        for (size_t k = 0; k < m && !found; k++)
-            found = sg_str_eq(a[i].name, b[k].name) && sg_str_eq(a[i].text, b[k].text);
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
-static bool same_rule(const struct sg_rule *a, const struct sg_rule *b)
-{
-    return a->kind == b->kind && sg_str_eq(a->name, b->name) && a->parsed && b->parsed &&
-           same_texts(a->labels, a->n_labels, b->labels, b->n_labels) &&
-           sg_expr_equal(a->parsed->root, b->parsed->root);
-}
-
-/* Rules that say the same twice. With other expressions they are legal, as in Prometheus. */
-static void check_duplicate(struct reader *rd, const struct sg_yaml_node *map,
-                            const struct sg_rule_group *g)
-{
-    const struct sg_rule *rule = &g->rules[g->n_rules - 1];
-    for (size_t i = 0; i + 1 < g->n_rules; i++) {
-        if (!same_rule(&g->rules[i], rule))
-            continue;
-        MISTAKE(rd, map, "duplicate rule: rule %zu has the same name, labels and expression",
-                i + 1);
-        return;
-    }
-}
-
 /* ---- groups ---- */
 
 static void read_rules(struct reader *rd, const struct sg_yaml_node *list, struct sg_rule_group *g)
@@ -327,10 +291,8 @@ static void read_rules(struct reader *rd, const struct sg_yaml_node *list, struc
     }
     g->rules = sg_calloc(sg_yaml_count(list) + 1, sizeof(*g->rules));
     for (size_t i = 0; i < sg_yaml_count(list); i++) {
-        const struct sg_yaml_node *map = sg_yaml_at(list, i);
         rd->rule = i + 1;
-        read_rule(rd, map, &g->rules[g->n_rules++]);
-        check_duplicate(rd, map, g);
+        read_rule(rd, sg_yaml_at(list, i), &g->rules[g->n_rules++]);
     }
     rd->rule = 0;
 }

@@ -140,6 +140,11 @@ def test_check_rules_warns_of_doubles(tmp_path):
     rule_file(tmp_path, "groups: [{name: a, rules: [{record: x, expr: up}, {record: x, expr: down}, {record: x, expr: up, labels: {a: b}}]}]")
     _, err = cli("check-rules", "rules.yml", cwd=tmp_path)
     assert err.count("duplicate rule 'x'") == 1
+    # The same expression, too: Prometheus loads such files, and so do we.
+    rule_file(tmp_path, "groups: [{name: a, rules: [{alert: x, expr: up, for: 1m}, {alert: x, expr: up, for: 5m}]}]")
+    _, err = cli("check-rules", "rules.yml", cwd=tmp_path)
+    assert err.count("duplicate rule 'x'") == 1
+    assert promtool("check", "rules", "rules.yml", cwd=tmp_path)[0] == 0
 
 
 # --- test-rules ---

@@ -144,10 +144,19 @@ static void test_rule_file__mistakes_of_rules(void **state)
           "instant vector or a scalar\n");
     check(GROUP "  - alert: A\n    expr: up\n    labels: {'': x}\n",
           "r.yml:6:14: group 'g', rule 1 'A': invalid label name ''\n");
-    check(GROUP
-          "  - alert: A\n    expr: up\n  - alert: A\n    expr: (up)\n  - alert: A\n    expr: x\n",
-          "r.yml:6:5: group 'g', rule 2 'A': duplicate rule: rule 1 has the same name, labels and "
-          "expression\n");
+}
+
+static void test_rule_file__rules_may_say_the_same_as_in_prometheus(void **state)
+{
+    (void)state;
+    struct sg_error err = {0};
+    struct sg_rules *r = sg_rules_new();
+    const char *text = GROUP "  - alert: A\n    expr: up\n    for: 5m\n"
+                             "  - alert: A\n    expr: (up)\n    for: 10m\n"
+                             "  - record: a\n    expr: up\n  - record: a\n    expr: up\n";
+    assert_int_equal(sg_rules_add(r, "r.yml", sg_str_from(text), NULL, NULL, &err), 0);
+    assert_int_equal(r->n_rules, 4);
+    sg_rules_free(r);
 }
 
 static void test_rule_file__expressions_are_placed_in_the_file(void **state)
@@ -205,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_rule_file__holds_everything),
         cmocka_unit_test(test_rule_file__mistakes_of_groups),
         cmocka_unit_test(test_rule_file__mistakes_of_rules),
+        cmocka_unit_test(test_rule_file__rules_may_say_the_same_as_in_prometheus),
         cmocka_unit_test(test_rule_file__expressions_are_placed_in_the_file),
         cmocka_unit_test(test_rule_file__templates_are_placed_in_the_file),
         cmocka_unit_test(test_rule_file__a_file_comes_once),

@@ -177,6 +177,24 @@ static void test_ruler__same_labels_twice_are_an_error(void **state)
     assert_int_equal(STAT(rig, firing), 1);
 }
 
+static void test_ruler__rules_that_say_the_same_have_their_own_time(void **state)
+{
+    struct rig *rig = *state;
+    rig_load(rig, HEAD "  - alert: A\n    expr: m > 5\n    for: 2s\n"
+                       "  - alert: A\n    expr: m > 5\n    for: 4s\n");
+    rig_put(rig, "m", 7);
+    rig_tick(rig, 0);
+    rig_tick(rig, 2000);
+    rig_expect(rig, "firing{alertname=\"A\"} since 2000\n");
+    rig_tick(rig, 2000);
+    rig_expect(rig, "firing{alertname=\"A\"} since 4000\n");
+    rig_put(rig, "m", 1);
+    rig_tick(rig, 1000);
+    rig_expect(rig, "resolved{alertname=\"A\"} since 2000 until 5000\n"
+                    "resolved{alertname=\"A\"} since 4000 until 5000\n");
+    assert_int_equal(STAT(rig, firing), 0);
+}
+
 static void test_ruler__records_same_labels_twice_are_an_error(void **state)
 {
     struct rig *rig = *state;
@@ -464,6 +482,7 @@ int main(void)
         TEST(test_ruler__scalars_are_recorded),
         TEST(test_ruler__later_rules_see_what_was_recorded),
         TEST(test_ruler__same_labels_twice_are_an_error),
+        TEST(test_ruler__rules_that_say_the_same_have_their_own_time),
         TEST(test_ruler__records_same_labels_twice_are_an_error),
         TEST(test_ruler__limits_results),
         TEST(test_ruler__has_at_most_so_many_alerts),
