@@ -41,11 +41,14 @@ struct sg_integration {
     bool acknowledges; /* wants to be told of acknowledgements: when all firing alerts of the group
                           are acknowledged; web push: of each */
     bool push;         /* web push: one row per browser */
+    bool every;        /* is told of every alert: what is too much for one row goes on in the next;
+                          others are told how many were left out */
 };
 
 /* Reads route, inhibit_rules, time_intervals, mute_time_intervals, maintenance, dead_mans_switches,
- * flapping from the root of a configuration (other keys are ignored). receivers: names that exist.
- * A missing route is one that sends everything to the first receiver, or nowhere. */
+ * flapping and resolve_timeout of global from the root of a configuration (others are ignored).
+ * receivers: names that exist. A missing route is one that sends everything to the first receiver,
+ * or nowhere. */
 SG_API SG_NODISCARD int sg_routing_parse(const struct sg_yaml_node *root,
                                          const struct sg_integration *integrations, size_t n,
                                          const struct sg_str *receivers, size_t n_receivers,
@@ -78,7 +81,8 @@ struct sg_alerting_hooks {
 struct sg_alerting_options {
     struct sg_alerting_hooks hooks;
     struct sg_str external_url; /* copied */
-    int64_t resolve_timeout_ms; /* of alerts from the API without endsAt; 5 min */
+    int64_t resolve_timeout_ms; /* of alerts from the API without endsAt, unless the routing says
+                                   otherwise; 5 min */
     uint32_t max_alerts;        /* 100000; beyond: from the API 429, from rules counted and told */
     uint32_t max_silences;      /* 10000 */
     uint32_t max_groups;        /* 100000 */

@@ -64,6 +64,12 @@ void sg_alerting_set_external_url(struct sg_alerting *a, struct sg_str url)
     set_str(&a->o.external_url, url);
 }
 
+int64_t sg__resolve_timeout_ms(const struct sg_alerting *a)
+{
+    int64_t own_ms = a->routing ? a->routing->resolve_timeout_ms : 0;
+    return own_ms ? own_ms : a->o.resolve_timeout_ms;
+}
+
 struct sg__alert *sg__alert_find(const struct sg_alerting *a, uint64_t fp)
 {
     return (struct sg__alert *)sg__htab_first(&a->by_fp, fp);
@@ -229,8 +235,10 @@ void sg__alert_told(struct sg_alerting *a, struct sg__alert *alert, bool firing,
                     const struct sg_alert *as)
 {
     int64_t starts_ms = as->starts_ms > 0 ? as->starts_ms : a->wall_ms;
-    int64_t ends_ms = as->ends_ms ? as->ends_ms : a->wall_ms + a->o.resolve_timeout_ms;
+    int64_t ends_ms = as->ends_ms ? as->ends_ms : a->wall_ms + sg__resolve_timeout_ms(a);
     bool changed = alert->raw_firing != firing;
+    if (!firing && alert->firing && ends_ms < alert->starts_ms)
+        ends_ms = alert->starts_ms; /* by another clock: nobody takes an end before the start */
     alert->raw_firing = firing;
     alert->updated_ms = a->wall_ms;
     alert->timeout_ms = firing ? ends_ms - a->wall_ms : 0;

@@ -203,6 +203,7 @@ struct sg__alert *sg__alert_new(struct sg_alerting *a, const struct sg_alert *as
 /* Of our own: bypasses limits. */
 void sg__alert_internal(struct sg_alerting *a, const struct sg_labels *labels,
                         const struct sg_labels *annotations, bool firing);
+int64_t sg__resolve_timeout_ms(const struct sg_alerting *a);
 struct sg_str sg__str_own(struct sg_str s);
 
 /* ---- alerting_row.c ---- */
@@ -219,10 +220,15 @@ struct sg__line { /* of a row: an alert, and the start of the episode that is to
     const struct sg__alert *alert;
     int64_t starts_ms;
 };
-/* Appends an outbox row. */
+struct sg__message {
+    const char *status; /* of the group */
+    const struct sg__line *lines;
+    size_t n;
+    bool every; /* what does not fit follows: nothing is left out */
+};
+/* Appends outbox rows: one, or as many as it takes to tell of every alert. */
 void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
-                    const struct sg_integration *to, const char *status,
-                    const struct sg__line *lines, size_t n);
+                    const struct sg_integration *to, const struct sg__message *m);
 const struct sg__intervals *sg__group_muted(const struct sg_alerting *a, const struct sg__route *r);
 /* Rows of acknowledgement. */
 void sg__group_acked(struct sg_alerting *a, struct sg__alert *alert);
@@ -249,8 +255,9 @@ enum sg__status { SG__FIRING, SG__RESOLVED, SG__ACKED };
 void sg__feed(struct sg_alerting *a, struct sg__alert *alert, enum sg__status status);
 void sg__notification_print(const struct sg_alerting *a, const struct sg__alert *alert,
                             enum sg__status status, struct sg_buf *out);
-void sg__body_print(const struct sg_alerting *a, const struct sg__group *g, const char *status,
-                    const struct sg__line *lines, size_t n, struct sg_buf *out);
+/* Returns how many lines are in it: at least one. */
+size_t sg__body_print(const struct sg_alerting *a, const struct sg__group *g,
+                      const struct sg__message *m, struct sg_buf *out);
 /* "<fingerprint>-<start>"; dst has 40 bytes. */
 void sg__alert_id(const struct sg__alert *alert, int64_t starts_ms, char *dst);
 

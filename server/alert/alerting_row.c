@@ -99,8 +99,8 @@ static void make_firing(struct sg_alerting *a, struct sg__alert *alert, const js
     sg__alert_begin(a, alert, alert->raw_starts_ms);
     alert->fed = json_is_true(json_object_get(row, "fed"));
     alert->timeout_ms = timeout_ms;
-    if (!alert->external || timeout_ms < a->o.resolve_timeout_ms)
-        timeout_ms = alert->external ? a->o.resolve_timeout_ms : SG__ALERT_GRACE_MS;
+    if (!alert->external || timeout_ms < sg__resolve_timeout_ms(a))
+        timeout_ms = alert->external ? sg__resolve_timeout_ms(a) : SG__ALERT_GRACE_MS;
     sg__timers_set(&a->timers, &alert->timer, a->mono_ms + timeout_ms);
 }
 

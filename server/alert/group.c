@@ -82,17 +82,17 @@ static void random_key(const struct sg_alerting *a, char dst[33])
         snprintf(dst + 2 * i, 3, "%02x", bytes[i]);
 }
 
-void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
-                    const struct sg_integration *to, const char *status,
-                    const struct sg__line *lines, size_t n)
+/* Returns how many lines are in it. */
+static size_t send_one(struct sg_alerting *a, const struct sg__group *g,
+                       const struct sg_integration *to, const struct sg__message *m)
 {
     char key[33], target[512];
     random_key(a, key);
     int len = snprintf(target, sizeof(target), "%s%.*s", to->push ? SG_OUTBOX_PUSH_PREFIX : "",
                        SG_STR_ARG(to->target));
-    sg__body_print(a, g, status, lines, n, &a->scratch);
+    size_t sent = sg__body_print(a, g, m, &a->scratch);
     if (a->scratch.failed || len < 0 || (size_t)len >= sizeof(target))
-        return;
+        return sent;
     sg_journal_add(a->journal, &(struct sg_journal_op){.kind = SG_JOURNAL_SEND,
                                                        .extra = SG_STR(""),
                                                        .time_ms = a->wall_ms,
@@ -101,6 +101,19 @@ void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
                                                        .body = sg_buf_str(&a->scratch),
                                                        .key = sg_str_make(key, 32)});
     atomic_fetch_add_explicit(&a->stats.sends, 1, memory_order_relaxed);
+    return sent;
+}
+
+void sg__group_send(struct sg_alerting *a, const struct sg__group *g,
+                    const struct sg_integration *to, const struct sg__message *m)
+{
+    struct sg__message rest = *m;
+    rest.every = to->every;
+    do {
+        size_t sent = send_one(a, g, to, &rest);
+        rest.lines += sent;
+        rest.n -= sent;
+    } while (rest.every && rest.n);
 }
 
 /* What of `told` is firing now or suppressed (so its end is still to be told), and, when it was
@@ -159,7 +172,9 @@ static bool tell(struct sg_alerting *a, struct sg__group *g, const struct sg_int
     bool due = t && f->n_firing && !f->all_acked && a->mono_ms - t->mono_ms >= g->route->repeat_ms;
     bool sent = c.n && (c.news || c.n > f->n_firing || due);
     if (sent) {
-        sg__group_send(a, g, to, f->n_firing ? "firing" : "resolved", c.lines, c.n);
+        const char *status = f->n_firing ? "firing" : "resolved";
+        sg__group_send(a, g, to,
+                       &(struct sg__message){.status = status, .lines = c.lines, .n = c.n});
         if (!g->log) {
             g->log = sg__log_make(a, g->order_key);
             g->log->n_groups++;
@@ -311,7 +326,9 @@ void sg__group_acked(struct sg_alerting *a, struct sg__alert *alert)
             if (to->push)
                 lines[0] = (struct sg__line){alert, alert->starts_ms};
             if (n)
-                sg__group_send(a, g, to, "acknowledged", lines, n);
+                sg__group_send(
+                    a, g, to,
+                    &(struct sg__message){.status = "acknowledged", .lines = lines, .n = n});
         }
         sg_free(lines);
     }

@@ -218,28 +218,37 @@ static void put_common(struct sg_buf *out, const struct sg__line *lines, size_t 
     sg_buf_putc(out, '}');
 }
 
-void sg__body_print(const struct sg_alerting *a, const struct sg__group *g, const char *status,
-                    const struct sg__line *lines, size_t n, struct sg_buf *out)
+/* How many of the alerts fit behind what is there already; they are appended. */
+static size_t put_alerts(const struct sg__line *lines, size_t n, struct sg_buf *out)
 {
     size_t shown = 0;
+    while (shown < n && shown < MAX_ALERTS && (shown == 0 || out->len < MAX_BODY)) {
+        if (shown)
+            sg_buf_putc(out, ',');
+        put_alert(&lines[shown++], out);
+    }
+    return shown;
+}
+
+size_t sg__body_print(const struct sg_alerting *a, const struct sg__group *g,
+                      const struct sg__message *m, struct sg_buf *out)
+{
+    size_t n = m->every && m->n > MAX_ALERTS ? MAX_ALERTS : m->n; /* whom "common" is of */
     sg_buf_reset(out);
     sg_buf_puts(out, "{\"version\":\"4\",\"kind\":\"alerts\"");
     put_key_str(out, ",\"groupKey\":", g->key);
-    put_key_str(out, ",\"status\":", sg_str_from(status));
+    put_key_str(out, ",\"status\":", sg_str_from(m->status));
     put_key_str(out, ",\"receiver\":", g->route->receiver ? g->route->receiver->name : SG_STR(""));
     sg_buf_puts(out, ",\"groupLabels\":");
     sg_labels_print_json(g->labels, out);
     sg_buf_puts(out, ",\"commonLabels\":");
-    put_common(out, lines, n, false);
+    put_common(out, m->lines, n, false);
     sg_buf_puts(out, ",\"commonAnnotations\":");
-    put_common(out, lines, n, true);
+    put_common(out, m->lines, n, true);
     put_key_str(out, ",\"externalURL\":", a->o.external_url);
     put_ms(out, ",\"notificationTime\":", a->wall_ms);
     sg_buf_puts(out, ",\"alerts\":[");
-    for (; shown < n && shown < MAX_ALERTS && out->len < MAX_BODY; shown++) {
-        if (shown)
-            sg_buf_putc(out, ',');
-        put_alert(&lines[shown], out);
-    }
-    sg_buf_printf(out, "],\"truncatedAlerts\":%zu}", n - shown);
+    size_t shown = put_alerts(m->lines, n, out);
+    sg_buf_printf(out, "],\"truncatedAlerts\":%zu}", m->every ? 0 : m->n - shown);
+    return shown;
 }

@@ -297,6 +297,17 @@ static int read_receivers(struct sg__reading *rd, const struct sg_integration *i
 
 /* ---- the whole ---- */
 
+/* Of `global` only this is the core's. */
+static int read_resolve_timeout(struct sg__reading *rd, const struct sg_yaml_node *root)
+{
+    static const char key[] = "resolve_timeout";
+    const struct sg_yaml_node *node = sg_yaml_get(sg_yaml_get(root, "global"), key);
+    int rc = sg_yaml_read_duration(node, key, &rd->r->resolve_timeout_ms, rd->err);
+    if (rc == 0 && node && sg_yaml_kind(node) != SG_YAML_NULL && rd->r->resolve_timeout_ms <= 0)
+        return sg_yaml_error(node, rd->err, "%s: cannot be zero", key);
+    return rc;
+}
+
 int sg_routing_parse(const struct sg_yaml_node *root, const struct sg_integration *integrations,
                      size_t n, const struct sg_str *receivers, size_t n_receivers,
                      struct sg_routing **ret, struct sg_error *reterr)
@@ -306,6 +317,8 @@ int sg_routing_parse(const struct sg_yaml_node *root, const struct sg_integratio
     struct sg__reading rd = {r, &err};
     sg_arena_init(&r->arena, MAX_BYTES);
     int rc = read_receivers(&rd, integrations, n, receivers, n_receivers);
+    if (rc == 0)
+        rc = read_resolve_timeout(&rd, root);
     if (rc == 0)
         rc = read_all_intervals(&rd, root);
     if (rc == 0)

@@ -66,6 +66,7 @@ struct sg__flapping {
 
 struct sg_routing {
     struct sg_arena arena;
+    int64_t resolve_timeout_ms; /* 0: not given */
     struct sg__receiver *receivers;
     size_t n_receivers;
     struct sg__route root;

@@ -263,15 +263,16 @@ static bool can_update(const struct sg__silence *was, const struct sg_silence *t
 {
     if (!same_matchers(&was->s, to) || was->s.ends_ms <= wall_ms)
         return false;
-    if (was->s.starts_ms <= wall_ms) /* active: a start in the past means the same start */
-        return to->starts_ms == was->s.starts_ms;
+    if (was->s.starts_ms <= wall_ms) /* active: the same start; some clients cut the fraction */
+        return to->starts_ms / SG_MS_PER_S == was->s.starts_ms / SG_MS_PER_S;
     return to->starts_ms >= wall_ms;
 }
 
 static void change(struct sg_alerting *a, struct sg__silence *s, const struct sg_silence *to,
                    int64_t wall_ms)
 {
-    s->s.starts_ms = to->starts_ms;
+    if (s->s.starts_ms > wall_ms) /* an active one keeps its start */
+        s->s.starts_ms = to->starts_ms;
     s->s.ends_ms = to->ends_ms;
     s->s.updated_ms = wall_ms;
     sg_free((char *)s->s.created_by.p);

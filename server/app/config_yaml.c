@@ -219,13 +219,15 @@ static int read_external_labels(const struct reader *r, const yaml_node_t *node)
     return 0;
 }
 
-/* Keys that alerting and receivers read themselves, from the document. */
+/* Keys that alerting and receivers read themselves, from the document; and what an Alertmanager
+ * is told of its own insides, which says nothing here. */
 static bool is_alerting(const char *path)
 {
     static const char *const keys[] = {
-        "route",    "receivers", "inhibit_rules",       "time_intervals",
-        "global",   "notify",    "maintenance",         "dead_mans_switches",
-        "flapping", "digests",   "mute_time_intervals", "templates"};
+        "route",    "receivers",     "inhibit_rules",       "time_intervals",
+        "global",   "notify",        "maintenance",         "dead_mans_switches",
+        "flapping", "digests",       "mute_time_intervals", "templates",
+        "tracing",  "event_recorder"};
     for (size_t i = 0; i < SG_ARRAY_LEN(keys); i++)
         if (strcmp(path, keys[i]) == 0)
             return true;

@@ -135,8 +135,9 @@ static int read_http_headers(const struct sg_yaml_node *node, struct sg_arena *a
             for (size_t k = 0; k < count_of(list) && rc == 0; k++) {
                 struct sg_str text = SG_STR("");
                 rc = sg_yaml_read_str(sg_yaml_at(list, k), "http_headers", &text, reterr);
-                ret->items[n++] = (struct sg__text){sg__notify_keep(arena, sg_yaml_key(node, i)),
-                                                    sg__notify_keep(arena, text), NULL};
+                ret->items[n++] =
+                    (struct sg__text){.name = sg__notify_keep(arena, sg_yaml_key(node, i)),
+                                      .text = sg__notify_keep(arena, text)};
             }
         }
         if (rc < 0)

@@ -87,6 +87,7 @@ static bool is_bare(const char *const *bare, struct sg_str name, struct sg_str t
     return false;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the configuration. */
 int sg__put_json_texts(const struct sg__job *job, const struct sg__texts *texts,
                        const char *const *bare, struct sg_buf *out, struct sg_error *reterr)
 {
@@ -95,11 +96,15 @@ int sg__put_json_texts(const struct sg__job *job, const struct sg__texts *texts,
     sg_buf_init(&text, 256u << 10);
     sg_buf_putc(out, '{');
     for (size_t i = 0; i < texts->n && rc == 0; i++) {
-        sg_buf_reset(&text);
-        rc = sg__put_text(job, &texts->items[i], &text, reterr);
         sg_buf_puts(out, i ? "," : "");
         sg_buf_put_json_str(out, texts->items[i].name);
         sg_buf_putc(out, ':');
+        if (texts->items[i].more.items) {
+            rc = sg__put_json_texts(job, &texts->items[i].more, bare, out, reterr);
+            continue;
+        }
+        sg_buf_reset(&text);
+        rc = sg__put_text(job, &texts->items[i], &text, reterr);
         if (is_bare(bare, texts->items[i].name, sg_buf_str(&text)))
             sg_buf_put_str(out, sg_buf_str(&text));
         else

@@ -76,6 +76,8 @@ struct sg__kind {
     /* Checks what the table cannot say. May be NULL. */
     int (*check)(const struct sg__target *t, const struct sg_yaml_node *node,
                  struct sg_error *reterr);
+    /* As sg_integration. NULL: it is not. */
+    bool (*every)(const struct sg__target *t);
     /* Fills request. SG_EINVALID: this can never be sent; the text says why. SG_ECANCELED: it is
      * not wanted, and counts as sent. SG_ENOTFOUND: as SG__UNWANTED. */
     int (*build)(const struct sg__job *job, struct sg__request *ret, struct sg_error *reterr);
@@ -96,7 +98,7 @@ extern const struct sg__kind *const sg__kinds[];
         {"rate", SG__OPT_NUMBER, SG__OPT_OWN, NULL, NULL},                                         \
         {"concurrency", SG__OPT_NUMBER, SG__OPT_OWN, NULL, NULL},                                  \
     {                                                                                              \
-        "timeout", SG__OPT_DURATION, SG__OPT_OWN, NULL, NULL                                       \
+        "timeout", SG__OPT_DURATION, SG__OPT_OWN | SG__OPT_ZERO, NULL, NULL                        \
     }
 #define SG__HTTP_OPTS                                                                              \
     SG__COMMON_OPTS,                                                                               \

@@ -70,9 +70,17 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     return 0;
 }
 
+/* An alert that it is not told of does not exist for it, an end neither. */
+static bool every(const struct sg__target *t)
+{
+    (void)t;
+    return true;
+}
+
 const struct sg__kind sg__kind_alertmanager = {
     .name = "alertmanager",
     .table = table,
     .list = "urls",
+    .every = every,
     .build = build,
 };

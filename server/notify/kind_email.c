@@ -20,9 +20,10 @@ static const struct sg__opt table[] = {
     {"hello", SG__OPT_STR, 0, "localhost", "smtp_hello"},
     {"auth_username", SG__OPT_STR, 0, NULL, "smtp_auth_username"},
     {"auth_password", SG__OPT_STR, SG__OPT_SECRET | SG__OPT_FILE, NULL, "smtp_auth_password"},
-    {"auth_secret", SG__OPT_STR, SG__OPT_SECRET, NULL, "smtp_auth_secret"},
+    {"auth_secret", SG__OPT_STR, SG__OPT_SECRET | SG__OPT_FILE, NULL, "smtp_auth_secret"},
     {"auth_identity", SG__OPT_STR, 0, NULL, "smtp_auth_identity"},
     {"require_tls", SG__OPT_BOOL, 0, "true", "smtp_require_tls"},
+    {"force_implicit_tls", SG__OPT_BOOL, SG__OPT_OWN, NULL, "smtp_force_implicit_tls"},
     {"tls_config", SG__OPT_NODE, 0, NULL, "smtp_tls_config"},
     {"headers", SG__OPT_TEXTS, 0, NULL, NULL},
     {"subject", SG__OPT_TEXT, SG__OPT_OWN, NULL, NULL},
@@ -321,7 +322,10 @@ static int fill(const struct sg__job *job, const struct mail *m, struct sg__requ
                 struct sg_error *reterr)
 {
     struct sg_str host = sg__opt(job->target, "smarthost")->one.text;
+    const struct sg__value *forced = sg__opt(job->target, "force_implicit_tls");
     bool tls = host.n > 4 && strcmp(host.p + host.n - 4, ":465") == 0; /* from the first byte on */
+    if (forced->set)
+        tls = forced->number != 0;
     r->mail = true;
     r->mail_tls = !tls && sg__opt(job->target, "require_tls")->number != 0;
     sg_buf_printf(&r->url, "%s://%s/%s", tls ? "smtps" : "smtp", host.p,

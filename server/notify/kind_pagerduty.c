@@ -9,7 +9,7 @@
 #define MAX_DETAILS (200u << 10) /* of the event's 512 KB */
 
 static const struct sg__opt table[] = {
-    {"routing_key", SG__OPT_STR, SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
+    {"routing_key", SG__OPT_TEXT, SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
     {"service_key", SG__OPT_STR, SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
     {"url", SG__OPT_URL, 0, "https://events.pagerduty.com/v2/enqueue", "pagerduty_url"},
     {"client", SG__OPT_TEXT, 0, "streamgauge", NULL},
@@ -20,7 +20,7 @@ static const struct sg__opt table[] = {
     {"class", SG__OPT_TEXT, 0, NULL, NULL},
     {"component", SG__OPT_TEXT, 0, NULL, NULL},
     {"group", SG__OPT_TEXT, 0, NULL, NULL},
-    {"details", SG__OPT_TEXTS, 0, NULL, NULL},
+    {"details", SG__OPT_TEXTS, SG__OPT_DEEP, NULL, NULL},
     {"images", SG__OPT_MAPS, 0, NULL, NULL},
     {"links", SG__OPT_MAPS, 0, NULL, NULL},
     SG__HTTP_OPTS,
@@ -162,11 +162,11 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     sg__sha256(job->note->group_key, hash);
     sg__hex(hash, sizeof(hash), hex);
     sg__note_link(job->note, job->site->external_url, &link);
-    sg_buf_puts(out, "{\"routing_key\":");
-    sg_buf_put_json_str(out, sg__opt(job->target, "routing_key")->one.text);
-    sg_buf_printf(out, ",\"event_action\":\"%s\",\"dedup_key\":\"%s\"", actions[job->note->status],
+    sg_buf_printf(out, "{\"event_action\":\"%s\",\"dedup_key\":\"%s\"", actions[job->note->status],
                   hex);
-    int rc = sg__put_json_option(job, "client", "client", out, reterr);
+    int rc = sg__put_json_option(job, "routing_key", "routing_key", out, reterr);
+    if (rc == 0)
+        rc = sg__put_json_option(job, "client", "client", out, reterr);
     if (rc == 0 && sg__opt(job->target, "client_url")->set) {
         rc = sg__put_json_option(job, "client_url", "client_url", out, reterr);
     } else if (rc == 0 && link.len) {

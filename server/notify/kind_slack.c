@@ -25,7 +25,7 @@ static const struct sg__opt table[] = {
     {"thumb_url", SG__OPT_TEXT, 0, NULL, NULL},
     {"footer", SG__OPT_TEXT, 0, NULL, NULL},
     {"fields", SG__OPT_MAPS, 0, NULL, NULL},
-    {"actions", SG__OPT_MAPS, 0, NULL, NULL},
+    {"actions", SG__OPT_MAPS, SG__OPT_DEEP, NULL, NULL},
     {"short_fields", SG__OPT_BOOL, 0, "false", NULL},
     {"link_names", SG__OPT_BOOL, 0, "false", NULL},
     {"mrkdwn_in", SG__OPT_STRS, 0, NULL, NULL},

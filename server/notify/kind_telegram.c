@@ -7,8 +7,9 @@
 
 static const struct sg__opt table[] = {
     {"api_url", SG__OPT_URL, 0, "https://api.telegram.org", "telegram_api_url"},
-    {"bot_token", SG__OPT_STR, SG__OPT_REQUIRED | SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
-    {"chat_id", SG__OPT_STR, SG__OPT_REQUIRED, NULL, NULL},
+    {"bot_token", SG__OPT_STR, SG__OPT_REQUIRED | SG__OPT_SECRET | SG__OPT_FILE, NULL,
+     "telegram_bot_token"},
+    {"chat_id", SG__OPT_STR, SG__OPT_REQUIRED | SG__OPT_FILE, NULL, NULL},
     {"message_thread_id", SG__OPT_NUMBER, SG__OPT_OWN, NULL, NULL},
     {"message", SG__OPT_TEXT, 0, NULL, NULL},
     {"disable_notifications", SG__OPT_BOOL, 0, "false", NULL},

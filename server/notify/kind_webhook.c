@@ -98,9 +98,16 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     return rc;
 }
 
+/* As Alertmanager's, which has no limit of its own; a text of one's own is a message. */
+static bool every(const struct sg__target *t)
+{
+    return sg__opt(t, "max_alerts")->number < 1 && !sg__opt(t, "body")->set;
+}
+
 const struct sg__kind sg__kind_webhook = {
     .name = "webhook",
     .table = table,
     .alertmanagers = true,
+    .every = every,
     .build = build,
 };

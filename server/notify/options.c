@@ -80,14 +80,44 @@ static int read_text(const struct reading *r, const struct sg_yaml_node *node, s
     return 0;
 }
 
-static int check_url(const struct reading *r, struct sg_str url, struct sg_error *reterr)
+/* Behind "http://", up to the path; "" : none that could be. */
+static struct sg_str host_and_port(struct sg_str url)
 {
-    bool http = sg_str_starts_with(url, SG_STR("http://")) && url.n > 7;
-    bool https = sg_str_starts_with(url, SG_STR("https://")) && url.n > 8;
+    struct sg_str rest = url;
+    struct sg_str scheme = sg_str_split(&rest, ':');
+    if ((!sg_str_ieq(scheme, SG_STR("http")) && !sg_str_ieq(scheme, SG_STR("https"))) ||
+        !sg_str_starts_with(rest, SG_STR("//")))
+        return SG_STR("");
+    struct sg_str host = {rest.p + 2, 0};
+    while (host.n < rest.n - 2 && !strchr("/?#", host.p[host.n]))
+        host.n++;
+    const char *at = host.n ? memrchr(host.p, '@', host.n) : NULL;
+    return at ? sg_str_make(at + 1, host.n - (size_t)(at + 1 - host.p)) : host;
+}
+
+bool sg__url_is_good(struct sg_str url)
+{
+    struct sg_str host = host_and_port(url);
+    uint64_t port = 1;
     for (size_t i = 0; i < url.n; i++)
         if ((unsigned char)url.p[i] <= ' ' || url.p[i] == 0x7f)
-            http = https = false;
-    if (http || https)
+            return false;
+    bool bracket = host.n && host.p[0] == '[';
+    const char *end = bracket ? memchr(host.p, ']', host.n) : NULL;
+    if (bracket && !end)
+        return false;
+    size_t n = end ? (size_t)(end + 1 - host.p) : 0;
+    while (n < host.n && host.p[n] != ':' && !bracket)
+        n++;
+    if (n == 0 || n == 2 * (size_t)bracket || (n < host.n && host.p[n] != ':'))
+        return false;
+    size_t digits = n + 1 < host.n ? host.n - n - 1 : 0;
+    return digits == 0 || (sg_u64_parse(host.p + n + 1, digits, &port) == 0 && port - 1 < 65535);
+}
+
+static int check_url(const struct reading *r, struct sg_str url, struct sg_error *reterr)
+{
+    if (sg__url_is_good(url))
         return 0;
     if (r->opt->flags & SG__OPT_SECRET)
         return sg_yaml_error(r->node, reterr, "%s: expected a URL as https://host/path", r->what);
@@ -112,12 +142,17 @@ static int read_duration(const struct reading *r, struct sg__value *v, struct sg
 {
     int64_t ms = 0;
     int rc = sg_yaml_read_duration(r->node, r->what, &ms, reterr);
+    if (rc == 0 && ms == 0 && r->opt->flags & SG__OPT_ZERO) {
+        v->set = false;
+        return 0;
+    }
     if (rc == 0 && ms <= 0)
         rc = sg_yaml_error(r->node, reterr, "%s: expected a duration above 0", r->what);
     v->number = (double)ms;
     return rc;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): nesting is bounded by yaml.h. */
 static int read_texts(const struct reading *r, const struct sg_yaml_node *node,
                       struct sg__texts *ret, struct sg_error *reterr)
 {
@@ -133,7 +168,9 @@ static int read_texts(const struct reading *r, const struct sg_yaml_node *node,
     for (size_t i = 0; i < n; i++) {
         struct sg__text *t = &ret->items[ret->n++];
         t->name = list ? SG_STR("") : sg__notify_keep(r->arena, sg_yaml_key(node, i));
-        int rc = read_text(r, sg_yaml_at(node, i), t, reterr);
+        bool map = r->opt->flags & SG__OPT_DEEP && sg_yaml_kind(sg_yaml_at(node, i)) == SG_YAML_MAP;
+        int rc = map ? read_texts(r, sg_yaml_at(node, i), &t->more, reterr)
+                     : read_text(r, sg_yaml_at(node, i), t, reterr);
         if (rc < 0)
             return rc;
         if (!t->text.p)
@@ -319,10 +356,13 @@ int sg__opts_read(const struct sg__opt *table, const struct sg__opt_source *from
     return rc;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the configuration. */
 static void free_texts(struct sg__texts *t)
 {
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; i < t->n; i++) {
         sg_template_free(t->items[i].template);
+        free_texts(&t->items[i].more);
+    }
 }
 
 void sg__opts_free(const struct sg__opt *table, struct sg__value *values)

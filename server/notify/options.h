@@ -30,6 +30,8 @@ enum sg__opt_flag {
     SG__OPT_SECRET = 2, /* never printed */
     SG__OPT_FILE = 4,   /* <name>_file is allowed */
     SG__OPT_OWN = 8,    /* not Alertmanager's: a comment in what is printed for its tools */
+    SG__OPT_ZERO = 16,  /* a duration that may be 0: as if it were not given */
+    SG__OPT_DEEP = 32,  /* maps may stand in the place of texts: what becomes JSON */
 };
 
 struct sg__opt {
@@ -40,14 +42,17 @@ struct sg__opt {
     const char *global; /* key of `global` that gives the value when absent; NULL: none */
 };
 
-struct sg__text {
-    struct sg_str name, text;
-    struct sg_template *template; /* NULL: the text stands for itself */
-};
+struct sg__text;
 
 struct sg__texts {
     struct sg__text *items;
     size_t n;
+};
+
+struct sg__text {
+    struct sg_str name, text;
+    struct sg_template *template; /* NULL: the text stands for itself */
+    struct sg__texts more;        /* DEEP: a map in the place of a text */
 };
 
 struct sg__value {
@@ -80,6 +85,8 @@ void sg__opts_free(const struct sg__opt *table, struct sg__value *values);
 /* The value of a name of the table; asking for another is a broken program. */
 const struct sg__value *sg__opt_find(const struct sg__opt *table, const struct sg__value *values,
                                      const char *name);
+/* http or https, with a host and a port that can be. */
+bool sg__url_is_good(struct sg_str url);
 /* A NUL-terminated copy. */
 struct sg_str sg__notify_keep(struct sg_arena *arena, struct sg_str s);
 /* A file's content without the newline at its end, at most 64 KiB. */

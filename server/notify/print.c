@@ -23,9 +23,18 @@ static const char *const root_keys[] = {"global",        "route",     "receivers
 static const char *const http_secrets[] = {
     "password", "credentials", "bearer_token", "proxy_url", "key", "cert", "ca"};
 static const char *const http_own[] = {"headers", "http_headers"};
-static const char *const global_secrets[] = {"smtp_auth_password", "smtp_auth_secret",
-                                             "slack_api_url",      "opsgenie_api_key",
-                                             "victorops_api_key",  "wechat_api_secret"};
+static const char *const global_secrets[] = {
+    "smtp_auth_password",  "smtp_auth_secret",      "slack_api_url",      "opsgenie_api_key",
+    "victorops_api_key",   "wechat_api_secret",     "telegram_bot_token", "rocketchat_token",
+    "rocketchat_token_id", "mattermost_webhook_url"};
+/* Of versions after Debian's: its amtool does not know them. */
+static const char *const global_newer[] = {
+    "smtp_auth_secret_file",      "smtp_force_implicit_tls",  "telegram_bot_token",
+    "telegram_bot_token_file",    "wechat_api_secret_file",   "jira_api_url",
+    "rocketchat_api_url",         "rocketchat_token",         "rocketchat_token_file",
+    "rocketchat_token_id",        "rocketchat_token_id_file", "mattermost_webhook_url",
+    "mattermost_webhook_url_file"};
+static const char *const config_newer[] = {"secret_file", "auth_secret_file", "chat_id_file"};
 
 static bool among(struct sg_str key, const char *const *names, size_t n)
 {
@@ -38,11 +47,14 @@ static bool among(struct sg_str key, const char *const *names, size_t n)
 static unsigned flags_of(const struct printer *p, struct sg_str key)
 {
     if (p->place == IN_CONFIG) {
+        if (among(key, config_newer, SG_ARRAY_LEN(config_newer)))
+            return SG__OPT_OWN;
         for (const struct sg__opt *o = p->kind->table; o->name; o++)
             if (sg_str_eq_c(key, o->name) && o->type != SG__OPT_NODE)
                 return o->flags;
     } else if (p->place == IN_GLOBAL) {
-        return among(key, global_secrets, SG_ARRAY_LEN(global_secrets)) ? SG__OPT_SECRET : 0;
+        return (among(key, global_secrets, SG_ARRAY_LEN(global_secrets)) ? SG__OPT_SECRET : 0) |
+               (among(key, global_newer, SG_ARRAY_LEN(global_newer)) ? SG__OPT_OWN : 0);
     } else if (p->place == IN_HTTP) {
         if (among(key, http_own, SG_ARRAY_LEN(http_own)))
             return SG__OPT_SECRET | SG__OPT_OWN;

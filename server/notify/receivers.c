@@ -24,13 +24,17 @@ static const char *const global_keys[] = {"resolve_timeout",
                                           "smtp_auth_password",
                                           "smtp_auth_password_file",
                                           "smtp_auth_secret",
+                                          "smtp_auth_secret_file",
                                           "smtp_auth_identity",
                                           "smtp_require_tls",
+                                          "smtp_force_implicit_tls",
                                           "smtp_tls_config",
                                           "slack_api_url",
                                           "slack_api_url_file",
                                           "pagerduty_url",
                                           "telegram_api_url",
+                                          "telegram_bot_token",
+                                          "telegram_bot_token_file",
                                           "opsgenie_api_url",
                                           "opsgenie_api_key",
                                           "opsgenie_api_key_file",
@@ -39,10 +43,17 @@ static const char *const global_keys[] = {"resolve_timeout",
                                           "victorops_api_key_file",
                                           "wechat_api_url",
                                           "wechat_api_secret",
+                                          "wechat_api_secret_file",
                                           "wechat_api_corp_id",
                                           "webex_api_url",
                                           "jira_api_url",
                                           "rocketchat_api_url",
+                                          "rocketchat_token",
+                                          "rocketchat_token_file",
+                                          "rocketchat_token_id",
+                                          "rocketchat_token_id_file",
+                                          "mattermost_webhook_url",
+                                          "mattermost_webhook_url_file",
                                           NULL};
 
 static const struct sg__opt notify_table[] = {
@@ -158,6 +169,7 @@ static void add_integration(struct sg_receivers *r, const struct sg__target *t)
         .send_resolved = or_default(sg__opt(t, "send_resolved"), !k->silent_resolved) != 0,
         .acknowledges = or_default(sg__opt(t, "send_acknowledged"), k->acknowledges) != 0,
         .push = k->push,
+        .every = k->every && k->every(t),
     };
 }
 
@@ -177,8 +189,7 @@ static int add_list(struct reading *rd, const struct entry *e, struct sg__target
             t->name = name;
         }
         t->url = urls->items[i].text;
-        if (!sg_str_starts_with(t->url, SG_STR("http://")) &&
-            !sg_str_starts_with(t->url, SG_STR("https://")))
+        if (!sg__url_is_good(t->url))
             return sg_yaml_error(e->node, rd->reterr, "%s: expected a URL as http://host:9093",
                                  e->what);
         add_integration(rd->r, t);

@@ -75,7 +75,8 @@ static void run(struct sg_routing *routing)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct sg_integration integrations[] = {
-        {{"team/webhook/0", 14}, true, true, false}, {{"boss/email/0", 12}, false, false, true}};
+        {{"team/webhook/0", 14}, true, true, false, false},
+        {{"boss/email/0", 12}, false, false, true, false}};
     static const struct sg_str names[] = {{"team", 4}, {"boss", 4}};
     const char *text = (const char *)data;
     struct sg_str rest = sg_str_make(text ? text : "", size);

@@ -110,7 +110,8 @@ static inline void rig_init_with(struct rig *r, const char *config,
 
 static inline void rig_init(struct rig *r, const char *config)
 {
-    static const struct sg_integration one[] = {{{"team/webhook/0", 14}, true, false, false}};
+    static const struct sg_integration one[] = {
+        {{"team/webhook/0", 14}, true, false, false, false}};
     rig_init_with(r, config, one, 1);
 }
 

@@ -37,9 +37,9 @@ static const char config[] =
     "flapping: false\n";
 
 static const struct sg_integration integrations[N_TARGETS] = {
-    {{"team/webhook/0", 14}, true, false, false},
-    {{"team/slack/1", 12}, false, false, false},
-    {{"team/webpush/2", 14}, true, true, true},
+    {{"team/webhook/0", 14}, true, false, false, false},
+    {{"team/slack/1", 12}, false, false, false, false},
+    {{"team/webpush/2", 14}, true, true, true, false},
 };
 static const char *const targets[N_TARGETS] = {"team/webhook/0", "team/slack/1",
                                                "push:team/webpush/2"};

@@ -13,9 +13,9 @@
     "repeat_interval: 10m}\n"
 
 static struct rig r;
-static const struct sg_integration three[] = {{{"team/webhook/0", 14}, true, false, false},
-                                              {{"team/pagerduty/1", 16}, true, true, false},
-                                              {{"team/webpush/2", 14}, true, true, true}};
+static const struct sg_integration three[] = {{{"team/webhook/0", 14}, true, false, false, false},
+                                              {{"team/pagerduty/1", 16}, true, true, false, false},
+                                              {{"team/webpush/2", 14}, true, true, true, false}};
 
 static int setup(void **state)
 {

@@ -44,6 +44,37 @@ static void test_alerting__of_the_api_time_out_unless_told_again(void **state)
     assert_true(rig_fed_has(&r, "\"status\":\"resolved\""));
 }
 
+static void test_alerting__of_the_api_time_out_as_the_configuration_says(void **state)
+{
+    (void)state;
+    rig_load(&r, "global: {resolve_timeout: 10s}\n" ROUTE);
+    rig_alert_at(&r, "alertname=A", r.wall_ms, 0, true);
+    rig_run(&r, 9000);
+    rig_restart(&r, 0); /* from now on as long again */
+    rig_run(&r, 9900);
+    assert_int_equal(r.n_feed, 1);
+    rig_run(&r, 200);
+    assert_int_equal(r.n_feed, 2);
+    assert_true(rig_fed_has(&r, "\"status\":\"resolved\""));
+    rig_load(&r, ROUTE);
+    rig_alert_at(&r, "alertname=A", r.wall_ms, 0, true);
+    rig_run(&r, 290000);
+    assert_int_equal(r.n_feed, 3);
+}
+
+static void test_alerting__never_ends_before_it_began(void **state)
+{
+    (void)state;
+    rig_alert_at(&r, "alertname=A", r.wall_ms, 0, true);
+    rig_run(&r, 1000);
+    /* The clock of who resolves it is slow. */
+    rig_alert_at(&r, "alertname=A", r.wall_ms - 9000, r.wall_ms - 5000, true);
+    rig_run(&r, 61000);
+    assert_int_equal(r.n_sends, 2);
+    assert_true(rig_sent_has(&r, "\"startsAt\":\"2025-11-24T16:00:00.000Z\",\"endsAt\":"
+                                 "\"2025-11-24T16:00:00.000Z\""));
+}
+
 static void test_alerting__a_clock_that_jumps_ends_nothing(void **state)
 {
     (void)state;
@@ -349,11 +380,50 @@ static void test_body__has_at_most_a_thousand_alerts(void **state)
     json_decref(o);
 }
 
+/* An Alertmanager that we forward to knows only what it was told: ends beyond the first thousand
+ * lines, too. */
+static void test_body__goes_on_in_another_for_who_is_told_of_every_alert(void **state)
+{
+    (void)state;
+    static const struct sg_integration all[] = {
+        {{"team/alertmanager/0", 19}, true, false, false, true}};
+    const struct sg_journal_op *op;
+    char labels[64];
+    size_t n[2] = {0, 0};
+    rig_deinit(&r);
+    rig_init_with(&r, r.config, all, 1);
+    for (int i = 0; i < 1300; i++) {
+        snprintf(labels, sizeof(labels), "alertname=A,i=%d", i);
+        rig_fire(&r, labels);
+    }
+    rig_tick(&r);
+    assert_int_equal(r.n_sends, 2);
+    for (int i = 0; i < 1200; i++) {
+        snprintf(labels, sizeof(labels), "alertname=A,i=%d", i);
+        rig_resolve(&r, labels);
+    }
+    rig_run(&r, 61000);
+    assert_int_equal(r.n_sends, 4);
+    for (op = r.sends->first; op; op = op->next) {
+        json_t *o = json_loadb(op->body.p, op->body.n, 0, NULL);
+        assert_string_equal(text_at(o, "status"), "firing");
+        assert_int_equal(json_integer_value(json_object_get(o, "truncatedAlerts")), 0);
+        for (size_t i = 0; i < json_array_size(json_object_get(o, "alerts")); i++)
+            n[strcmp(text_at(json_array_get(json_object_get(o, "alerts"), i), "status"),
+                     "firing") != 0]++;
+        json_decref(o);
+    }
+    assert_int_equal(n[0], 1300 + 100);
+    assert_int_equal(n[1], 1200);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_alerting__of_the_api_time_out_unless_told_again),
+        T(test_alerting__of_the_api_time_out_as_the_configuration_says),
+        T(test_alerting__never_ends_before_it_began),
         T(test_alerting__a_clock_that_jumps_ends_nothing),
         T(test_alerting__keeps_the_start_of_one_that_is_told_again),
         T(test_alerting__begin_and_end_in_one_tick_are_both_told),
@@ -371,6 +441,7 @@ int main(void)
         T(test_notification__a_long_title_is_cut_at_a_character),
         T(test_body__is_alertmanagers),
         T(test_body__has_at_most_a_thousand_alerts),
+        T(test_body__goes_on_in_another_for_who_is_told_of_every_alert),
     };
     return cmocka_run_group_tests_name("alerting", tests, NULL, NULL);
 }

@@ -118,7 +118,8 @@ static void test_group__tells_a_part_that_ended_among_those_that_fire(void **sta
 static void test_group__an_integration_may_not_want_to_hear_of_ends(void **state)
 {
     (void)state;
-    static const struct sg_integration quiet[] = {{{"team/webhook/0", 14}, false, false, false}};
+    static const struct sg_integration quiet[] = {
+        {{"team/webhook/0", 14}, false, false, false, false}};
     rig_deinit(&r);
     rig_init_with(&r, ROUTE, quiet, 1);
     rig_fire(&r, "alertname=A");
@@ -207,9 +208,9 @@ static void test_group__outside_of_its_active_times_is_silent(void **state)
 static void test_group__continue_sends_to_both(void **state)
 {
     (void)state;
-    static const struct sg_integration two[] = {{{"team/webhook/0", 14}, true, false, false},
-                                                {{"boss/email/0", 12}, true, false, false},
-                                                {{"boss/webpush/1", 14}, true, false, true}};
+    static const struct sg_integration two[] = {{{"team/webhook/0", 14}, true, false, false, false},
+                                                {{"boss/email/0", 12}, true, false, false, false},
+                                                {{"boss/webpush/1", 14}, true, false, true, false}};
     rig_deinit(&r);
     rig_init_with(&r,
                   "route: {receiver: team, group_wait: 0s, routes: [{receiver: boss, matchers: "

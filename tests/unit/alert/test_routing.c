@@ -9,9 +9,9 @@
 #include "alert/routing.h"
 #include "alerting_rig.h"
 
-static const struct sg_integration three[] = {{{"team/webhook/0", 14}, true, false, false},
-                                              {{"db/slack/0", 10}, true, false, false},
-                                              {{"boss/email/0", 12}, true, false, false}};
+static const struct sg_integration three[] = {{{"team/webhook/0", 14}, true, false, false, false},
+                                              {{"db/slack/0", 10}, true, false, false, false},
+                                              {{"boss/email/0", 12}, true, false, false, false}};
 
 static struct sg_routing *parse(const char *config, struct sg_error *err)
 {
@@ -141,8 +141,8 @@ static void test_routing__knows_its_zones(void **state)
 static void test_routing__integrations_belong_to_their_receiver(void **state)
 {
     (void)state;
-    static const struct sg_integration odd[] = {{{"a/b/webhook/0", 13}, true, false, false},
-                                                {{"a/webhook/0", 11}, true, false, false}};
+    static const struct sg_integration odd[] = {{{"a/b/webhook/0", 13}, true, false, false, false},
+                                                {{"a/webhook/0", 11}, true, false, false, false}};
     const struct sg_str names[] = {{"a", 1}, {"a/b", 3}};
     struct sg_routing *r = NULL;
     assert_int_equal(sg_routing_parse(NULL, odd, 2, names, 2, &r, NULL), 0);

@@ -139,6 +139,23 @@ static void test_silence__its_end_can_be_moved(void **state)
     assert_int_equal(r.n_feed, 0);
 }
 
+static void test_silence__a_start_without_its_fraction_is_the_same_start(void **state)
+{
+    (void)state;
+    char id[37], same[37];
+    int64_t starts_ms = r.wall_ms + 345;
+    r.wall_ms += 345;
+    assert_int_equal(silence("", "alertname=A", starts_ms, r.wall_ms + 60000, id, NULL), 0);
+    rig_run(&r, 5000);
+    assert_int_equal(silence(id, "alertname=A", starts_ms - 345, r.wall_ms + 90000, same, NULL), 0);
+    assert_string_equal(id, same);
+    struct sg_alerting_info *info = sg_alerting_look(r.a, r.wall_ms);
+    assert_int_equal(info->n_silences, 1);
+    assert_int_equal(info->silences[0].silence.starts_ms, starts_ms);
+    assert_int_equal(info->silences[0].silence.ends_ms, r.wall_ms + 90000);
+    sg_alerting_info_free(info);
+}
+
 static void test_silence__other_matchers_make_another_one(void **state)
 {
     (void)state;
@@ -287,6 +304,7 @@ int main(void)
         T(test_silence__an_end_under_it_is_told_to_receivers_after_it),
         T(test_silence__expired_by_hand_ends_at_once),
         T(test_silence__its_end_can_be_moved),
+        T(test_silence__a_start_without_its_fraction_is_the_same_start),
         T(test_silence__other_matchers_make_another_one),
         T(test_silence__nonsense_is_refused),
         T(test_silence__survives_a_restart),

@@ -196,8 +196,12 @@ static const struct {
     {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x y'", "expected a URL", 4},
     {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    max_alerts: -1",
      "expected a number, 0 or more, got '-1'", 5},
-    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    timeout: 0s", "above 0",
-     5},
+    {"notify:\n  give_up: 0s", "above 0", 2},
+    {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: 'x:25', "
+     "headers: {A: {b: c}}}",
+     "headers: expected a text, got a map", 4},
+    {"receivers:\n- name: a\n  alertmanager_configs:\n  - urls: ['http://a:b']", "expected a URL",
+     4},
     {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    send_resolved: "
      "perhaps",
      "send_resolved", 5},
@@ -261,6 +265,83 @@ static void test_receivers__errors_have_a_place_and_say_what_is_expected(void **
             fail_msg("'%s' at %u is not '%s' at %u", err.text, err.line, wrong[i].text,
                      wrong[i].line);
     }
+}
+
+static void test_receivers__urls_have_a_host_and_a_port_that_can_be(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"http://x",        "https://x/",       "http://x:80/y:z",
+                                       "http://u:p@x:1/", "http://[::1]:80/", "http://[::1]",
+                                       "HTTPS://x.y:/",   "http://x?a=b:c",   "http://x:65535"};
+    static const char *const bad[] = {"",
+                                      "http://",
+                                      "http:///x",
+                                      "http://:80/",
+                                      "http://x:p",
+                                      "http://x:0/",
+                                      "http://x:65536",
+                                      "http://[::1",
+                                      "http://[]:80",
+                                      "http://[::1]x",
+                                      "http://u@/",
+                                      "http//x",
+                                      "ftp://x",
+                                      "http://x y"};
+    for (size_t i = 0; i < SG_ARRAY_LEN(good); i++)
+        if (!sg__url_is_good(sg_str_from(good[i])))
+            fail_msg("%s is refused", good[i]);
+    for (size_t i = 0; i < SG_ARRAY_LEN(bad); i++)
+        if (sg__url_is_good(sg_str_from(bad[i])))
+            fail_msg("%s is taken", bad[i]);
+}
+
+static void test_receivers__no_time_limit_is_as_if_none_were_given(void **state)
+{
+    (void)state;
+    struct sg_receivers *r = must_parse("notify: {timeout: 3s}\nreceivers:\n- name: t\n"
+                                        "  webhook_configs: [{url: 'http://a', timeout: 0s}]\n");
+    assert_int_equal(sg__receivers_find(r, SG_STR("t/webhook/0"))->timeout_ms, 3000);
+    sg_receivers_free(r);
+}
+
+static void test_receivers__some_are_told_of_every_alert(void **state)
+{
+    (void)state;
+    struct sg_receivers *r = must_parse(
+        "receivers:\n- name: t\n  alertmanager_configs: [{urls: ['http://a:9093', 'http://b']}]\n"
+        "  webhook_configs: [{url: 'http://a'}, {url: 'http://a', max_alerts: 5}, "
+        "{url: 'http://a', body: x}]\n  discord_configs: [{webhook_url: 'http://a'}]\n");
+    assert_true(integration(r, "t/alertmanager/0")->every);
+    assert_true(integration(r, "t/alertmanager/1")->every);
+    assert_true(integration(r, "t/webhook/0")->every);
+    assert_false(integration(r, "t/webhook/1")->every);
+    assert_false(integration(r, "t/webhook/2")->every);
+    assert_false(integration(r, "t/discord/0")->every);
+    sg_receivers_free(r);
+}
+
+static void test_receivers__what_newer_alertmanagers_know_of_global(void **state)
+{
+    (void)state;
+    struct sg_buf out;
+    struct sg_receivers *r = must_parse(
+        "global: {telegram_bot_token: bot-secret, smtp_force_implicit_tls: true,\n"
+        "  smtp_smarthost: 'm:2465', smtp_from: a@x, mattermost_webhook_url: 'http://m/m-secret'}\n"
+        "receivers:\n- name: t\n  telegram_configs: [{chat_id: 1}]\n"
+        "  email_configs: [{to: b@x}, {to: b@x, force_implicit_tls: false}]\n");
+    const struct sg__target *t = sg__receivers_find(r, SG_STR("t/telegram/0"));
+    assert_string_equal(sg__opt(t, "bot_token")->one.text.p, "bot-secret");
+    const struct sg__target *a = sg__receivers_find(r, SG_STR("t/email/0"));
+    const struct sg__target *b = sg__receivers_find(r, SG_STR("t/email/1"));
+    assert_true(sg__opt(a, "force_implicit_tls")->number == 1);
+    assert_true(sg__opt(b, "force_implicit_tls")->number == 0);
+    sg_buf_init(&out, 1 << 20);
+    sg_receivers_print(r, &out);
+    if (strstr(sg_buf_cstr(&out), "-secret"))
+        fail_msg("%s", sg_buf_cstr(&out));
+    assert_non_null(strstr(sg_buf_cstr(&out), "#   telegram_bot_token: \"<secret>\""));
+    sg_buf_deinit(&out);
+    sg_receivers_free(r);
 }
 
 static void test_receivers__errors_do_not_tell_secrets(void **state)
@@ -371,6 +452,10 @@ int main(void)
         cmocka_unit_test(test_receivers__each_alertmanager_is_a_target),
         cmocka_unit_test(test_receivers__pace_is_theirs_then_the_kinds_then_everybodys),
         cmocka_unit_test(test_receivers__errors_have_a_place_and_say_what_is_expected),
+        cmocka_unit_test(test_receivers__urls_have_a_host_and_a_port_that_can_be),
+        cmocka_unit_test(test_receivers__no_time_limit_is_as_if_none_were_given),
+        cmocka_unit_test(test_receivers__some_are_told_of_every_alert),
+        cmocka_unit_test(test_receivers__what_newer_alertmanagers_know_of_global),
         cmocka_unit_test(test_receivers__errors_do_not_tell_secrets),
         cmocka_unit_test(test_receivers__secrets_come_from_files),
         cmocka_unit_test(test_print__tells_no_secrets),
