@@ -15,6 +15,7 @@ describe('values nobody has checked', () => {
         assert.deepEqual(['a', 1, true, null, {}].map((v) => string(v, 'or')), ['a', '1', 'true', 'or', 'or']);
         assert.deepEqual(strings(['a', 1, null, {}, true]), ['a', '1']);
         assert.deepEqual([bool(true), bool('true', true), bool(1), bool(undefined, true)], [true, true, false, true]);
+        assert.deepEqual(['true', 'false', 'no', ''].flatMap((v) => [bool(v), bool(v, true)]), [true, true, false, false, false, true, false, true], 'generators write them as text');
     });
 
     test('are found and set by path', () => {
@@ -262,6 +263,11 @@ describe('v2', () => {
 });
 
 describe('lint names', () => {
+    test('a zone that times are not shown in', () => {
+        for (const [timezone, said] of [['utc', ['changed timezone: "utc" is not used: times are those of who looks']], ['browser', []], ['', []], [undefined, []]])
+            assert.deepEqual(texts(loadDashboard({ title: 'Z', timezone, panels: [] })), said);
+    });
+
     const says = (panel, more) => texts(one({ type: 'timeseries', ...panel }, more)).join('\n');
 
     test('nothing of a dashboard that is understood whole', () => {

@@ -92,6 +92,16 @@ describe('what a variable can be', () => {
             [[{ text: 'c', value: 'c' }], [{ text: 't', value: 't' }], [{ text: 'this server', value: 'streamgauge' }], null, [], [{ text: '1m', value: '1m' }]]);
     });
 
+    test('an interval by the time shown is offered where the document says so, by all its names', () => {
+        const auto = { type: 'interval', query: '1m,10m', auto: true, auto_count: 60, auto_min: '10s', current: { text: 'auto', value: '$__auto_interval_x' } };
+        const [v, plain] = [auto, { ...auto, auto: false }].map((more) => define({ name: 'x', ...more }));
+        assert.deepEqual([fixedOptions(v), fixedOptions(plain)].map((all) => all.map((o) => o.value)), [['auto', '1m', '10m'], ['1m', '10m']]);
+        assert.deepEqual([chooseValue(v, fixedOptions(v), null), chooseValue(v, fixedOptions(v), ['$__auto']), chooseValue(plain, fixedOptions(plain), null)], [['auto'], ['auto'], ['1m']]);
+        const of = (definition, rangeMs) => interpolate('$x', new Map([['x', { definition, options: [], value: ['auto'], error: '' }]]), { ...macros, from: 0, to: rangeMs });
+        assert.deepEqual([of(v, 3_600_000), of(v, 60_000), of(plain, 3_600_000)], ['1m', '10s', '2m']);
+        assert.deepEqual(fixedOptions(define({ name: 'x', type: 'interval', auto: true, options: [{ text: 'auto', value: '$__auto_interval_x' }, { text: '1m', value: '1m' }] })).map((o) => o.value), ['auto', '1m']);
+    });
+
     test('the value: what the address wants, else the document, else all, else the first', () => {
         const choose = (more, wanted = null, opts = options('a', 'b')) => chooseValue(define({ name: 'x', type: 'query', ...more }), opts, wanted);
         assert.deepEqual([
@@ -192,6 +202,16 @@ describe('the grid', () => {
         const of = (p) => places(layout(load({ id: 1, gridPos: at(3, 0, 6, 4), ...p }), vars)[0]);
         assert.deepEqual(of({ repeat: 'host', repeatDirection: 'v' }), [['1:a', 3, 0, 6, 'a'], ['1:b', 3, 4, 6, 'b'], ['1:c.d', 3, 8, 6, 'c.d']]);
         assert.deepEqual([of({ repeat: 'lone' }), of({ repeat: 'empty' }), of({ repeat: 'unknown' })], [[['1:a', 0, 0, 24, 'a']], [['1', 3, 0, 6]], [['1', 3, 0, 6]]]);
+    });
+
+    test('nothing lies under what repeats: what has no room any more is below', () => {
+        const overlap = (a, b) => a[1] < b[1] + b[3] && b[1] < a[1] + a[3] && a[2] < b[2] + 4 && b[2] < a[2] + 4;
+        const apart = (s) => places(s).every((a, i, all) => all.slice(i + 1).every((b) => !overlap(a, b)));
+        const [both] = layout(load({ id: 1, repeat: 'host', gridPos: at(0, 0, 12, 4) }, { id: 2, repeat: 'host', gridPos: at(12, 0, 12, 4) }, { id: 3, gridPos: at(0, 4, 24, 4) }), vars);
+        assert.deepEqual(places(both).map(([key, x, y]) => [key, x, y]), [['1:a', 0, 0], ['1:b', 8, 0], ['1:c.d', 16, 0], ['2:a', 0, 4], ['2:b', 8, 4], ['2:c.d', 16, 4], ['3', 0, 8]]);
+        const [down] = layout(load({ id: 1, repeat: 'host', repeatDirection: 'v', gridPos: at(0, 0, 12, 4) }, { id: 2, gridPos: at(12, 0, 12, 4) }, { id: 3, gridPos: at(0, 4, 24, 4) }), vars);
+        assert.deepEqual(places(down).map(([key, x, y]) => [key, x, y]), [['1:a', 0, 0], ['1:b', 0, 4], ['1:c.d', 0, 8], ['2', 12, 0], ['3', 0, 12]]);
+        assert.ok(apart(both) && apart(down));
     });
 
     test('a row for each value, with its panels', () => {

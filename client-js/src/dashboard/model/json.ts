@@ -7,7 +7,8 @@ export const list = (v: unknown): readonly Json[] => (Array.isArray(v) ? (v as J
 export const objects = (v: unknown): JsonObject[] => list(v).filter(isObject);
 export const string = (v: unknown, or = ''): string => (typeof v === 'string' ? v : typeof v === 'number' || typeof v === 'boolean' ? String(v) : or);
 export const strings = (v: unknown): string[] => list(v).filter((s) => typeof s === 'string' || typeof s === 'number').map(String);
-export const bool = (v: unknown, or = false): boolean => (typeof v === 'boolean' ? v : or);
+/** Some generators write them as text. */
+export const bool = (v: unknown, or = false): boolean => (typeof v === 'boolean' ? v : v === 'true' || (v !== 'false' && or));
 
 /** Numbers, and texts that are one; null for the rest. */
 export function number(v: unknown): number | null {

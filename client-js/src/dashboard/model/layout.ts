@@ -1,6 +1,6 @@
 /* layout.ts - panels on 24 columns: rows that fold, panels that repeat for each value of a variable. */
 import { number, string } from './json.ts';
-import type { PanelModel } from './types.ts';
+import type { GridPos, PanelModel } from './types.ts';
 import { interpolate, valuesOf, type Variables } from './vars.ts';
 
 export interface Placed {
@@ -21,26 +21,34 @@ const COLUMNS = 24;
 
 const moved = (p: PanelModel, x: number, y: number, w: number): PanelModel => ({ ...p, gridPos: { ...p.gridPos, x, y, w } });
 
-/** One panel for each value: side by side, or one below the other. What is below moves down. */
+/** The first line from the panel's own on where nothing lies yet. */
+function freeLine(taken: readonly Placed[], { x, y, w, h }: GridPos): number {
+    let line = y;
+    const under = ({ model: { gridPos: g } }: Placed) => g.x < x + w && x < g.x + g.w && g.y < line + h && line < g.y + g.h;
+    for (let hit = taken.find(under); hit; hit = taken.find(under))
+        line = hit.model.gridPos.y + hit.model.gridPos.h;
+    return line;
+}
+
+/** One panel for each value: side by side, or one below the other. What would lie under another moves down. */
 function repeat(panels: readonly PanelModel[], variables: Variables, scope: Readonly<Record<string, string>>, suffix: string): Placed[] {
     const out: Placed[] = [];
-    let shift = 0;
     for (const p of [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x)) {
         const state = p.repeat && !Object.hasOwn(scope, p.repeat) ? variables.get(p.repeat) : undefined;
         const values = state ? valuesOf(state) : [];
         const { x, y, w, h } = p.gridPos;
-        if (!state || values.length === 0) {
-            out.push({ model: moved(p, x, y + shift, w), key: `${p.id}${suffix}`, scoped: scope });
+        if (!values.length) {
+            out.push({ model: moved(p, x, freeLine(out, p.gridPos), w), key: `${p.id}${suffix}`, scoped: scope });
             continue;
         }
         const down = string(p.source['repeatDirection']) === 'v';
         const across = down ? 1 : Math.max(1, Math.min(values.length, number(p.source['maxPerRow']) ?? 4));
-        const width = down ? w : Math.floor(COLUMNS / across);
-        values.forEach((value, i) => out.push({
-            model: moved(p, down ? x : (i % across) * width, y + shift + Math.floor(i / across) * h, width),
+        const width = down ? w : Math.floor(COLUMNS / across), left = down ? x : 0;
+        const top = freeLine(out, { x: left, y, w: across * width, h: Math.ceil(values.length / across) * h });
+        out.push(...values.map((value, i): Placed => ({
+            model: moved(p, left + (i % across) * width, top + Math.floor(i / across) * h, width),
             key: `${p.id}${suffix}:${value}`, scoped: { ...scope, [p.repeat]: value },
-        }));
-        shift += (Math.ceil(values.length / across) - 1) * h;
+        })));
     }
     return out;
 }

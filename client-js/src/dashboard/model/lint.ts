@@ -61,6 +61,9 @@ export function lintDashboard(d: Dashboard): LintNote[] {
     for (const [i, a] of objects(at(d.source, 'annotations.list')).entries())
         if (!Number(a['builtIn'] ?? 0))
             note(notes, `annotations.list[${i}]`, `annotations are not drawn ("${string(a['name'])}")`);
+    const zone = string(d.source['timezone']);
+    if (zone && zone !== 'browser')
+        note(notes, 'timezone', `"${zone}" is not used: times are those of who looks`, 'changed');
     d.variables.forEach((v, i) => {
         if (!VARIABLES.has(v.type))
             note(notes, `templating.list[${i}]`, `variables of type "${v.type}" are not filled in ($${v.name})`);

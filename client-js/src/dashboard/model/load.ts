@@ -2,6 +2,7 @@
  * of other versions need comes when one is opened. */
 import { fieldConfig, links, overrides } from './field.ts';
 import { at, bool, isObject, list, number, numberOr, object, objects, string, strings } from './json.ts';
+import { parseDuration } from './time.ts';
 import type { Dashboard, GridPos, JsonObject, LintNote, PanelModel, Target, Transformation, Variable } from './types.ts';
 import { isOld, isV2 } from './version.ts';
 
@@ -237,5 +238,6 @@ function variable(v: JsonObject): Variable {
         hide: v['hide'] === 'hideVariable' ? 2 : v['hide'] === 'hideLabel' ? 1 : numberOr(v['hide'], 0),
         sort: numberOr(v['sort'], 0),
         refresh: numberOr(v['refresh'], 1),
+        auto: type === 'interval' && bool(v['auto']) ? { count: Math.max(1, numberOr(v['auto_count'], 30)), leastMs: parseDuration(string(v['auto_min'])) ?? 1000 } : null,
     };
 }

@@ -114,6 +114,8 @@ export interface Variable {
     readonly hide: number;
     readonly sort: number;
     readonly refresh: number;
+    /** Of an interval: it may be chosen by the time shown, so many of it, none shorter. null: not offered. */
+    readonly auto: { readonly count: number; readonly leastMs: number } | null;
 }
 
 export interface Dashboard {

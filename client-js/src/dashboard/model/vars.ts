@@ -117,11 +117,15 @@ export function interpolate(text: string, variables: Variables, macros: Macros, 
     });
 }
 
-/** `auto` of an interval variable: a thirtieth of the range. */
-function intervalOf(state: VariableState, m: Macros): string | null {
-    if (state.definition.type !== 'interval' || !/^(auto|\$__auto)/.test(state.value[0] ?? ''))
+const AUTO = 'auto', ANY_AUTO = /^(auto|\$__auto)/; /* "$__auto_interval_name" in exports */
+const USUAL_AUTO = { count: 30, leastMs: 1000 };
+
+/** `auto` of an interval variable: a part of the range. */
+function intervalOf({ definition: d, value }: VariableState, m: Macros): string | null {
+    if (d.type !== 'interval' || !ANY_AUTO.test(value[0] ?? ''))
         return null;
-    return promDuration(Math.max(1000, Math.round((m.to - m.from) / 30_000) * 1000));
+    const { count, leastMs } = d.auto ?? USUAL_AUTO;
+    return promDuration(Math.max(leastMs, 1000, Math.round((m.to - m.from) / count / 1000) * 1000));
 }
 
 /** Names of the variables a text refers to. */
@@ -223,7 +227,10 @@ export function fixedOptions(v: Variable): Option[] | null {
     switch (v.type) {
     case 'custom': return v.query ? customOptions(v.query) : [...v.options];
     case 'constant': return [{ text: v.query, value: v.query }];
-    case 'interval': return v.query ? intervalOptions(v.query) : [...v.options];
+    case 'interval': {
+        const all = v.query ? intervalOptions(v.query) : v.options.filter((o) => !ANY_AUTO.test(o.value));
+        return v.auto && !all.some((o) => o.value === AUTO) ? [{ text: AUTO, value: AUTO }, ...all] : all;
+    }
     case 'textbox': return [{ text: v.query, value: v.query }];
     case 'datasource': return [{ text: 'this server', value: 'streamgauge' }];
     case 'query': return null;
@@ -235,7 +242,7 @@ export function fixedOptions(v: Variable): Option[] | null {
 export function chooseValue(v: Variable, options: readonly Option[], wanted: readonly string[] | null): string[] {
     if (v.type === 'datasource' || v.type === 'constant')
         return options.slice(0, 1).map((o) => o.value);
-    const want = (wanted ?? v.current).map((w) => (w === 'All' || w === ALL ? ALL : w));
+    const want = (wanted ?? v.current).map((w) => (w === 'All' || w === ALL ? ALL : v.type === 'interval' && ANY_AUTO.test(w) ? AUTO : w));
     if (v.type === 'textbox')
         return [want[0] ?? v.query];
     if (want.includes(ALL) && v.includeAll)
