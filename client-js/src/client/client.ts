@@ -125,8 +125,14 @@ export class PushClient {
         return this._add('notifications', callback, request, options);
     }
 
-    unsubscribe(subscription: Subscription): void {
-        subscription.unsubscribe();
+    /** One, or all of an expression. */
+    unsubscribe(what: Subscription | string): void {
+        if (typeof what !== 'string')
+            return what.unsubscribe();
+        for (const shared of [...this._shareds.values()])
+            for (const handle of [...shared.handles])
+                if (handle.query === what)
+                    handle.unsubscribe();
     }
 
     /** `for await`; leaving the loop unsubscribes. */

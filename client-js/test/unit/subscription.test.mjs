@@ -96,6 +96,16 @@ test('the same expression is one subscription of the server, also for one who co
     assert.equal(a.length, 2);
 });
 
+test('by its expression: all of it ends, others go on', async () => {
+    await open();
+    const one = client.subscribe('up', () => {}), other = client.subscribe('up', () => {}, { interval: '5s' }), rest = client.subscribe('down', () => {});
+    fake.socket().takeSent();
+    client.unsubscribe('nothing of ours');
+    client.unsubscribe('up');
+    assert.deepEqual([one.state, other.state, rest.state], ['closed', 'closed', 'pending']);
+    assert.deepEqual(fake.socket().takeSent(), [{ action: 'unsubscribe', id: 's1' }, { action: 'unsubscribe', id: 's2' }]);
+});
+
 test('who comes later and wants history asks for it; the others are not disturbed', async () => {
     await open();
     const a = [], b = [];
