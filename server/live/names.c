@@ -37,6 +37,35 @@ static int canonical(struct sg_str text, struct sg_buf *ret_key, struct sg_error
     return rc;
 }
 
+/* A name that PromQL writes in quotes only: http.requests, or with letters beyond ASCII. Without
+ * any sign of PromQL's it can be nothing else. */
+static bool is_quoted_name(struct sg_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' ||
+                      ((unsigned char)c & 0x80);
+        if (!letter && !(i && ((c >= '0' && c <= '9') || c == '.')))
+            return false;
+    }
+    return sg_utf8_valid(s.p, s.n);
+}
+
+/* What the simple form calls a metric: an expression, or a bare name. */
+static int canonical_metric(struct sg_str text, struct sg_buf *ret_key, struct sg_error *reterr)
+{
+    bool name = is_quoted_name(text);
+    int rc = canonical(text, ret_key, name ? NULL : reterr);
+    if (rc == 0 || !name)
+        return rc;
+    SG_AUTO(sg_buf_deinit) struct sg_buf selector;
+    sg_buf_init(&selector, text.n + 8);
+    sg_buf_puts(&selector, "{\"");
+    sg_buf_put_str(&selector, text);
+    sg_buf_puts(&selector, "\"}");
+    return canonical(sg_buf_str(&selector), ret_key, reterr);
+}
+
 /* ---- the table ---- */
 
 static bool name_ok(struct sg_str s)
@@ -149,5 +178,6 @@ int sg_live_names_resolve(void *ctx, enum sg_resolve_kind kind, struct sg_str te
     if (kind == SG_RESOLVE_STREAM)
         return sg_error_set(reterr, SG_ENOTFOUND, "there is no stream named '%.*s'",
                             (int)(text.n < 80 ? text.n : 80), text.p);
-    return canonical(text, ret_key, reterr);
+    return kind == SG_RESOLVE_METRIC ? canonical_metric(text, ret_key, reterr)
+                                     : canonical(text, ret_key, reterr);
 }

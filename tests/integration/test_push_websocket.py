@@ -74,6 +74,16 @@ def test_simple_form_sums_series_and_takes_selectors_and_expressions(server, nam
         assert got == {name: 7, selector: 5, expression: 40}
 
 
+def test_simple_form_takes_names_that_promql_writes_in_quotes(server, name):
+    metric = name + ".höhe"
+    assert server.post("/api/v1/samples", json.dumps({"metric": metric, "value": 8})).status == 204
+    server.wait_value(f'{{"{metric}"}}', 8)
+    with server.ws() as ws:
+        ws.subscribe(metric)
+        got = ws.next()
+        assert (got["metric"], got["value"]) == (metric, 8), got
+
+
 def test_simple_form_interval(server, name):
     server.put((name, 1))
     with server.ws() as ws:

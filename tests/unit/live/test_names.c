@@ -65,6 +65,32 @@ static void test_names__a_metric_is_a_name_first_then_promql(void **state)
     sg_live_names_unref(names);
 }
 
+static void test_names__a_metric_may_have_a_name_that_needs_quotes(void **state)
+{
+    (void)state;
+    static const char *const keys[][2] = {
+        {"http.requests", "{\"http.requests\"}"},
+        {"température", "{\"température\"}"},
+        {"a.5", "{\"a.5\"}"},
+        {"sum", "sum"},
+        {"a:b_c1", "a:b_c1"},
+        {"{\"http.requests\"}", "{\"http.requests\"}"},
+    };
+    struct sg_error err;
+    char key[200];
+    for (size_t i = 0; i < SG_ARRAY_LEN(keys); i++) {
+        assert_int_equal(resolve(NULL, SG_RESOLVE_METRIC, keys[i][0], key, sizeof(key), &err), 0);
+        assert_string_equal(key, keys[i][1]);
+    }
+    /* Mistakes in expressions stay mistakes, and v1's queries are PromQL only. */
+    assert_true(resolve(NULL, SG_RESOLVE_METRIC, "a b", key, sizeof(key), &err) < 0);
+    assert_true(resolve(NULL, SG_RESOLVE_METRIC, "a.b[5m]", key, sizeof(key), &err) < 0);
+    assert_true(resolve(NULL, SG_RESOLVE_METRIC, ".a", key, sizeof(key), &err) < 0);
+    assert_true(resolve(NULL, SG_RESOLVE_METRIC, "a\xff", key, sizeof(key), &err) < 0);
+    assert_true(resolve(NULL, SG_RESOLVE_METRIC, "", key, sizeof(key), &err) < 0);
+    assert_true(resolve(NULL, SG_RESOLVE_QUERY, "http.requests", key, sizeof(key), &err) < 0);
+}
+
 static void test_names__equal_expressions_have_one_key(void **state)
 {
     (void)state;
@@ -121,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names__are_sorted_and_canonical),
         cmocka_unit_test(test_names__a_metric_is_a_name_first_then_promql),
+        cmocka_unit_test(test_names__a_metric_may_have_a_name_that_needs_quotes),
         cmocka_unit_test(test_names__equal_expressions_have_one_key),
         cmocka_unit_test(test_names__mistakes_have_their_place),
         cmocka_unit_test(test_names__bad_ones_are_named),
