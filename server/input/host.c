@@ -18,6 +18,8 @@
 #include "host.h"
 
 #define MAX_TEXT_BYTES (4u << 20)
+/* A dead mount must not keep the process from ending in time. */
+#define STOP_WAIT_S 1
 
 static sg__host_collector *const collectors[] = {
     sg__host_stat,     sg__host_load,  sg__host_memory,     sg__host_vmstat,
@@ -37,6 +39,14 @@ struct sg_host {
     bool stop; /* under lock */
 };
 
+static bool stopping(struct sg_host *h)
+{
+    pthread_mutex_lock(&h->lock);
+    bool stop = h->stop;
+    pthread_mutex_unlock(&h->lock);
+    return stop;
+}
+
 static void read_once(struct sg_host *h, int64_t now_ms)
 {
     struct sg_ingest_options options = {
@@ -47,6 +57,8 @@ static void read_once(struct sg_host *h, int64_t now_ms)
     sg__host_family(&h->env, "node_time_seconds", "gauge",
                     "System time in seconds since epoch (1970).");
     sg__host_sample(&h->env, "node_time_seconds", NULL, 0, (double)now_ms / 1000);
+    if (stopping(h)) /* it may have hung, and whom it would be given to be gone */
+        return;
     struct sg_ingest_parser *p = sg_ingest_parser_new(h->batcher, &options);
     (void)sg_ingest_feed(p, h->text.data, h->text.len);
     (void)sg_ingest_finish(p);
@@ -98,7 +110,7 @@ static void destroy(struct sg_host *h)
 {
     sg_batcher_free(h->batcher);
     sg_labels_unref(h->identity);
-    sg_buf_deinit(&h->env.file);
+    sg__host_env_deinit(&h->env);
     sg_buf_deinit(&h->text);
     pthread_cond_destroy(&h->wake);
     pthread_mutex_destroy(&h->lock);
@@ -137,6 +149,14 @@ void sg_host_stop(struct sg_host *h)
     h->stop = true;
     pthread_cond_signal(&h->wake);
     pthread_mutex_unlock(&h->lock);
-    pthread_join(h->thread, NULL);
-    destroy(h);
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WAIT_S;
+    if (pthread_timedjoin_np(h->thread, NULL, &until) == 0) {
+        destroy(h);
+        return;
+    }
+    SG_LOG(WARN, "host", "a file or mount does not answer, its reader is left behind",
+           "waited_s=%d", STOP_WAIT_S);
+    pthread_detach(h->thread); /* what it uses stays */
 }

@@ -11,11 +11,23 @@
 #include <streamgauge/buf.h>
 #include <streamgauge/str.h>
 
+#define SG__CPU_MODES 10
+
+/* What was said of each processor last. */
+struct sg__host_cpus {
+    double (*ticks)[SG__CPU_MODES]; /* by number */
+    size_t n, cap;
+};
+
 struct sg__host_env {
     const char *proc, *sys; /* "/proc", "/sys" */
     struct sg_buf file;     /* content of the file being read; reused */
     struct sg_buf *out;
+    struct sg__host_cpus cpus; /* zero at first */
 };
+
+/* What the collectors have kept. */
+void sg__host_env_deinit(struct sg__host_env *env);
 
 typedef void sg__host_collector(struct sg__host_env *env);
 sg__host_collector sg__host_stat, sg__host_load, sg__host_memory, sg__host_vmstat,

@@ -4,24 +4,87 @@
 #include <sys/utsname.h>
 
 #include <streamgauge/compiler.h>
+#include <streamgauge/mem.h>
+#include <streamgauge/num.h>
 
 #include "host.h"
 
 /* Clock ticks of /proc/stat per second: USER_HZ, 100 on every architecture Linux still runs on. */
 #define TICKS_PER_S 100.0
 
-static const char *const cpu_modes[] = {"user",   "nice", "system",  "idle",
-                                        "iowait", "irq",  "softirq", "steal"};
+/* Processors beyond are left out. */
+#define MAX_CPUS 8192
+/* An idle time that falls by more belongs to a processor that was taken out and put in again; what
+ * falls by less is the kernel's rounding: it says itself that iowait may decrease. */
+#define RESET_TICKS 300
 
-static void cpu_line(struct sg__host_env *env, struct sg_str cpu, struct sg_str line)
+enum { IDLE = 3, GUEST = 8 };
+
+/* In the order of the line. The last two are in user and nice already, and a family of their own.
+ */
+static const char *const cpu_modes[SG__CPU_MODES] = {"user", "nice",    "system", "idle", "iowait",
+                                                     "irq",  "softirq", "steal",  "user", "nice"};
+
+/* One line's times, never less than before but after a reset: a counter that falls is one that
+ * starts anew, and its rate would be all that it has ever counted. NULL: no such line. */
+static const double *cpu_times(struct sg__host_cpus *cpus, struct sg_str cpu, struct sg_str line,
+                               size_t *ret_n)
 {
-    for (size_t i = 0; i < SG_ARRAY_LEN(cpu_modes); i++) {
-        double ticks;
-        struct sg__host_label labels[] = {{"cpu", cpu}, {"mode", sg_str_from(cpu_modes[i])}};
-        if (!sg__host_number(sg__host_word(&line), &ticks))
-            return;
-        sg__host_sample(env, "node_cpu_seconds_total", labels, 2, ticks / TICKS_PER_S);
+    double now[SG__CPU_MODES] = {0};
+    uint64_t number;
+    size_t n = 0;
+    if (sg_u64_parse(cpu.p, cpu.n, &number) < 0 || number >= MAX_CPUS)
+        return NULL;
+    while (n < SG__CPU_MODES && sg__host_number(sg__host_word(&line), &now[n]))
+        n++;
+    if (number >= cpus->n) {
+        cpus->ticks = sg_grow(cpus->ticks, &cpus->cap, number + 1, sizeof(*cpus->ticks));
+        memset(cpus->ticks + cpus->n, 0, (number + 1 - cpus->n) * sizeof(*cpus->ticks));
+        cpus->n = number + 1;
     }
+    double *last = cpus->ticks[number];
+    bool reset = last[IDLE] - now[IDLE] >= RESET_TICKS;
+    for (size_t i = 0; i < n; i++)
+        last[i] = reset || now[i] > last[i] ? now[i] : last[i];
+    *ret_n = n;
+    return last;
+}
+
+static void cpu_family(struct sg__host_env *env, struct sg_str file, const char *metric,
+                       size_t from, size_t to)
+{
+    struct sg_str line;
+    while (sg__host_line(&file, &line)) {
+        struct sg_str cpu = sg__host_word(&line);
+        if (!sg_str_starts_with(cpu, SG_STR("cpu")) || cpu.n == 3) /* "cpu" alone is the sum */
+            continue;
+        cpu = sg_str_make(cpu.p + 3, cpu.n - 3);
+        size_t n = 0;
+        const double *ticks = cpu_times(&env->cpus, cpu, line, &n);
+        for (size_t i = from; ticks && i < to && i < n; i++) {
+            struct sg__host_label labels[] = {{"cpu", cpu}, {"mode", sg_str_from(cpu_modes[i])}};
+            sg__host_sample(env, metric, labels, 2, ticks[i] / TICKS_PER_S);
+        }
+    }
+}
+
+static void cpu_families(struct sg__host_env *env, struct sg_str file)
+{
+    if (!file.n)
+        return;
+    sg__host_family(env, "node_cpu_seconds_total", "counter",
+                    "Seconds the CPUs spent in each mode.");
+    cpu_family(env, file, "node_cpu_seconds_total", 0, GUEST);
+    sg__host_family(env, "node_cpu_guest_seconds_total", "counter",
+                    "Seconds the CPUs spent in guests (VMs) for each mode.");
+    cpu_family(env, file, "node_cpu_guest_seconds_total", GUEST, SG__CPU_MODES);
+}
+
+void sg__host_env_deinit(struct sg__host_env *env)
+{
+    sg_buf_deinit(&env->file);
+    sg_free(env->cpus.ticks);
+    env->cpus = (struct sg__host_cpus){0};
 }
 
 /* Lines of /proc/stat that are one number each. */
@@ -40,16 +103,9 @@ static const struct {
 void sg__host_stat(struct sg__host_env *env)
 {
     struct sg_str rest = sg__host_read(env, env->proc, "stat"), line;
-    if (rest.n)
-        sg__host_family(env, "node_cpu_seconds_total", "counter",
-                        "Seconds the CPUs spent in each mode.");
+    cpu_families(env, rest);
     while (sg__host_line(&rest, &line)) {
         struct sg_str word = sg__host_word(&line);
-        if (sg_str_starts_with(word, SG_STR("cpu"))) {
-            if (word.n > 3) /* "cpu" alone is the sum */
-                cpu_line(env, sg_str_make(word.p + 3, word.n - 3), line);
-            continue;
-        }
         for (size_t i = 0; i < SG_ARRAY_LEN(stat_lines); i++) {
             double v;
             if (!sg_str_eq_c(word, stat_lines[i].word) ||

@@ -7,10 +7,13 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <streamgauge/input.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "input/host.h"
 
@@ -22,7 +25,7 @@ static char *collect(sg__host_collector *collector)
     sg_buf_init(&out, 1 << 20);
     sg_buf_init(&env.file, 1 << 20);
     collector(&env);
-    sg_buf_deinit(&env.file);
+    sg__host_env_deinit(&env);
     sg_buf_putc(&out, '\0');
     return sg_buf_steal(&out, NULL);
 }
@@ -54,6 +57,7 @@ static void test_host__cpu_times_are_seconds_per_mode(void **state)
     static const char *const lines[] = {"node_cpu_seconds_total{cpu=\"0\",mode=\"user\"} 1",
                                         "node_cpu_seconds_total{cpu=\"1\",mode=\"idle\"} 5",
                                         "node_cpu_seconds_total{cpu=\"0\",mode=\"steal\"} 0.03",
+                                        "node_cpu_guest_seconds_total{cpu=\"0\",mode=\"user\"} 0",
                                         "node_context_switches_total 987654",
                                         "node_intr_total 123456",
                                         "node_boot_time_seconds 1764000000",
@@ -61,6 +65,48 @@ static void test_host__cpu_times_are_seconds_per_mode(void **state)
                                         NULL};
     assert_has(sg__host_stat, lines);
     assert_has_not(sg__host_stat, "cpu=\"\"");
+}
+
+/* What is said of processor 0 when /proc/stat reads like this, after what was said before. */
+static void assert_cpu0(struct sg__host_env *env, const char *stat, const char *const *lines)
+{
+    char path[300];
+    struct sg_buf out;
+    snprintf(path, sizeof(path), "%s/stat", env->proc);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(stat, f);
+    fclose(f);
+    sg_buf_init(&out, 1 << 20);
+    env->out = &out;
+    sg__host_stat(env);
+    for (; *lines; lines++)
+        if (!strstr(sg_buf_cstr(&out), *lines))
+            fail_msg("missing: %s\nin:\n%s", *lines, sg_buf_cstr(&out));
+    sg_buf_deinit(&out);
+}
+
+static void test_host__cpu_counters_do_not_fall(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sg-host-XXXXXX", path[300];
+    assert_non_null(mkdtemp(folder));
+    struct sg__host_env env = {.proc = folder, .sys = folder};
+    sg_buf_init(&env.file, 1 << 20);
+    static const char *const before[] = {
+        "mode=\"iowait\"} 0.5\n", "mode=\"idle\"} 10\n",
+        "node_cpu_guest_seconds_total{cpu=\"0\",mode=\"nice\"} 4\n", NULL};
+    assert_cpu0(&env, "cpu0 100 1 80 1000 50 2 5 3 300 400\n", before);
+    static const char *const kept[] = {"mode=\"iowait\"} 0.5\n", "mode=\"idle\"} 10\n",
+                                       "mode=\"user\"} 1.01\n", NULL};
+    assert_cpu0(&env, "cpu0 101 1 80 999 49 2 5 3 300 400\n", kept);
+    /* Out and in again: the counters start anew, all of them. */
+    static const char *const anew[] = {"mode=\"iowait\"} 0.01\n", "mode=\"idle\"} 0.02\n",
+                                       "mode=\"user\"} 0.03\n", NULL};
+    assert_cpu0(&env, "cpu0 3 1 80 2 1 2 5 3 0 0\n", anew);
+    sg__host_env_deinit(&env);
+    snprintf(path, sizeof(path), "%s/stat", folder);
+    assert_int_equal(unlink(path) | rmdir(folder), 0);
 }
 
 static void test_host__memory_is_bytes_and_names_are_mapped(void **state)
@@ -168,16 +214,41 @@ static void test_host__the_thread_reads_at_once_and_stops(void **state)
     assert_int_equal(atomic_load(&source.rejected), 0);
 }
 
+/* As a network mount whose server is gone: whoever looks at it waits. */
+static void test_host__what_hangs_does_not_keep_the_process(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sg-host-XXXXXX", path[300];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/stat", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    struct sink sink = {0};
+    struct sg_source source = {.name = "host"};
+    struct sg_ingest_gate gate = {0};
+    struct sg_host_config config = {
+        .proc = folder,
+        .sys = folder,
+        .interval_ms = 3600000,
+        .batcher = {.submit = submit, .ctx = &sink, .source = &source, .gate = &gate}};
+    struct sg_host *host;
+    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
+    sg_host_stop(host); /* returns */
+    assert_int_equal(atomic_load(&sink.points), 0);
+    assert_int_equal(unlink(path) | rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host__cpu_times_are_seconds_per_mode),
+        cmocka_unit_test(test_host__cpu_counters_do_not_fall),
         cmocka_unit_test(test_host__memory_is_bytes_and_names_are_mapped),
         cmocka_unit_test(test_host__disks_are_whole_devices_only),
         cmocka_unit_test(test_host__file_systems_leave_out_the_pseudo_ones),
         cmocka_unit_test(test_host__network_has_all_columns),
         cmocka_unit_test(test_host__load_pressure_files_and_sockets),
         cmocka_unit_test(test_host__the_thread_reads_at_once_and_stops),
+        cmocka_unit_test(test_host__what_hangs_does_not_keep_the_process),
     };
     return cmocka_run_group_tests_name("input/host", tests, NULL, NULL);
 }
