@@ -45,7 +45,7 @@ static void options(struct sg__conn *c, unsigned allow)
         sg_buf_printf(&lines,
                       "Access-Control-Allow-Methods: %s\r\n"
                       "Access-Control-Allow-Headers: Authorization, Content-Type, "
-                      "Content-Encoding, Accept, Last-Event-ID\r\n"
+                      "Content-Encoding, Accept, If-Match, Last-Event-ID\r\n"
                       "Access-Control-Max-Age: 600\r\n",
                       methods);
     sg__reply(c, &(struct sg__reply){.status = 204, .headers = sg_buf_str(&lines)});

@@ -190,6 +190,12 @@ def test_cors_and_origin_list(guarded, origin, allowed):
         assert s.upgrade(more=f"Origin: {origin}\r\nAuthorization: {headers['Authorization']}\r\n")[0] == (101 if allowed else 403)
 
 
+def test_a_listed_page_may_save_a_dashboard_it_has_read(guarded):
+    preflight = guarded.request("OPTIONS", "/api/v1/dashboards/x", headers={
+        "Origin": "https://ops.example", "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type,if-match"})
+    assert "PUT" in preflight.headers["Access-Control-Allow-Methods"] and "If-Match" in preflight.headers["Access-Control-Allow-Headers"]
+
+
 def test_own_origin_is_welcome_without_a_list(server):
     own = f"http://127.0.0.1:{server.port}"
     with server.dial() as s:
