@@ -70,6 +70,8 @@ SG_API void sg_api_config_default(struct sg_api_config *c);
 SG_API struct sg_api *sg_api_new(const struct sg_api_config *c);
 /* Borrowed as long as the API. */
 SG_API const struct sg_net_route *sg_api_routes(const struct sg_api *api, size_t *ret_count);
+/* Labels that /federate gives to series without labels of these names. Any thread. */
+SG_API void sg_api_set_external_labels_take(struct sg_api *api, const struct sg_labels *labels);
 /* Appends the text of /metrics about queries. Any thread. */
 SG_API void sg_api_metrics(struct sg_api *api, struct sg_buf *out);
 /* No handler may run any more. Accepts NULL. */

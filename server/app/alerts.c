@@ -191,7 +191,7 @@ static int restore(struct sg_alerts *a, struct sg_error *reterr)
 
 /* ---- starting ---- */
 
-static const struct sg_labels *external_labels(const struct sg_config *c)
+const struct sg_labels *sg_alert_external_labels(const struct sg_config *c)
 {
     struct sg_labels_builder b;
     sg_labels_builder_init(&b);
@@ -208,7 +208,7 @@ static void make_core(struct sg_alerts *a)
     const struct sg_config *c = a->config;
     struct sg_ruler_options r;
     struct sg_alerting_options o;
-    const struct sg_labels *labels = external_labels(c);
+    const struct sg_labels *labels = sg_alert_external_labels(c);
     sg_ruler_options_default(&r);
     r.hooks = sg__ruler_hooks(a);
     r.interval_ms = c->evaluation_ms;
@@ -427,7 +427,7 @@ int sg_alerts_reload(struct sg_alerts *a, const struct sg_config *c, struct sg_e
     pthread_mutex_lock(&a->reloading);
     int rc = sg_alert_config_load(c, &ac, reterr);
     if (rc == 0) {
-        const struct sg_labels *labels = external_labels(c);
+        const struct sg_labels *labels = sg_alert_external_labels(c);
         r.settings = (struct sg_ruler_settings){.interval_ms = c->evaluation_ms,
                                                 .external_url = sg_str_from(url),
                                                 .external_labels = labels};

@@ -54,6 +54,8 @@ SG_NODISCARD int sg_alert_config_load(const struct sg_config *c, struct sg_alert
 void sg_alert_config_deinit(struct sg_alert_config *ac);
 /* The URL to write into links; dst has 256 bytes. */
 void sg_alert_external_url(const struct sg_config *c, char *dst);
+/* The configuration's external_labels, owned by the caller. */
+const struct sg_labels *sg_alert_external_labels(const struct sg_config *c);
 
 /* ---- life ---- */
 

@@ -264,6 +264,7 @@ static void make_api(struct sg_server *s)
     a.alert_config = sg_alerts_print_config;
     a.alert_config_ctx = s->alerts;
     s->api = sg_api_new(&a);
+    sg_api_set_external_labels_take(s->api, sg_alert_external_labels(c));
 }
 
 /* Those of the API, of alerts, and our own. */

@@ -93,6 +93,7 @@ static int apply(struct sg_server *s, const struct sg_config *c, struct sg_error
         return rc;
     }
     reload_names_take(s, names);
+    sg_api_set_external_labels_take(s->api, sg_alert_external_labels(c));
     set_log_level(c);
     return 0;
 }

@@ -185,10 +185,20 @@ void sg_api_metrics(struct sg_api *api, struct sg_buf *out)
     put_held(api, out);
 }
 
+void sg_api_set_external_labels_take(struct sg_api *api, const struct sg_labels *labels)
+{
+    pthread_mutex_lock(&api->gate);
+    const struct sg_labels *before = api->external;
+    api->external = labels;
+    pthread_mutex_unlock(&api->gate);
+    sg_labels_unref(before);
+}
+
 void sg_api_free(struct sg_api *api)
 {
     if (!api)
         return;
+    sg_labels_unref(api->external);
     pthread_cond_destroy(&api->passed);
     pthread_cond_destroy(&api->turn);
     pthread_mutex_destroy(&api->gate);

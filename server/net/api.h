@@ -104,7 +104,8 @@ struct sg_api {
     unsigned evaluating; /* under gate, as the next two */
     unsigned sending;    /* big answers under way, and what they hold; see api_room.c */
     size_t held_bytes;
-    unsigned waiting; /* for one of those to end */
+    unsigned waiting;                 /* for one of those to end */
+    const struct sg_labels *external; /* under gate; NULL: none */
     pthread_cond_t turn;
     atomic_ullong queries, failed, timeouts, canceled, refused, refused_answers, eval_us, samples;
 };

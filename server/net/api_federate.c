@@ -13,7 +13,8 @@ struct exposition {
     struct sg_buf *out;
     struct sg_metadata *families; /* sorted by name */
     size_t n_families, cap_families;
-    struct sg_str family; /* the last one told */
+    struct sg_str family;             /* the last one told */
+    const struct sg_labels *external; /* a reference; never NULL */
 };
 
 /* A series' newest sample, held by itself. */
@@ -114,12 +115,27 @@ static void put_quoted(struct sg_buf *b, struct sg_str s)
     sg_buf_putc(b, '"');
 }
 
-/* name{a="b",instance=""} with an extra label if `le` is given. A series without instance says so:
- * else the one who scrapes us would put ours there. */
-static void put_series(struct sg_buf *b, const struct sg_labels *l, const char *suffix,
+static void put_label(struct sg_buf *b, struct sg_str name, struct sg_str value, bool *first)
+{
+    if (!*first)
+        sg_buf_putc(b, ',');
+    *first = false;
+    if (sg_label_name_valid(name))
+        sg_buf_put_str(b, name);
+    else
+        put_quoted(b, name);
+    sg_buf_putc(b, '=');
+    put_quoted(b, value);
+}
+
+/* name{a="b",instance=""} with an extra label if `le` is given, and external labels that it has not
+ * itself. A series without instance says so: else the one who scrapes us would put ours there. */
+static void put_series(const struct exposition *e, const struct sg_labels *l, const char *suffix,
                        const double *le)
 {
+    struct sg_buf *b = e->out;
     struct sg_str name = sg_labels_get(l, SG_METRIC_NAME);
+    const struct sg_str instance = SG_STR("instance");
     bool legacy = sg_metric_name_valid(name), first = legacy;
     if (legacy) {
         sg_buf_put_str(b, name);
@@ -131,17 +147,8 @@ static void put_series(struct sg_buf *b, const struct sg_labels *l, const char *
     }
     for (uint32_t i = 0; i < l->count; i++) {
         struct sg_label label = sg_labels_at(l, i);
-        if (sg_str_eq(label.name, SG_METRIC_NAME))
-            continue;
-        if (!first)
-            sg_buf_putc(b, ',');
-        first = false;
-        if (sg_label_name_valid(label.name))
-            sg_buf_put_str(b, label.name);
-        else
-            put_quoted(b, label.name);
-        sg_buf_putc(b, '=');
-        put_quoted(b, label.value);
+        if (!sg_str_eq(label.name, SG_METRIC_NAME))
+            put_label(b, label.name, label.value, &first);
     }
     if (le) {
         sg_buf_puts(b, first ? "le=\"" : ",le=\"");
@@ -149,8 +156,13 @@ static void put_series(struct sg_buf *b, const struct sg_labels *l, const char *
         sg_buf_putc(b, '"');
         first = false;
     }
-    if (!sg_labels_get(l, SG_STR("instance")).p)
-        sg_buf_puts(b, first ? "instance=\"\"" : ",instance=\"\"");
+    for (uint32_t i = 0; i < e->external->count; i++) {
+        struct sg_label label = sg_labels_at(e->external, i);
+        if (!sg_labels_get(l, label.name).p)
+            put_label(b, label.name, label.value, &first);
+    }
+    if (!sg_labels_get(l, instance).p && !sg_labels_get(e->external, instance).p)
+        put_label(b, instance, SG_STR(""), &first);
     sg_buf_puts(b, "} ");
 }
 
@@ -163,22 +175,23 @@ static void put_value(struct sg_buf *b, double v, int64_t time_ms)
 }
 
 /* A native histogram with own bounds is a classic one in other clothes. */
-static void put_classic(struct sg_buf *b, const struct sg_labels *l, const struct sg_histogram *h,
-                        int64_t time_ms)
+static void put_classic(const struct exposition *e, const struct sg_labels *l,
+                        const struct sg_histogram *h, int64_t time_ms)
 {
+    struct sg_buf *b = e->out;
     double sum = 0, infinite = 1.0 / 0.0;
     uint32_t at = 0;
     for (uint32_t i = 0; i < h->n_custom; i++) {
         for (; at < h->n_positive && sg_histogram_positive(h)[at].index <= (int32_t)i; at++)
             sum += sg_histogram_positive(h)[at].count;
-        put_series(b, l, "_bucket", &sg_histogram_custom(h)[i]);
+        put_series(e, l, "_bucket", &sg_histogram_custom(h)[i]);
         put_value(b, sum, time_ms);
     }
-    put_series(b, l, "_bucket", &infinite);
+    put_series(e, l, "_bucket", &infinite);
     put_value(b, h->count, time_ms);
-    put_series(b, l, "_sum", NULL);
+    put_series(e, l, "_sum", NULL);
     put_value(b, h->sum, time_ms);
-    put_series(b, l, "_count", NULL);
+    put_series(e, l, "_count", NULL);
     put_value(b, h->count, time_ms);
 }
 
@@ -193,10 +206,10 @@ static void put_sample(struct exposition *e, const struct sg_labels *l, const st
         return; /* has no form in this text */
     tell_family(e, name);
     if (h) {
-        put_classic(e->out, l, h, s->time_ms);
+        put_classic(e, l, h, s->time_ms);
         return;
     }
-    put_series(e->out, l, "", NULL);
+    put_series(e, l, "", NULL);
     put_value(e->out, s->v, s->time_ms);
 }
 
@@ -237,7 +250,7 @@ static size_t take_newest(struct sg_querier *q, const struct sg_selection *sel,
     return n;
 }
 
-static struct sg__answer_size newest_size(const struct newest *all, size_t n)
+static struct sg__answer_size newest_size(const struct newest *all, size_t n, size_t external)
 {
     struct sg__answer_size size = {0};
     for (size_t i = 0; i < n; i++) {
@@ -246,7 +259,7 @@ static struct sg__answer_size newest_size(const struct newest *all, size_t n)
         size.held += sizeof(*all) + labels + (h ? sg_histogram_size(h) : 0);
         if (h)
             lines += h->n_custom + 2;
-        size.text += lines * (labels + 64);
+        size.text += lines * (labels + external + 64);
     }
     return size;
 }
@@ -268,19 +281,29 @@ static void release_newest(struct newest *all, size_t n)
     }
 }
 
+static const struct sg_labels *external_labels(struct sg_api *api)
+{
+    pthread_mutex_lock(&api->gate);
+    const struct sg_labels *l = sg_labels_ref(api->external ? api->external : sg_labels_empty());
+    pthread_mutex_unlock(&api->gate);
+    return l;
+}
+
 static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct sg__selectors *s)
 {
     int64_t now = sg_wall_now_ms(), lookback = api->cfg.eval.lookback_ms;
     struct sg__range any = {0},
                      range = {now - (lookback ? lookback : SG_PROMQL_LOOKBACK_MS), now, true};
-    struct exposition e = {.x = x, .out = &x->out};
+    struct exposition e = {.x = x, .out = &x->out, .external = external_labels(api)};
     struct sg_querier q;
     struct sg_selection sel;
     struct sg_error err = {0};
     struct newest *all = NULL;
     size_t n = 0;
-    if (!sg__api_open(api, x, &q))
+    if (!sg__api_open(api, x, &q)) {
+        sg_labels_unref(e.external);
         return;
+    }
     sg_selection_init(&sel);
     int rc = sg__series_select(&q, s, &any, &sel, &err);
     if (rc == 0) {
@@ -296,13 +319,14 @@ static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct s
         sg_store_metadata_each(api->cfg.store, add_family, &e);
         if (e.n_families)
             qsort(e.families, e.n_families, sizeof(*e.families), by_metric);
-        struct sg__answer_size size = newest_size(all, n);
+        struct sg__answer_size size = newest_size(all, n, e.external->bytes);
         if (sg__api_hold(api, x, &size))
             tell(&e, all, n);
         sg__api_release(api, &size);
     }
     release_newest(all, n);
     sg_free(all);
+    sg_labels_unref(e.external);
     for (size_t i = 0; i < e.n_families; i++) {
         sg_free(e.families[i].metric);
         sg_free(e.families[i].help);

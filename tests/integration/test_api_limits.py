@@ -156,6 +156,20 @@ def test_an_empty_federation_has_its_type(server):
     assert (answer.status, answer.body) == (200, b"") and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
 
 
+def test_a_federation_has_the_external_labels(start):
+    server = start(config="inputs: {host: off}\nexternal_labels: {region: eu, instance: gauge}\n")
+    server.put(("fed", 1, {"job": "a"}), ("fed", 2, {"job": "b", "region": "own", "instance": "i"}))
+
+    def lines():
+        return sorted(line.rsplit(" ", 1)[0] for line in server.get("/federate?match[]=fed").text.splitlines() if line[0] != "#")
+
+    assert lines() == ['fed{instance="i",job="b",region="own"} 2', 'fed{job="a",instance="gauge",region="eu"} 1']
+    with open(server.config, "w", encoding="utf-8") as f:
+        f.write("inputs: {host: off}\nexternal_labels: {region: us}\n")
+    assert server.post("/-/reload", "").status == 200
+    assert lines() == ['fed{instance="i",job="b",region="own"} 2', 'fed{job="a",region="us",instance=""} 1']
+
+
 # --- large answers ---
 
 
@@ -398,8 +412,9 @@ def test_metadata_and_status(server):
     info = server.get("/api/v1/status/buildinfo").json["data"]
     assert info["version"].startswith("3.") and info["application"] == "streamgauge"
     assert server.get("/api/v1/status/runtimeinfo").json["data"]["storageRetention"] == "1h"
+    server.put(*((f"tsdb_{i}", i, {}) for i in range(3)))
     tsdb = server.get("/api/v1/status/tsdb?limit=3").json["data"]
-    assert tsdb["headStats"]["numSeries"] > 0 and len(tsdb["seriesCountByMetricName"]) == 3
+    assert tsdb["headStats"]["numSeries"] > 3 and len(tsdb["seriesCountByMetricName"]) == 3
     assert server.get("/api/v1/status/tsdb?limit=0").status == 400
     assert server.get("/api/v1/targets").json["data"]["activeTargets"] == []
 
