@@ -178,9 +178,18 @@ static int set_tls(CURL *easy, const struct sg__http_config *h, struct sg_error 
 {
     static const long versions[] = {CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1,
                                     CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3};
+    static const long max_versions[] = {CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1,
+                                        CURL_SSLVERSION_MAX_TLSv1_2, CURL_SSLVERSION_MAX_TLSv1_3};
     SET(CURLOPT_SSL_VERIFYPEER, h->insecure_skip_verify ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, h->insecure_skip_verify ? 0L : 2L);
-    SET(CURLOPT_SSLVERSION, h->min_tls ? versions[h->min_tls - 10] : CURL_SSLVERSION_TLSv1_2);
+    long min = versions[2], max = CURL_SSLVERSION_MAX_DEFAULT;
+    if (h->max_tls) {
+        max = max_versions[h->max_tls - 10];
+        min = h->max_tls < 12 ? versions[h->max_tls - 10] : min; /* who says so means it */
+    }
+    if (h->min_tls)
+        min = versions[h->min_tls - 10];
+    SET(CURLOPT_SSLVERSION, min | max);
     if (h->ca_file.n)
         SET(CURLOPT_CAINFO, h->ca_file.p);
     if (h->cert_file.n)
@@ -261,6 +270,8 @@ static int set_mail(CURL *easy, struct sg__call *c, const struct sg__http_config
         SET(CURLOPT_USERNAME, h->username.p);
         SET(CURLOPT_PASSWORD, h->password.p);
     }
+    if (h->identity.n)
+        SET(CURLOPT_SASL_AUTHZID, h->identity.p);
     return 0;
 }
 

@@ -88,14 +88,15 @@ int sg__tls_read(const struct sg_yaml_node *node, struct sg_arena *arena,
                  struct sg__http_config *ret, struct sg_error *reterr)
 {
     struct sub s = {.table = tls_table, .node = node, .what = "tls_config"};
-    unsigned max_tls = 0;
     if (!node || sg_yaml_kind(node) == SG_YAML_NULL)
         return 0;
     int rc = read_sub(&s, arena, reterr);
     if (rc == 0)
         rc = tls_version(&s, "min_version", &ret->min_tls, reterr);
     if (rc == 0)
-        rc = tls_version(&s, "max_version", &max_tls, reterr);
+        rc = tls_version(&s, "max_version", &ret->max_tls, reterr);
+    if (rc == 0 && ret->max_tls && ret->max_tls < ret->min_tls)
+        rc = sg_yaml_error(s.node, reterr, "tls_config: max_version is below min_version");
     if (rc < 0)
         return rc;
     ret->ca = text_of(&s, "ca");
@@ -204,6 +205,7 @@ void sg__http_clear(struct sg__http_config *h)
 {
     const struct sg_str none = SG_STR("");
     *h = (struct sg__http_config){.username = none, .password = none, .auth_type = none};
+    h->identity = none;
     h->credentials = h->server_name = none;
     h->ca_file = h->cert_file = h->key_file = h->ca = h->cert = h->key = none;
 }

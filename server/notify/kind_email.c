@@ -39,6 +39,7 @@ static int transport(struct sg__target *t, struct sg_arena *arena, struct sg_err
     sg__http_clear(&t->http);
     t->http.username = sg__opt(t, "auth_username")->one.text;
     t->http.password = password->set ? password->one.text : sg__opt(t, "auth_secret")->one.text;
+    t->http.identity = sg__opt(t, "auth_identity")->one.text;
     return sg__tls_read(sg__opt(t, "tls_config")->node, arena, &t->http, reterr);
 }
 

@@ -13,11 +13,12 @@ struct sg__kind; /* kind.h */
 /* http_config and tls_config. Strings are NUL-terminated, empty when absent. */
 struct sg__http_config {
     struct sg_str username, password;     /* basic_auth */
+    struct sg_str identity;               /* of mail: on whose behalf */
     struct sg_str auth_type, credentials; /* authorization; bearer_token */
     struct sg__texts headers;             /* http_headers, headers */
     bool insecure_skip_verify;
     struct sg_str server_name, ca_file, cert_file, key_file, ca, cert, key;
-    unsigned min_tls; /* 10, 11, 12, 13; 0: the library's */
+    unsigned min_tls, max_tls; /* 10, 11, 12, 13; 0: the library's */
 };
 
 struct sg__target {

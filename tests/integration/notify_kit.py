@@ -35,6 +35,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def handle_one(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, self.path, self.headers, body)
+        request.tls = self.connection.version() if isinstance(self.connection, ssl.SSLSocket) else None
         fake = self.server.fake
         with fake.lock:
             fake.requests.append(request)

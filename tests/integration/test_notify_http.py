@@ -377,6 +377,15 @@ def test_a_wrong_name_is_refused_and_server_name_sets_it_right(notifier, certifi
         assert all(r.headers["Host"].startswith("127.0.0.1") for r in f.requests)
 
 
+def test_the_newest_version_of_tls_can_be_limited(notifier, certificate):
+    with fake(tls=certificate) as f:
+        config = ("receivers:\n" + webhook(f.url, "new", http_config="{tls_config: {insecure_skip_verify: true}}") +
+                  webhook(f.url, "old", http_config="{tls_config: {insecure_skip_verify: true, max_version: TLS12}}"))
+        marks = notifier(config).finish(*[row(f"{who}/webhook/0", key=who) for who in ("new", "old")])
+        assert [m["mark"] for m in marks] == ["sent", "sent"]
+        assert {r.headers["Idempotency-Key"]: r.tls for r in f.requests} == {"new": "TLSv1.3", "old": "TLSv1.2"}
+
+
 def test_credentials_go_along_and_are_told_to_nobody(notifier, tmp_path):
     (tmp_path / "token").write_text("file-token-456\n")
     with fake((500, {}, b"you sent Bearer file-token-456 to /secret-path-789")) as f:

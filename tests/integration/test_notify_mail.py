@@ -1,6 +1,7 @@
 """Mail, the notifier alone: to aiosmtpd, a real SMTP server, with STARTTLS and with what servers say no with."""
 
 import asyncio
+import base64
 import email
 import email.policy
 import socket
@@ -22,6 +23,13 @@ class Mailbox:
 
     def __init__(self):
         self.mails, self.envelopes, self.sessions, self.answers, self.refuse_rcpt = [], [], [], [], {}
+        self.identities = []
+
+    async def auth_PLAIN(self, server, args):
+        said = base64.b64decode(args[1]) if len(args) > 1 else await server.challenge_auth("")
+        identity, login, password = said.split(b"\0")
+        self.identities.append(identity.decode())
+        return smtp.AuthResult(success=(login, password) == (b"ada", b"pass-word-1"), handled=False, auth_data=login.decode())
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
         if address in self.refuse_rcpt:
@@ -211,7 +219,15 @@ def test_login(mailer):
     send, box = mailer
     marks, _ = send(row("team/email/0"), options=", auth_username: ada, auth_password: pass-word-1", auth_required=True)
     assert [m["mark"] for m in marks] == ["sent"]
-    assert box.sessions[0][2] == "ada"
+    assert box.sessions[0][2] == "ada" and box.identities == [""]
+
+
+def test_login_for_somebody_else(mailer):
+    send, box = mailer
+    marks, _ = send(row("team/email/0"), options=", auth_username: ada, auth_password: pass-word-1, auth_identity: bob",
+                    auth_required=True)
+    assert [m["mark"] for m in marks] == ["sent"]
+    assert box.sessions[0][2] == "ada" and box.identities == ["bob"]
 
 
 def test_a_wrong_password_is_not_told(mailer):

@@ -247,6 +247,9 @@ static const struct {
      "TLS9}}",
      "min_version", 5},
     {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
+     "{tls_config: {min_version: TLS13, max_version: TLS12}}",
+     "max_version is below min_version", 5},
+    {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    http_config: "
      "{headers: {'A:': b}}",
      "'A:' is no name of a header", 5},
     {"global:\n  slack_url: x", "unknown key 'slack_url'", 2},
