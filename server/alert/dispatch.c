@@ -34,18 +34,8 @@ static struct sg__group *find(const struct sg_alerting *a, const struct sg__rout
     return NULL;
 }
 
-/* When a group is flushed first: after group_wait, and at once when its alert fires for longer than
- * that already. (The flush itself looks whether it had an interval before a restart or reload.) */
-static int64_t first_flush(const struct sg_alerting *a, const struct sg__group *g,
-                           const struct sg__alert *alert)
-{
-    if (alert->starts_ms + g->route->group_wait_ms < a->wall_ms)
-        return a->mono_ms;
-    return a->mono_ms + g->route->group_wait_ms;
-}
-
 static struct sg__group *make(struct sg_alerting *a, const struct sg__route *route,
-                              const struct sg_labels *labels, const struct sg__alert *alert)
+                              const struct sg_labels *labels)
 {
     struct sg__group *g = sg_calloc(1, sizeof(*g));
     struct sg_str receiver = route->receiver ? route->receiver->name : SG_STR("");
@@ -65,7 +55,7 @@ static struct sg__group *make(struct sg_alerting *a, const struct sg__route *rou
     SG__PUSH(a->groups, a->n_groups, a->cap_groups, g);
     sg__htab_add(&a->by_group, &g->node, labels->hash ^ sg_hash_mix(route->index));
     g->timer.kind = SG__TIMER_GROUP;
-    sg__timers_set(&a->group_timers, &g->timer, first_flush(a, g, alert));
+    sg__timers_set(&a->group_timers, &g->timer, a->mono_ms + route->group_wait_ms);
     return g;
 }
 
@@ -89,6 +79,14 @@ static void join(struct sg__group *g, struct sg__alert *alert)
     g->dirty = true;
 }
 
+/* A group is flushed first after group_wait, and at once when an alert of it fires for longer than
+ * that already. (The flush itself looks whether it had an interval before a restart or reload.) */
+static void hurry(struct sg_alerting *a, struct sg__group *g, const struct sg__alert *alert)
+{
+    if (!g->flushed && alert->starts_ms + g->route->group_wait_ms < a->wall_ms)
+        sg__timers_set(&a->group_timers, &g->timer, a->mono_ms);
+}
+
 struct dispatching {
     struct sg_alerting *a;
     struct sg__alert *alert;
@@ -105,9 +103,10 @@ static void into_route(void *ctx, const struct sg__route *route)
         alert->partial = true;
     } else {
         if (!g)
-            g = make(a, route, labels, alert);
+            g = make(a, route, labels);
         if (!is_member(alert, g))
             join(g, alert);
+        hurry(a, g, alert);
     }
     sg_labels_unref(labels);
 }

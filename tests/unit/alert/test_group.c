@@ -52,6 +52,23 @@ static void test_group__of_an_alert_that_fires_for_longer_is_told_at_once(void *
     assert_int_equal(r.n_sends, 1);
 }
 
+static void test_group__waits_no_longer_for_one_that_fires_for_longer(void **state)
+{
+    (void)state;
+    rig_fire(&r, "alertname=A,i=1");
+    rig_run(&r, 2000);
+    assert_int_equal(r.n_sends, 0);
+    rig_alert_at(&r, "alertname=A,i=2", r.wall_ms - 60000, 0, false);
+    rig_tick(&r);
+    assert_int_equal(r.n_sends, 1);
+    assert_true(rig_sent_has(&r, "\"i\":\"1\"") && rig_sent_has(&r, "\"i\":\"2\""));
+    rig_alert_at(&r, "alertname=A,i=3", r.wall_ms - 60000, 0, false);
+    rig_run(&r, 59000); /* from now on by its interval */
+    assert_int_equal(r.n_sends, 1);
+    rig_run(&r, 1100);
+    assert_int_equal(r.n_sends, 2);
+}
+
 static void test_group__tells_a_new_member_after_the_interval(void **state)
 {
     (void)state;
@@ -281,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_group__waits_for_others_before_it_is_told_first),
         T(test_group__of_an_alert_that_fires_for_longer_is_told_at_once),
+        T(test_group__waits_no_longer_for_one_that_fires_for_longer),
         T(test_group__tells_a_new_member_after_the_interval),
         T(test_group__says_nothing_while_nothing_changes_until_the_repetition),
         T(test_group__tells_the_end_of_what_it_told),
