@@ -43,8 +43,19 @@ int sg_alert_read_file(const char *path, struct sg_buf *out, struct sg_error *re
     return 0;
 }
 
+/* Several patterns may find the same file; as in Prometheus it counts once. */
+static bool is_read(const struct sg_rules *rules, const char *path)
+{
+    for (size_t i = 0; i < rules->n_groups; i++)
+        if (sg_str_eq_c(rules->groups[i].file, path))
+            return true;
+    return false;
+}
+
 static int read_rules(struct sg_rules *rules, const char *path, struct sg_error *reterr)
 {
+    if (is_read(rules, path))
+        return 0;
     SG_AUTO(sg_buf_deinit) struct sg_buf text;
     sg_buf_init(&text, MAX_RULE_FILE);
     int rc = sg_alert_read_file(path, &text, reterr);

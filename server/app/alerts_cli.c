@@ -10,16 +10,16 @@
 
 static int usage(FILE *out, int code)
 {
-    fputs(
-        "usage: streamgauge alerts [MATCHER…] [flag…]\n\n"
-        "Lists the alerts that fire, the worst first: severity, status, for how long, name,\n"
-        "summary and labels. A matcher is one of Alertmanager's: 'job=api', 'instance=~web.*'.\n\n"
-        "  --severity S  only those that are at least info, warning or critical\n"
-        "  --all         also those that are silenced, inhibited or muted\n"
-        "  --json        the answer as the server gave it\n"
-        "  --url URL     default " SG_CLIENT_URL "\n"
-        "  --token T     default STREAMGAUGE_TOKEN\n",
-        out);
+    fputs("usage: streamgauge alerts [MATCHER…] [flag…]\n\n"
+          "Lists the alerts that fire, the worst first: severity, status, for how long, name,\n"
+          "summary and labels. A matcher is one of Alertmanager's: 'job=api', 'instance=~web.*';\n"
+          "a first word without '=' is the alert's name.\n\n"
+          "  --severity S  only those that are at least info, warning or critical\n"
+          "  --all         also those that are silenced, inhibited or muted\n"
+          "  --json        the answer as the server gave it\n"
+          "  --url URL     default " SG_CLIENT_URL "\n"
+          "  --token T     default STREAMGAUGE_TOKEN\n",
+          out);
     return code;
 }
 

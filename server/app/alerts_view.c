@@ -19,8 +19,7 @@ int sg_alerts_ask(const struct sg_alerts_query *q, struct sg_buf *raw, json_t **
         sg_cli_add_argument(&arguments, "severity", q->severity);
     if (q->all)
         sg_cli_add_argument(&arguments, "all", "true");
-    for (int i = 0; i < q->n_matchers; i++)
-        sg_cli_add_argument(&arguments, "filter", q->matchers[i]);
+    sg_cli_add_matchers(&arguments, q->matchers, q->n_matchers);
     sg_buf_printf(&path, "/api/alerts%s%s", arguments.len ? "?" : "", sg_buf_cstr(&arguments));
     struct sg_cli_request rq = {
         .url = q->url, .token = q->token, .method = "GET", .path = sg_buf_cstr(&path)};

@@ -49,6 +49,27 @@ void sg_cli_add_argument(struct sg_buf *b, const char *name, const char *value)
     }
 }
 
+bool sg_cli_is_name(const char *matcher)
+{
+    return *matcher && !strpbrk(matcher, "=~{");
+}
+
+void sg_cli_add_matchers(struct sg_buf *b, char *const *matchers, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct sg_buf text;
+        sg_buf_init(&text, 64u << 10);
+        if (i == 0 && sg_cli_is_name(matchers[i])) {
+            sg_buf_puts(&text, "alertname=");
+            sg_buf_put_json_str(&text, sg_str_from(matchers[i]));
+        } else {
+            sg_buf_puts(&text, matchers[i]);
+        }
+        sg_cli_add_argument(b, "filter", sg_buf_cstr(&text));
+        sg_buf_deinit(&text);
+    }
+}
+
 int sg_cli_ask(const struct sg_cli_request *rq, struct sg_buf *raw, json_t **ret,
                struct sg_error *reterr)
 {

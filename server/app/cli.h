@@ -13,6 +13,9 @@ int sg_cli_complain(const struct sg_error *err);
 SG_NODISCARD int sg_cli_read_file(const char *path, struct sg_buf *out, struct sg_error *reterr);
 /* name=value with & in front unless b is empty, percent-encoded. */
 void sg_cli_add_argument(struct sg_buf *b, const char *name, const char *value);
+/* filter=… of each matcher; as amtool has it, a first word without '=' is the alert's name. */
+void sg_cli_add_matchers(struct sg_buf *b, char *const *matchers, int n);
+bool sg_cli_is_name(const char *matcher);
 
 struct sg_cli_request {
     const char *url, *token;                  /* token: NULL for none */

@@ -66,7 +66,7 @@ static ssize_t read_matchers(char **argv, int n, struct sg_matcher *ret, struct 
         struct sg_error err = {0};
         struct sg_str text = sg_str_from(argv[i]);
         ssize_t got = sg_matcher_parse_list(text, ret + count, MAX_MATCHERS - count, &err);
-        if (got < 0 && i == 0 && !strpbrk(argv[i], "=~{")) {
+        if (got < 0 && i == 0 && sg_cli_is_name(argv[i])) {
             got = sg_matcher_init(ret, SG_MATCH_EQ, SG_STR("alertname"), text, reterr);
             got = got < 0 ? got : 1;
         } else if (got < 0) {
@@ -200,8 +200,7 @@ static int list(const struct options *o, char **argv, int n)
     sg_buf_init(&path, 1u << 20);
     sg_buf_init(&raw, MAX_ANSWER);
     sg_cli_add_argument(&arguments, "expired", o->expired ? "true" : "false");
-    for (int i = 0; i < n; i++)
-        sg_cli_add_argument(&arguments, "filter", argv[i]);
+    sg_cli_add_matchers(&arguments, argv, n);
     sg_buf_printf(&path, "/api/v2/silences?%s", sg_buf_cstr(&arguments));
     int code = ask(o, "GET", sg_buf_cstr(&path), SG_STR(""), &raw, &answer);
     if (code == 0 && o->json)

@@ -389,6 +389,12 @@ def test_list_of_alerts_for_scripts(server):
         server.request("DELETE", "/api/v2/silence/" + made)
 
 
+def test_a_file_that_two_patterns_find_counts_once(start, tmp_path):
+    rule_file(tmp_path, "groups: [{name: g, rules: [{alert: A, expr: up}]}]", "ab.rules")
+    s = start(config="rule_files: ['a*.rules', ab.rules]\n")
+    assert [g["name"] for g in s.get("/api/v1/rules").json["data"]["groups"]] == ["g"]
+
+
 def test_without_rules_everything_is_empty_and_well(start):
     s = start()
     assert s.get("/api/v1/rules").json["data"] == {"groups": []}

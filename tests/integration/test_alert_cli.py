@@ -265,6 +265,8 @@ def test_alerts_lists_the_worst_first(server):
     assert "attic is hot" in lines[0] and "room=attic" in lines[0] and "\x1b" not in out
     out, _ = cli("alerts", "--json", "--severity", "critical", "room=attic", "--url", server.url())
     assert [a["name"] for a in json.loads(out)["alerts"]] == ["Hot"]
+    out, _ = cli("alerts", "Warm", "room=attic", "--url", server.url())
+    assert "Warm" in out and "Hot" not in out
     heat(server, "attic", 1, 0)
     assert cli("alerts", "room=attic", "--url", server.url())[0] == "nothing fires\n"
 
@@ -275,6 +277,8 @@ def test_silence_add_list_expire(server):
     kit.eventually(lambda: "silenced" in cli("alerts", "--all", "room=cellar", "--url", server.url())[0] or None, "the silence")
     assert "Hot" not in cli("alerts", "room=cellar", "--url", server.url())[0]
     out, _ = cli("silence", "list", "--url", server.url())
+    assert made in cli("silence", "list", "Hot", "--url", server.url())[0]
+    assert made not in cli("silence", "list", "Warm", "--url", server.url())[0]
     assert made in out and "active" in out and 'alertname="Hot"' in out and 'room=~"cell.*"' in out and '"works"' in out
     assert json.loads(cli("silence", "list", "--json", "room=~cell.*", "--url", server.url())[0])[0]["id"] == made
     cli("silence", "expire", made, "--url", server.url())
@@ -292,6 +296,8 @@ def test_check_is_a_gate(server):
     heat(server, "hall", 60, 1)
     assert "Warm" in cli("check", *url, code=1)[0]
     cli("check", "--fail-on", "critical", *url)
+    cli("check", "Warm", *url, code=1)
+    cli("check", "Hot", *url)
     assert cli("check", "--quiet", *url, code=1)[0] == ""
     heat(server, "hall", 99, 2)
     cli("check", "--fail-on", "critical", *url, code=1)

@@ -138,6 +138,17 @@ def test_alertmanager_gets_what_we_forward(start, tmp_path):
         hook.wait(lambda h: [st for st, _ in h.alerts("/am", alertname="DiskFull")][-1:] == ["resolved"], "the end")
 
 
+def test_alertmanager_gets_every_alert_of_a_large_group(start, tmp_path):
+    """More than fit into one of our rows; and all of their ends."""
+    many = [{"labels": {"alertname": "Many", "n": str(n)}} for n in range(1300)]
+    with Alertmanager(os.path.join(tmp_path, "am"), "http://127.0.0.1:1") as am:
+        s = start(config=config("", f"alertmanager_configs: [{{urls: ['{am.url()}']}}]"))
+        s.post("/api/v2/alerts", many)
+        kit.eventually(lambda: len(am.get("/api/v2/alerts").json) == len(many), "all of them over there")
+        s.post("/api/v2/alerts", [{**a, "endsAt": "2020-01-01T00:00:00Z"} for a in many[10:]])
+        kit.eventually(lambda: len(am.get("/api/v2/alerts").json) == 10, "all ends over there")
+
+
 def test_an_alertmanagers_webhook_reaches_us(start, tmp_path):
     """Its alerts pass through to our feed."""
     s = start()
