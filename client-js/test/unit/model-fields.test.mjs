@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { alpha, contrast, drawOn, inkOn, luminance, resolveColor, SERIES, seriesStyle, THEMES } from '../../dist/.js/dashboard/lib/color.js';
-import { age, axisTexts, clockOf, dateTime, digits, formatParts, formatValue, fromNow, knowsUnit, spell, timeOfDay } from '../../dist/.js/dashboard/lib/format.js';
+import { age, axisTexts, clockOf, dateTime, digits, formatParts, formatValue, fromNow, knowsUnit, spell, timeOfDay, timeSteps } from '../../dist/.js/dashboard/lib/format.js';
 import { statusOfColor } from '../../dist/.js/dashboard/lib/glyph.js';
 import { display, findMapping, knowsColorMode, mix, stepOf } from '../../dist/.js/dashboard/model/display.js';
 import { absoluteSteps, fieldConfig, matches, overrides, resolveField, thresholdSteps, toRegExp } from '../../dist/.js/dashboard/model/field.js';
@@ -88,6 +88,14 @@ describe('units', () => {
             assert.deepEqual(formatParts(5, unit), { prefix: '', text: '5', suffix: unit });
         }
         assert.ok(['', 'bytes', 'suffix:x', 'none'].every(knowsUnit));
+    });
+
+    test('marks of time lie where people count it, in the unit of the values', () => {
+        const above = (unit, raw) => timeSteps(unit).find((step) => step >= raw);
+        assert.deepEqual([above('s', 250), above('s', 0.3), above('ms', 250_000), above('m', 25), above('h', 5), above('s', 50_000), above('s', 1e6), above('ns', 30), above('d', 3)], [300, 0.5, 300_000, 30, 6, 86_400, 1_728_000, 50, 5]);
+        for (const unit of ['s', 'ms', 'd'])
+            assert.deepEqual([...timeSteps(unit)].sort((a, b) => a - b), timeSteps(unit));
+        assert.deepEqual([timeSteps('bytes'), timeSteps(''), timeSteps('constructor')], [null, null, null]);
     });
 
     test('on an axis: the decimals of the step, all alike', () => {

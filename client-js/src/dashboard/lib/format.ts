@@ -82,6 +82,16 @@ const TIMES: readonly (readonly [string, number])[] = [
     ['y', 31536000], ['w', 604800], ['d', 86400], ['h', 3600], ['min', 60], ['s', 1], ['ms', 1e-3], ['µs', 1e-6], ['ns', 1e-9],
 ];
 
+const SECONDS: Readonly<Record<string, number>> = { 'ns': 1e-9, 'µs': 1e-6, 'us': 1e-6, 'ms': 1e-3, 's': 1, 'm': 60, 'h': 3600, 'd': 86400 };
+const ROUND = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
+const TENS = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, k) => [1, 2, 5].map((n) => Number(`${n}e${from + k}`))).flat();
+
+/** Distances of an axis' marks that people count time in, in the unit; null: it is no time. */
+export function timeSteps(unit: string): readonly number[] | null {
+    const per = byName(SECONDS)[unit];
+    return per === undefined ? null : [...TENS(-9, 0), ...ROUND, ...TENS(0, 7).map((days) => 86400 * days)].map((s) => Number((s / per).toPrecision(12)));
+}
+
 const duration = (secondsPerUnit: number): Format => (value, decimals) => {
     const seconds = value * secondsPerUnit;
     const size = Math.abs(seconds);

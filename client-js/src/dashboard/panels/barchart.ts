@@ -1,6 +1,6 @@
 /* barchart.ts - bars for categories: the rows of a table, or one bar for each series. Upright or lying, beside or on each other. */
 import { resolveColor, seriesStyle, type Theme } from '../lib/color.ts';
-import { dateTime } from '../lib/format.ts';
+import { dateTime, timeSteps } from '../lib/format.ts';
 import { stepOf } from '../model/display.ts';
 import type { FieldConfig, PanelModel } from '../model/types.ts';
 import type { DataTable, PanelData, PanelFactory } from './base.ts';
@@ -144,7 +144,7 @@ class BarChart extends CanvasPanel {
 
     private paintUpright(ctx: CanvasRenderingContext2D, theme: Theme, extents: (readonly [number, number] | null)[][], width: number, height: number): void {
         const { px, range: [min, max] } = this, { categories } = this.chart;
-        const levels = ticks(min, max, Math.max(2, height / (px * 4)));
+        const levels = ticks(min, max, Math.max(2, height / (px * 4)), 0, this.stacking === 'percent' ? null : timeSteps(this.chart.groups[0]!.field.unit));
         const left = Math.max(...levels.map((v) => ctx.measureText(this.valueText(v)).width), 0) + px;
         const top = px * 1.6, plot = height - px * 3.6, slot = (width - left - px * 0.5) / categories.length;
         const yOf = (v: number) => top + plot - ((clamp(v, min, max) - min) / (max - min)) * plot;
@@ -176,10 +176,11 @@ class BarChart extends CanvasPanel {
 
     private paintLying(ctx: CanvasRenderingContext2D, theme: Theme, extents: (readonly [number, number] | null)[][], width: number, height: number): void {
         const { px, range: [min, max] } = this, { categories } = this.chart;
-        const left = Math.min(width * 0.4, Math.max(...categories.map((n) => ctx.measureText(n).width)) + px);
+        const slot = Math.max(px * 1.5, height / categories.length), shown = Math.max(1, Math.floor(height / slot + 0.01)), hidden = categories.length - shown;
+        const names = categories.slice(0, shown).map((name, i) => (hidden && i === shown - 1 ? `${name} (+${hidden} more)` : name));
+        const left = Math.min(width * 0.4, Math.max(...names.map((n) => ctx.measureText(n).width)) + px);
         const right = Math.max(...this.chart.groups.flatMap((g) => g.values.map((v) => (v === null ? 0 : ctx.measureText(say(v, g.field)).width)))) + px;
-        const plot = Math.max(10, width - left - right), slot = Math.max(px * 1.5, height / categories.length);
-        const shown = Math.max(1, Math.floor(height / slot + 0.01));
+        const plot = Math.max(10, width - left - right);
         const xOf = (v: number) => left + ((clamp(v, min, max) - min) / (max - min)) * plot;
         ctx.fillStyle = theme.line;
         ctx.fillRect(Math.round(xOf(0)), 0, 1, height);
@@ -194,10 +195,7 @@ class BarChart extends CanvasPanel {
         this.paintUnbounded(ctx, theme, (g, c) => [xOf(Math.max(0, min)) + px * 0.4, c * slot + start + (this.stacking === 'none' ? (g + 0.5) * step : step / 2)]);
         ctx.textAlign = 'right';
         ctx.fillStyle = theme.dim;
-        categories.slice(0, shown).forEach((name, i) => {
-            const hidden = i === shown - 1 ? categories.length - shown : 0;
-            ctx.fillText(fit(ctx, hidden ? `${name} (+${hidden} more)` : name, left - px * 0.5), left - px * 0.5, (i + 0.5) * slot);
-        });
+        names.forEach((name, i) => ctx.fillText(fit(ctx, name, left - px * 0.5), left - px * 0.5, (i + 0.5) * slot));
         ctx.textAlign = 'left';
     }
 

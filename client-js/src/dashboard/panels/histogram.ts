@@ -1,6 +1,7 @@
 /* histogram.ts - how often values occur: all points of the shown range, or the buckets of a query with `le`. Bars of several series
  * stand behind each other with their own textures. */
 import type { Theme } from '../lib/color.ts';
+import { timeSteps } from '../lib/format.ts';
 import type { FieldConfig } from '../model/types.ts';
 import type { DataSeries, DataTable, PanelData, PanelFactory } from './base.ts';
 import { bucketRows } from './buckets.ts';
@@ -184,7 +185,7 @@ class HistogramPanel extends CanvasPanel {
         ctx.textAlign = 'center';
         ctx.fillStyle = theme.dim;
         let free = -Infinity;
-        const every = this.even ? ticks(edges[0]!, edges.at(-1)!, this.box.width / (this.px * 5)) : edges;
+        const every = this.even ? ticks(edges[0]!, edges.at(-1)!, Math.max(1, this.box.width / (this.px * 5)), 0, timeSteps(this.field.unit)) : edges;
         for (const v of every) {
             const x = this.xOfEdge(v), label = say(v, this.field), half = ctx.measureText(label).width / 2;
             if (x - half < Math.max(0, free) || x + half > this.width)

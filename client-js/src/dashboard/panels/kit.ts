@@ -22,13 +22,13 @@ export const clamp = (v: number, low: number, high: number): number => Math.min(
 
 /* ---- scales ---- */
 
-/** Round numbers between min and max, about `count` of them, at least `least` from each other. */
-export function ticks(min: number, max: number, count: number, least = 0): number[] {
+/** Round numbers between min and max, about `count` of them, at least `least` from each other; `steps`: what is round here. */
+export function ticks(min: number, max: number, count: number, least = 0, steps: readonly number[] | null = null): number[] {
     if (!(max > min) || !Number.isFinite(max - min) || count < 1)
         return [];
     const raw = (max - min) / count;
     const size = 10 ** Math.floor(Math.log10(raw));
-    const step = Math.max(least, [1, 2, 2.5, 5, 10].map((n) => n * size).find((s) => s >= raw * 0.999) ?? 10 * size);
+    const step = Math.max(least, (steps ?? [1, 2, 2.5, 5, 10].map((n) => n * size)).find((s) => s >= raw * 0.999) ?? 10 * size);
     const out: number[] = [];
     for (let i = Math.ceil(min / step - 1e-9); i * step <= max + step * 1e-9 && out.length < 100; i++)
         out.push(Number((i * step).toPrecision(12)));

@@ -10,6 +10,7 @@ export type LegendMode = 'hidden' | 'list' | 'table';
 
 const FIGURES_MS = 500; /* digits that change faster cannot be read */
 const MAX_ENTRIES = 100;
+const LEAST_NAME = 64; /* px */
 
 interface Row {
     readonly root: HTMLElement;
@@ -25,6 +26,7 @@ export class LegendView {
     private rows: Row[] = [];
     private shown: readonly DataSeries[] = [];
     private figuresAt = -Infinity;
+    private room = 0;
 
     constructor(private readonly mode: LegendMode, calcs: readonly string[], private readonly toggle: (key: string, only: boolean) => void) {
         this.calcs = mode === 'hidden' ? [] : calcs;
@@ -58,6 +60,19 @@ export class LegendView {
         });
         if (figures)
             this.figuresAt = performance.now();
+    }
+
+    /** Beside a chart the names give way, not the figures. `room`: width of both; with another the names may be whole again. */
+    narrow(room: number): void {
+        const { root } = this, cell = this.rows[0]?.root.firstElementChild as HTMLElement | undefined;
+        if (this.mode !== 'table' || !cell)
+            return;
+        if (room !== this.room)
+            root.style.removeProperty('--name');
+        this.room = room;
+        const over = root.scrollWidth - root.clientWidth;
+        if (over > 0)
+            root.style.setProperty('--name', `${Math.max(LEAST_NAME, cell.offsetWidth - over)}px`);
     }
 
     private figure(value: string, calc: string): string {

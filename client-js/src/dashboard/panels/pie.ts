@@ -71,7 +71,7 @@ class Pie extends CanvasPanel {
         const rowHeight = px * 1.6;
         let w = width, bottom = height, legend = null;
         if (!hidden && right) {
-            const side = width > px * 20 ? clamp(width * 0.45, px * 10, px * 26) : px * 7.2;
+            const side = width > px * 20 ? clamp(width * 0.45, px * 10, px * 26) : clamp(this.namesWidth(), px * 7.2, width * 0.7);
             const rows = Math.max(1, Math.min(this.slices.length, Math.floor(height / rowHeight)));
             w -= side;
             legend = { x: w, y: (height - rows * rowHeight) / 2, w: side, rows, vertical: true };
@@ -83,6 +83,10 @@ class Pie extends CanvasPanel {
         const outer = Math.max(4, Math.min(w, bottom) / 2 - px * 0.7);
         this.ring = { x: w / 2, y: bottom / 2, outer, inner: this.donut ? outer * 0.6 : 0 };
         return legend;
+    }
+
+    private namesWidth(): number {
+        return Math.max(...this.slices.map((s) => this.ctx.measureText(`${s.point.name}  ${this.legendValue(s)}`).width)) + 1.6 * this.px;
     }
 
     protected paint(ctx: CanvasRenderingContext2D, width: number, height: number, theme: Theme): void {

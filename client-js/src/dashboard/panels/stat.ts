@@ -28,7 +28,7 @@ class Tile {
         this.root.append(this.canvas, this.name, this.value, this.change);
     }
 
-    draw(s: Shown, o: Options, { width, height, small, family }: Room, theme: Theme, now: number): void {
+    draw(s: Shown, o: Options, { width, height, small, size }: Room, theme: Theme, now: number): void {
         const { display: d } = s;
         const status = s.stale ? 'stale' : d.status;
         const key = `${status} ${theme.name}`;
@@ -41,11 +41,9 @@ class Tile {
         text(this.prefix, o.values ? d.prefix : '');
         text(this.number, o.values ? d.text : s.name);
         text(this.unit, o.values ? d.suffix : '');
-        const change = o.change && s.series && !s.stale && height > 5.5 * small ? changeOf(s.series, o.data) : '';
+        const change = changeIn(s, o, height, small);
         text(this.change, change);
-        const rest = height - (o.names ? 1.5 * small : 0) - (change ? 1.4 * small : 0);
-        const ems = o.values ? widthOf(d.prefix, family) * 0.6 + widthOf(d.text, family) + (d.suffix ? 0.12 + widthOf(d.suffix, family) * 0.6 : 0) : widthOf(s.name, family);
-        const size = o.fixedSize || Math.max(small, Math.min(96 * (small / 12), rest * (o.graph && height > 90 ? 0.6 : 0.7), (width - 20) / (ems + (status ? 0.9 : 0))));
+        const rest = restOf(o, change, height, small);
         this.value.style.fontSize = `${Math.floor(size)}px`;
         const color = s.stale || !d.color ? theme.text : d.color;
         /* Only what is critical takes the whole ground: an edge says the rest. */
@@ -71,6 +69,21 @@ interface Room {
     /** Of names, pixels. */
     readonly small: number;
     readonly family: string;
+    /** Of the numbers, pixels. */
+    readonly size: number;
+}
+
+const changeIn = (s: Shown, o: Options, height: number, small: number): string => (o.change && s.series && !s.stale && height > 5.5 * small ? changeOf(s.series, o.data) : '');
+/** What names and changes leave of the height. */
+const restOf = (o: Options, change: string, height: number, small: number): number => height - (o.names ? 1.5 * small : 0) - (change ? 1.4 * small : 0);
+
+/** Letters of the number that fit into a tile. */
+function sizeOf(s: Shown, o: Options, { width, height, small, family }: Omit<Room, 'size'>): number {
+    const { display: d } = s;
+    const rest = restOf(o, changeIn(s, o, height, small), height, small);
+    const ems = o.values ? widthOf(d.prefix, family) * 0.6 + widthOf(d.text, family) + (d.suffix ? 0.12 + widthOf(d.suffix, family) * 0.6 : 0) : widthOf(s.name, family);
+    const status = s.stale ? 'stale' : d.status;
+    return o.fixedSize || Math.max(small, Math.min(96 * (small / 12), rest * (o.graph && height > 90 ? 0.6 : 0.7), (width - 20) / (ems + (status ? 0.9 : 0))));
 }
 
 let ruler: CanvasRenderingContext2D | null = null;
@@ -207,7 +220,9 @@ class Stat extends NumberPanel<Tile> {
         const gap = 4;
         const { fontSize, fontFamily } = getComputedStyle(this.host);
         const room = { width: (this.width - gap * (columns - 1)) / columns, height: (this.height - gap * (rows - 1)) / rows, small: parseFloat(fontSize) || 12, family: fontFamily };
-        this.each(all, (tile, s) => tile.draw(s, options, room, theme, now));
+        /* Numbers side by side are of one size: else the shortest would look like the largest. */
+        const size = Math.min(...all.map((s) => sizeOf(s, options, room)));
+        this.each(all, (tile, s) => tile.draw(s, options, { ...room, size }, theme, now));
     }
 }
 

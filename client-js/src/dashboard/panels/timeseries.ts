@@ -1,9 +1,11 @@
 /* timeseries.ts - lines, bars and points over time, on uPlot. */
 import uPlot from 'uplot';
 import { alpha, resolveColor, seriesStyle, type Theme } from '../lib/color.ts';
-import { axisTexts, formatValue, timeOfDay } from '../lib/format.ts';
+import { axisTexts, dateTime, formatValue, timeOfDay, timeSteps } from '../lib/format.ts';
 import { drawGlyph, statusOfColor } from '../lib/glyph.ts';
 import { h } from '../lib/h.ts';
+import { reduceValues } from '../model/calcs.ts';
+import { display } from '../model/display.ts';
 import { absoluteSteps } from '../model/field.ts';
 import { at, bool, isObject, list, number, numberOr, string } from '../model/json.ts';
 import { align, stack, type Aligned, type Column, type StackRule } from './align.ts';
@@ -13,15 +15,21 @@ import { describeSeries, seriesTable } from './describe.ts';
 import { LegendView, type LegendMode } from './legend-view.ts';
 import { linePath } from './line-path.ts';
 import { TooltipView } from './tooltip-view.ts';
+import { limits } from './values.ts';
 
 const MAX_DRAWN = 200;
 const FAMILY = 'system-ui, "DejaVu Sans", sans-serif';
 const fontOf = (px: number): string => `${px}px ${FAMILY}`;
 const END_LABELS = 5; /* as many series have their names at their ends instead of a legend */
-const END_EMS = 9.2;
+const END_EMS = 11, END_MARK_EMS = 1.8; /* most of all, and of it before and behind the name */
 /* Ticks of bytes lie on what is whole in KiB, MiB … */
 const BINARY = /^(bytes|kbytes|mbytes|gbytes|bits|binBps|binbps)$/;
 const POWERS = Array.from({ length: 60 }, (_, i) => 2 ** i);
+
+function incrsOf(unit: string): { incrs?: number[] } {
+    const steps = BINARY.test(unit) ? POWERS : timeSteps(unit);
+    return steps ? { incrs: [...steps] } : {};
+}
 
 interface Style {
     readonly color: string;
@@ -31,6 +39,25 @@ interface Style {
     readonly hidden: boolean;
     readonly rule: StackRule | null;
     readonly custom: DataSeries['field']['custom'];
+}
+
+/** By its newest value, where the dashboard wants that; '' : it does not. */
+function colorByValue({ field, values, last }: DataSeries, theme: Theme): string {
+    const { mode } = field.color;
+    return mode === 'thresholds' || mode.startsWith('continuous') ? display(reduceValues(values, 'lastNotNull') ?? last, field, theme, limits(field, Array.from(values))).color : '';
+}
+
+/** The first scale that may stand anywhere has the left, others the right: there is no telling apart two on one side. */
+function placeAxes(styles: readonly Style[]): Style[] {
+    const sides = new Map<string, boolean>();
+    let taken = false;
+    for (const { scale, right, custom: { axisPlacement: wanted } } of styles) {
+        if (sides.has(scale))
+            continue;
+        sides.set(scale, right || (taken && wanted !== 'left' && wanted !== 'hidden'));
+        taken ||= !sides.get(scale) && wanted !== 'hidden';
+    }
+    return styles.map((s) => ({ ...s, right: sides.get(s.scale)! }));
 }
 
 function styleOf(s: DataSeries, theme: Theme): Style {
@@ -43,7 +70,7 @@ function styleOf(s: DataSeries, theme: Theme): Style {
     const percent = stacking === 'percent';
     const own = seriesStyle(s.index).color;
     return {
-        color: color.mode === 'fixed' ? resolveColor(color.fixed, theme, own) : own,
+        color: color.mode === 'fixed' || color.mode === 'shades' ? resolveColor(color.fixed, theme, own) : colorByValue(s, theme) || own,
         draw: draw === 'bars' || draw === 'points' ? draw : 'line',
         scale: `${right ? 'r' : 'l'}\n${percent ? 'percentunit' : unit}\n${distribution}`, right,
         hidden: bool(at(custom, 'hideFrom.viz')),
@@ -92,6 +119,16 @@ function dashOf(style: Style, s: DataSeries, many: boolean): number[] {
     return many && !filled ? [...seriesStyle(s.index).dash] : [];
 }
 
+const endName = (s: DataSeries): string => (s.stale ? `${s.name} (stale)` : s.name);
+
+let ruler: CanvasRenderingContext2D | null = null;
+
+function widthOf(words: string, px: number): number {
+    ruler ??= h('canvas').getContext('2d')!;
+    ruler.font = fontOf(px);
+    return ruler.measureText(words).width;
+}
+
 const THICK = 1.5; /* px */
 const BOLD_PX = 20; /* letters of that size are for a reader at a desk */
 const DENSE = 2000; /* points of a panel */
@@ -105,6 +142,7 @@ class TimeSeries implements Panel {
     /** Of letters: as the page has it, larger on a wall. */
     private px = 12;
     private builtFor = '';
+    private ends = 0; /* px kept for names at the ends of lines */
     private width = 0;
     private height = 0;
     private aligned: Aligned = { times: [], raw: [], series: [] };
@@ -149,12 +187,12 @@ class TimeSeries implements Panel {
         if (this.aligned.series.length > MAX_DRAWN)
             this.aligned = { times: this.aligned.times, raw: this.aligned.raw.slice(0, MAX_DRAWN), series: this.aligned.series.slice(0, MAX_DRAWN) };
         const { series } = this.aligned;
-        const shape = `${data.shape} ${series.map((s) => s.key).join()} ${[...this.hidden].join()}`;
-        if (shape !== this.builtFor || !this.u)
+        const theme = this.context.theme.get();
+        const shape = `${data.shape} ${series.map((s) => s.key + colorByValue(s, theme)).join()} ${[...this.hidden].join()}`;
+        if (shape !== this.builtFor || !this.u || this.ends !== this.endRoom())
             this.build(shape);
         const { drawn } = stack(this.aligned.raw, this.styles.map((s, i) => (this.isHidden(i) ? null : s.rule)));
-        const endLabels = this.endLabels();
-        this.legend.update(endLabels ? [] : series, this.styles.map((s) => s.color), this.hidden, this.aligned.raw);
+        this.legend.update(this.ends ? [] : series, this.styles.map((s) => s.color), this.hidden, this.aligned.raw);
         this.fit();
         const u = this.u!;
         this.thicken(u);
@@ -180,6 +218,8 @@ class TimeSeries implements Panel {
 
     private fit(): void {
         const right = this.host.classList.contains('legend-right');
+        if (right)
+            this.legend.narrow(this.width);
         const width = Math.max(20, this.width - (right ? this.legend.root.offsetWidth : 0));
         const height = Math.max(20, this.height - (right ? 0 : this.legend.root.offsetHeight));
         if (this.u && (this.u.width !== width || this.u.height !== height))
@@ -205,11 +245,14 @@ class TimeSeries implements Panel {
 
     /* ---- building ---- */
 
-    private endLabels(): boolean {
+    /** What names at the ends of their lines need; 0: they stand in the legend. */
+    private endRoom(): number {
         const { series } = this.aligned;
-        const stacked = this.styles.some((s) => s.rule?.group);
-        return this.legendMode() === 'list' && !this.legend.calcs.length && !stacked && series.length > 1 && series.length <= END_LABELS
-            && this.width >= 35 * this.px && series.every((s) => s.name.length <= 16) && this.styles.every((s) => !s.right);
+        const few = this.legendMode() === 'list' && !this.legend.calcs.length && series.length > 1 && series.length <= END_LABELS;
+        if (!few || this.width < 35 * this.px || this.styles.some((s) => s.rule?.group || s.right))
+            return 0;
+        const room = Math.ceil(Math.max(...series.map((s) => widthOf(endName(s), this.px))) + END_MARK_EMS * this.px);
+        return room <= END_EMS * this.px ? room : 0;
     }
 
     private build(shape: string): void {
@@ -218,12 +261,13 @@ class TimeSeries implements Panel {
         this.px = parseFloat(getComputedStyle(this.plot).fontSize) || 12;
         const theme = this.context.theme.get();
         const { series } = this.aligned;
-        this.styles = series.map((s) => styleOf(s, theme));
+        this.styles = placeAxes(series.map((s) => styleOf(s, theme)));
+        this.ends = this.endRoom();
         const { drawn, below } = stack(this.aligned.raw, this.styles.map((s, i) => (this.isHidden(i) ? null : s.rule)));
         const scales = [...new Set(this.styles.map((s) => s.scale))];
         const options: uPlot.Options = {
             width: Math.max(20, this.width), height: Math.max(20, this.height), ms: 1, legend: { show: false }, pxAlign: 1,
-            padding: [0.7 * this.px, this.endLabels() ? END_EMS * this.px : 2.5 * this.px, 0, 4],
+            padding: [0.7 * this.px, this.ends || 2.5 * this.px, 0, 4],
             focus: { alpha: 0.3 },
             cursor: this.cursor(),
             scales: { x: { time: true, auto: false }, ...Object.fromEntries(scales.map((key) => [key, this.scale(key)])) },
@@ -303,7 +347,7 @@ class TimeSeries implements Panel {
         const unit = key.split('\n')[1]!;
         const label = string(style.custom['axisLabel']);
         return {
-            ...axis(theme, this.px), scale: key, ...(BINARY.test(unit) ? { incrs: POWERS } : {}), side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme, this.px).grid, show: i === 0 }, space: 22 + this.px,
+            ...axis(theme, this.px), scale: key, ...incrsOf(unit), side: style.right ? 1 : 3, show: style.custom['axisPlacement'] !== 'hidden', grid: { ...axis(theme, this.px).grid, show: i === 0 }, space: 22 + this.px,
             ...(label ? { label, labelSize: 6 + this.px, labelFont: fontOf(this.px), labelGap: 0 } : {}),
             size: (u, values) => {
                 u.ctx.save();
@@ -368,7 +412,7 @@ class TimeSeries implements Panel {
                     drawGlyph(ctx, status, left + 8 * ratio, y, 12 * ratio, step.color, theme.panel);
             }
         ctx.restore();
-        if (this.endLabels())
+        if (this.ends)
             this.drawEnds(u, theme, ratio);
     }
 
@@ -393,7 +437,7 @@ class TimeSeries implements Panel {
             ctx.fillStyle = this.styles[i]!.color;
             ctx.fillRect(left + width + 0.4 * this.px * ratio, y - 1.5 * ratio, 0.7 * this.px * ratio, 3 * ratio);
             ctx.fillStyle = s.stale ? theme.stale : theme.text;
-            ctx.fillText(s.stale ? `${s.name} (stale)` : s.name, left + width + 1.4 * this.px * ratio, y, (END_EMS - 1.5) * this.px * ratio);
+            ctx.fillText(endName(s), left + width + 1.4 * this.px * ratio, y);
         }
         ctx.restore();
     }
@@ -414,7 +458,7 @@ class TimeSeries implements Panel {
         const rows = this.rowsAt(u, idx);
         if (!rows.length)
             return this.tip.hide();
-        this.tip.show({ title: timeOfDay(time), rows, x: left + u.over.offsetLeft, y: (u.cursor.top ?? 0) + u.over.offsetTop });
+        this.tip.show({ title: new Date(time).toDateString() === new Date().toDateString() ? timeOfDay(time) : dateTime(time), rows, x: left + u.over.offsetLeft, y: (u.cursor.top ?? 0) + u.over.offsetTop });
     }
 
     private rowsAt(u: uPlot, idx: number): { name: string; value: string; color: string; strong: boolean }[] {

@@ -45,10 +45,13 @@ export function shownValues(data: PanelData, model: PanelModel, theme: Theme, no
     const limit = bool(reduce['values']) ? numberOr(reduce['limit'], 25) : MAX_SHOWN;
     const raw = data.table ? fromTable(data) : fromSeries(data, chosenCalc(model.options));
     const all = raw.slice(0, Math.min(limit, MAX_SHOWN));
+    /* What is not to be coloured is not judged: exports have thresholds at every number, wanted or not. */
+    const judges = model.type !== 'stat' || model.options['colorMode'] !== 'none';
     const common = limits(model.defaults, raw.map((r) => r.value));
     return all.map((r, i) => {
         const { min, max } = r.field.min !== null || r.field.max !== null || r.field !== model.defaults ? limits(r.field, raw.map((x) => x.value)) : common;
-        return { ...r, min, max, display: display(r.value, r.field, theme, { min, max, now, index: r.series?.index ?? i }) };
+        const shown = display(r.value, r.field, theme, { min, max, now, index: r.series?.index ?? i });
+        return { ...r, min, max, display: judges ? shown : { ...shown, status: null } };
     });
 }
 
