@@ -42,6 +42,9 @@ export function extras(app: App, shell: Shell): void {
         phone({ app, main: shell.main, notices: () => shell.bell.show(), signal });
     }
     away(app, signal);
+    /* A subscription that the browser or the server has changed meanwhile would end in silence. */
+    if (globalThis.Notification?.permission === 'granted')
+        void import('../notify/push.ts').then((m) => new m.WebPush({ token: app.fetcher.token }).renew()).catch(() => {});
 }
 
 /* ---- the wall ---- */

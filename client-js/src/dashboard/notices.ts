@@ -11,13 +11,13 @@ import { h, put, text } from './lib/h.ts';
 import { icon } from './lib/icons.ts';
 import type { Signal } from './lib/signal.ts';
 import { hands } from './menu.ts';
-import { recall } from './theme.ts';
+import { recall, remember } from './theme.ts';
 
 const KEPT = 1000;
 const RECENT_MS = 60_000; /* what happened before the page was opened is news to nobody */
 const TOASTS = 4;
 const TOAST_MS = 8000;
-export const PREFERENCES = 'streamgauge.notifications';
+const PREFERENCES = 'streamgauge.notifications';
 
 function preferences(): Partial<Preferences> {
     try {
@@ -39,7 +39,13 @@ function storeSoon(): Store {
 /** The model on the feed of the server. Who makes it heard is somebody else (alarm.ts). */
 export function openCenter(client: PushClient, notifications: Signal<readonly Notification[]>): NotificationCenter {
     const center = new NotificationCenter({ store: storeSoon(), preferences: preferences(), ack: (id, comment) => client.ack(id, comment) });
-    center.on('change', () => setBadge(center.firing.length, center.worst));
+    const chosen = ({ sound, desktop, quiet } = center.preferences): string => JSON.stringify({ sound, desktop, quiet });
+    let kept = chosen();
+    center.on('change', () => {
+        setBadge(center.firing.length, center.worst);
+        if (kept !== chosen())
+            remember(PREFERENCES, (kept = chosen()));
+    });
     center.on('alert', ({ item, route }) => void (route.desktop && showDesktop(item).catch(() => {})));
     center.load().catch(() => {});
     client.notifications((n) => {
