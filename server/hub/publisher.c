@@ -41,6 +41,8 @@ struct sg_track {
     uint64_t offset; /* of the topic's newest frame */
     int64_t time_ms;
     double sum;
+    double left_sum; /* of the values that no slot was left for; of left_out series */
+    uint32_t left_out;
     bool started;
     bool full_due; /* the next frame is a FULL: first, or after an error */
     struct sg_error *error;
@@ -280,10 +282,11 @@ static void rows_prepare(struct sg_track *t, size_t n)
     t->n_rows = n;
 }
 
-static uint32_t take_rows(struct sg_track *t, const struct sg_rows *rows)
+static void take_rows(struct sg_track *t, const struct sg_rows *rows)
 {
     bool trusted = rows->version && rows->version == t->version && rows->n == t->n_rows;
-    uint32_t left_out = 0;
+    t->left_out = 0;
+    t->left_sum = 0;
     rows_prepare(t, rows->n);
     for (size_t i = 0; i < rows->n; i++) {
         if (!row_present(rows, i)) {
@@ -293,7 +296,8 @@ static uint32_t take_rows(struct sg_track *t, const struct sg_rows *rows)
         }
         uint32_t slot = row_find(t, rows, i, trusted);
         if (slot == NO_SLOT) {
-            left_out++;
+            t->left_out++;
+            t->left_sum += rows->value[i];
             continue;
         }
         struct slot *s = &t->slots[slot];
@@ -304,7 +308,6 @@ static uint32_t take_rows(struct sg_track *t, const struct sg_rows *rows)
         }
     }
     t->version = rows->version;
-    return left_out;
 }
 
 /* What the result did not have goes stale, and after a while away. */
@@ -328,10 +331,11 @@ static void drop_missing(struct sg_track *t, int64_t time_ms)
     }
 }
 
+/* Of all series, also of those that are not told one by one: it must not be a part of the truth. */
 static double sum_of(const struct sg_track *t)
 {
-    double sum = 0;
-    bool any = false;
+    double sum = t->left_sum;
+    bool any = t->left_out > 0;
     for (uint32_t i = 0; i < t->n_slots; i++) {
         if (t->slots[i].labels && !sg_is_stale(t->slots[i].value)) {
             sum += t->slots[i].value;
@@ -436,9 +440,10 @@ struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms, const stru
 {
     SG_ASSERT(rows->n < NO_SLOT);
     t->generation++;
-    uint32_t left_out = take_rows(t, rows);
+    bool had_left_out = t->left_out > 0;
+    take_rows(t, rows);
     if (ret_left_out)
-        *ret_left_out = left_out;
+        *ret_left_out = t->left_out;
     drop_missing(t, time_ms);
     double sum = sum_of(t);
     struct sg_frame *f = NULL;
@@ -450,7 +455,9 @@ struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms, const stru
         f = publish(t, full_frame(t), time_ms, sum);
     } else {
         struct counts c = count_changes(t);
-        if (c.values || c.add || c.del)
+        bool sum_only =
+            (had_left_out || t->left_out) && sg_double_bits(sum) != sg_double_bits(t->sum);
+        if (c.values || c.add || c.del || sum_only)
             f = publish(t, update_frame(t, c), time_ms, sum);
         else
             confirm(t, time_ms);

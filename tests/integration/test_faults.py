@@ -154,6 +154,9 @@ def test_series_beyond_the_limit_of_a_stream_are_left_out_and_counted(start):
         ws.send({"action": "subscribe", "id": "w", "query": "wide", "interval": "100ms"})
         ws.type("full")
         server.wait_metric("streamgauge_stream_series_left_out", 150)
+    with server.ws() as ws:  # the one number is of all of them
+        ws.subscribe("wide")
+        ws.until(lambda m: m["value"] == 200)
 
 
 def test_file_descriptors_run_out_and_come_back(start):

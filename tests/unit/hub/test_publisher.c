@@ -161,6 +161,25 @@ static void test_track__the_cap_leaves_out_and_counts(void **state)
     assert_int_equal(sg_track_series(f->track), 4);
 }
 
+/* The simple form's number is the sum of the result, not of the part that fits. */
+static void test_track__the_sum_is_of_those_left_out_too(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_frame *frame = tick_v(f, "a=1 b=1 c=1 d=1 e=10 f=20", 0, NULL);
+    assert_true(frame->sum == 34);
+    sg_frame_unref(frame);
+    frame = tick_v(f, "a=1 b=1 c=1 d=1 e=10 f=21", 0, NULL);
+    assert_non_null(frame);
+    assert_true(frame->sum == 35 && frame->sum_changed && frame->n_values == 0);
+    sg_frame_unref(frame);
+    assert_null(tick_v(f, "a=1 b=1 c=1 d=1 e=11 f=20", 0, NULL)); /* nobody sees a difference */
+    frame = tick_v(f, "a=1 b=1 c=1 d=1", 0, NULL);
+    assert_non_null(frame);
+    assert_true(frame->sum == 4 && frame->sum_changed);
+    sg_frame_unref(frame);
+    assert_null(tick_v(f, "a=1 b=1 c=1 d=1", 0, NULL));
+}
+
 static void test_track__at_the_cap_stale_slots_make_room_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -332,6 +351,7 @@ int main(void)
         T(test_track__a_missing_series_goes_stale_then_away),
         T(test_track__a_series_that_comes_back_keeps_its_slot),
         T(test_track__the_cap_leaves_out_and_counts),
+        T(test_track__the_sum_is_of_those_left_out_too),
         T(test_track__at_the_cap_stale_slots_make_room_at_once),
         T(test_track__rows_of_one_version_need_no_labels),
         T(test_track__an_error_is_ended_by_a_full),
