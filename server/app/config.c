@@ -93,7 +93,7 @@ const struct sg_option sg_options[] = {
     {"limits.streams", NULL, SG_OPT_UINT, AT(limits.streams), "10000", 1, 1000000, "N",
      "distinct streams that are evaluated"},
     {"limits.series_per_stream", NULL, SG_OPT_UINT, AT(limits.series_per_stream), "10000", 1, 1000000, "N",
-     "series in one stream's result"},
+     "series in one stream's result; further ones are left out and counted, but are in the simple form's sum"},
     {"limits.history_points", NULL, SG_OPT_UINT, AT(limits.history_points), "11000", 1, 1000000, "N",
      "points before now that one subscription may ask for"},
     {"limits.alerts", NULL, SG_OPT_UINT, AT(limits.alerts), "100000", 1, 10000000, "N",
