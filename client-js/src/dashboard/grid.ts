@@ -51,6 +51,7 @@ export class Grid {
 
     show(variables: Variables): void {
         this.variables = variables;
+        const focused = document.activeElement as HTMLElement | null;
         const sections = layout(this.dashboard.panels, variables);
         const wanted = new Map<string, PanelHost>();
         const parts: HTMLElement[] = [];
@@ -82,6 +83,8 @@ export class Grid {
         wanted.forEach((host, key) => this.hosts.set(key, host));
         this.root.classList.toggle('one', this.viewed !== null);
         this.root.replaceChildren(...parts);
+        if (focused && this.root.contains(focused)) /* it has moved, and would lose the focus */
+            focused.focus({ preventScroll: true });
         wanted.forEach((host) => {
             if (!host.root.isConnected)
                 host.visible = false;

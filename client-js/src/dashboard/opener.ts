@@ -1,5 +1,6 @@
 /* opener.ts - from an address to what is shown: a dashboard, the list of them, or why not. */
 import { ApiError } from './api.ts';
+import { setBadge } from '../notify/badge.ts';
 import { HOME, type App } from './app.ts';
 import { glyph } from './lib/glyph.ts';
 import { h, put } from './lib/h.ts';
@@ -41,7 +42,7 @@ export class Opener {
         const [{ dashboardList }] = await Promise.all([import('./list.ts'), this.app.relist().catch(() => {}), turnOn('later')]);
         if (signal.aborted)
             return;
-        document.title = 'Dashboards · streamgauge';
+        this.entitle('Dashboards · streamgauge');
         put(this.main, dashboardList(this.app, route.search, signal));
     }
 
@@ -61,7 +62,7 @@ export class Opener {
             if (signal.aborted)
                 return;
             const page = new Page(this.app, dashboard, { version, shipped }, route.search);
-            document.title = `${page.dashboard.title} · streamgauge`;
+            this.entitle(`${page.dashboard.title} · streamgauge`);
             this.app.page.set(page);
             clearTimeout(waiting);
             put(this.main, page.grid.root);
@@ -74,9 +75,16 @@ export class Opener {
         }
     }
 
+    /** What fires is counted in every title. */
+    private entitle(words: string): void {
+        const { firing, worst } = this.app.center;
+        document.title = words;
+        setBadge(firing.length, worst);
+    }
+
     private fail(uid: string, error: Error): void {
         const status = error instanceof ApiError ? error.status : -1;
-        document.title = 'streamgauge';
+        this.entitle('streamgauge');
         const actions = [h('button', { type: 'button', class: 'button', onclick: () => void this.app.reload() }, 'Try again'), h('a', { class: 'button', href: '/dashboards' }, 'All dashboards')];
         if (status === 401 || status === 403)
             actions.unshift(h('button', { type: 'button', class: 'button primary', onclick: () => askToken() }, 'Sign in with a token'));

@@ -55,28 +55,44 @@ class StatusCard {
     readonly root = h('section', { class: 'phone-status', 'aria-label': 'State' });
     /** The state's shape, for the bar. */
     readonly mark = h('span', null);
+    private readonly overall = h('p', { class: 'phone-overall' });
+    private readonly alerts = h('ul', { hidden: true });
+    private readonly more = h('p', { class: 'dim', hidden: true });
     private shown = '';
+    private listed = '';
 
-    constructor(private readonly app: App) {}
+    constructor(private readonly app: App) {
+        this.root.append(this.overall, this.alerts, this.more);
+    }
 
     review(): void {
         const { center, freshness } = this.app;
         const { status, word, alerts, panels } = overall(center, freshness.connection.get().lostSince > 0, this.app.page.get()?.grid.judged ?? []);
         const { firing } = center;
-        const key = `${status} ${alerts} ${word} ${panels.join('\n')} ${firing.map((i) => `${i.id}${i.changedAt}`).join()}`;
-        if (key === this.shown)
+        const key = `${status} ${alerts} ${word} ${panels.join('\n')} ${firing.length}`;
+        if (key !== this.shown) {
+            this.shown = key;
+            Object.assign(this.root.dataset, { status, alerts });
+            put(this.mark, glyph(status));
+            put(this.overall, glyph(status), h('strong', null, panels.length ? named(panels) : status === 'ok' && word === WORD.ok ? 'All is well' : word),
+                h('span', { class: 'dim' }, firing.length ? `${firing.length} firing` : status === 'stale' ? 'no connection' : panels.length ? `${word}, no alert` : 'nothing fires'));
+        }
+        this.list(firing);
+    }
+
+    /** Made anew with the alerts only: a button that is replaced under a thumb is never pressed. */
+    private list(firing: readonly Item[]): void {
+        const key = firing.map((i) => `${i.id}${i.changedAt}`).join();
+        if (key === this.listed)
             return;
-        this.shown = key;
-        Object.assign(this.root.dataset, { status, alerts });
-        put(this.mark, glyph(status));
+        this.listed = key;
         const worst = [...firing].sort((a, b) => RANK[a.severity] - RANK[b.severity] || a.firstAt - b.firstAt);
-        const more = worst.length - SHOWN_ALERTS;
-        put(this.root, h('p', { class: 'phone-overall' }, glyph(status), h('strong', null, panels.length ? named(panels) : status === 'ok' && word === WORD.ok ? 'All is well' : word),
-            h('span', { class: 'dim' }, firing.length ? `${firing.length} firing` : status === 'stale' ? 'no connection' : panels.length ? `${word}, no alert` : 'nothing fires')),
-        worst.length ? h('ul', null, ...worst.slice(0, SHOWN_ALERTS).map((item) => h('li', null,
+        put(this.alerts, ...worst.slice(0, SHOWN_ALERTS).map((item) => h('li', null,
             h('button', { type: 'button', data: { status: item.severity }, onclick: () => void alertSheet(this.app, item) },
-                glyph(item.severity, WORD[item.severity]), h('span', null, item.notification.title), h('time', null, timeOfDay(item.firstAt)))))) : null,
-        more > 0 ? h('p', { class: 'dim' }, `+${more} more`) : null);
+                glyph(item.severity, WORD[item.severity]), h('span', null, item.notification.title), h('time', null, timeOfDay(item.firstAt))))));
+        this.alerts.hidden = !worst.length;
+        text(this.more, `+${worst.length - SHOWN_ALERTS} more`);
+        this.more.hidden = worst.length <= SHOWN_ALERTS;
     }
 }
 

@@ -31,8 +31,10 @@ export function updates(signal: AbortSignal, found: () => void): Updates {
                 tell();
             }
         };
+        const follow = (): void => registration.installing?.addEventListener('statechange', take);
         take();
-        registration.addEventListener('updatefound', () => registration.installing?.addEventListener('statechange', take));
+        follow(); /* it may be on its way already */
+        registration.addEventListener('updatefound', follow);
     };
     const ready = workers?.register('/sw.js').then((r) => (watch(r), r)).catch(() => null) ?? Promise.resolve(null);
     const updating = { look, apply };

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BINARY } from '../lib/server.mjs';
-import { launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
+import { address, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
 
 let site, browser;
 
@@ -107,7 +107,7 @@ test('a link with a token opens a display once; the token is out of sight and ou
     await page.getByRole('button', { name: /sign in/i }).first().waitFor();
     await page.goto(`${guarded.url}/d/streamgauge?kiosk#token=${token}`);
     await page.waitForFunction(() => document.querySelectorAll('.panel[data-state="live"]').length > 10);
-    assert.equal(page.url(), `${guarded.url}/d/streamgauge?kiosk`);
+    assert.equal(await address(page), `${guarded.url}/d/streamgauge?kiosk`);
     assert.equal(await page.evaluate(() => document.cookie), '', 'scripts cannot read it');
     const [cookie] = await page.context().cookies();
     assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, 'Strict']);

@@ -67,10 +67,13 @@ test('a press acknowledges: the server knows, every list and the events tell', a
     await panel('Events').locator('.lg-row', { hasText: 'ACK' }).filter({ hasText: 'PaymentsDown' }).first().waitFor();
 });
 
-test('by keyboard alone', async () => {
+test('by keyboard alone; what comes into its place is not acknowledged instead', async () => {
     await row('QueueLong').getByRole('button', { name: /^Ack/ }).focus();
+    await site.alert('QueueFailed', 'critical', { service: 'mail' });
+    await row('QueueFailed').waitFor();
     await page.keyboard.press('Enter');
     await state(row('QueueLong'), 'acknowledged');
+    await state(row('QueueFailed'), 'critical');
 });
 
 test('what another has taken on, or silenced, is told within seconds', async () => {

@@ -5,10 +5,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { axe, inspectPanels, launch, openPage, settled, shot, Site, sleep } from '../lib/site.mjs';
+import { axe, inspectPanels, launch, openPage, settled, shot, Site } from '../lib/site.mjs';
 
 const folder = new URL('../data/dashboards/', import.meta.url);
-const SAMPLES_MS = 4000; /* rates need some */
+const SAMPLES = 4; /* rates need some */
 
 /** By file: what may be without values here, because this machine does not have it or nobody measures it. */
 const MAY_LACK = {
@@ -27,7 +27,7 @@ before(async () => {
         assert.ok(answer.ok, `${name}: ${answer.status} ${await answer.text()}`);
     }
     browser = await launch();
-    await sleep(SAMPLES_MS);
+    await site.sampled(SAMPLES);
 });
 after(async () => {
     await browser?.close();

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { axe, inspectPanels, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
+import { address, axe, equipped, inspectPanels, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
 
 let site, browser;
 
@@ -23,13 +23,14 @@ async function on(path, run, options) {
     try {
         await page.goto(site.url + path);
         await page.locator('.grid .panel, .list-page, .page-reason').first().waitFor();
+        await equipped(page);
         await run(page);
     } finally {
         await page.context().close();
     }
 }
 
-const parameter = (page, name) => new URL(page.url()).searchParams.get(name);
+const parameter = async (page, name) => new URL(await address(page)).searchParams.get(name);
 const panel = (title, type, expr, gridPos, more = {}) => ({ type, title, gridPos, targets: [{ refId: 'A', expr }], ...more });
 const BOARD = {
     uid: 'made-here', title: 'Made here', tags: ['level:custom', 'host'], time: { from: 'now-5m', to: 'now' },
@@ -65,10 +66,10 @@ describe('finding', () => {
     test('the list keeps words and tags in its address', () => on('/dashboards', async (page) => {
         await page.locator('.card').first().waitFor();
         await page.locator('.chip', { hasText: 'wall' }).first().click();
-        assert.equal(parameter(page, 'tag'), 'wall');
+        assert.equal(await parameter(page, 'tag'), 'wall');
         await page.getByLabel('Search dashboards').fill('operations');
         assert.equal(await page.locator('.card').count(), 1);
-        assert.equal(parameter(page, 'q'), 'operations');
+        assert.equal(await parameter(page, 'q'), 'operations');
     }));
 
     test('an address of nothing says so', () => on('/d/nowhere', async (page) => {
@@ -81,7 +82,7 @@ describe('time', () => {
     test('a range goes into the address, Back takes it out', () => on('/', async (page) => {
         await page.locator('.time-control .tool').first().click();
         await page.getByRole('button', { name: 'Last hour', exact: true }).click();
-        assert.equal(parameter(page, 'from'), 'now-1h');
+        assert.equal(await parameter(page, 'from'), 'now-1h');
         assert.match(await page.locator('.time-control').innerText(), /Last hour/);
         await page.goBack();
         await page.waitForFunction(() => /5 minutes/.test(document.querySelector('.time-control').innerText));
@@ -110,7 +111,7 @@ describe('time', () => {
         await page.mouse.move(b.x + 0.8 * b.width, b.y + 20, { steps: 6 });
         await page.mouse.up();
         await page.locator('.time-control[data-mode="historic"]').waitFor();
-        assert.ok(Number(parameter(page, 'to')) - Number(parameter(page, 'from')) > 60_000);
+        assert.ok(Number(await parameter(page, 'to')) - Number(await parameter(page, 'from')) > 60_000);
         await page.locator('.time-control .pause').click();
         await page.locator('#main').focus();
         await page.keyboard.press('Space');
@@ -139,7 +140,7 @@ describe('a dashboard of one\'s own', () => {
         assert.match(await page.locator('.panel-stat .stat-value').first().innerText(), /1/);
         await page.locator('.variable-button').nth(1).click();
         await page.getByRole('option', { name: 'high' }).click();
-        assert.equal(parameter(page, 'var-level'), '9');
+        assert.equal(await parameter(page, 'var-level'), '9');
         await page.waitForFunction(() => document.querySelector('.panel-stat .number')?.textContent === '9');
         await page.locator('.variable-button').first().click();
         await page.getByRole('option', { name: 'system' }).click();
@@ -148,8 +149,10 @@ describe('a dashboard of one\'s own', () => {
         await page.getByLabel('note').fill('goodbye');
         await page.keyboard.press('Enter');
         await page.waitForFunction(() => /goodbye world/.test(document.querySelector('.markdown')?.textContent ?? ''));
+        await page.locator('.panel-timeseries').focus();
         await page.goBack();
         await page.waitForFunction(() => /hello world/.test(document.querySelector('.markdown')?.textContent ?? ''));
+        assert.match(await page.evaluate(() => document.activeElement.className), /panel-timeseries/, 'the focus stays in its panel');
         await page.goto(`${site.url}/d/made-here?var-level=9&var-mode=idle`);
         await page.waitForFunction(() => document.querySelector('.panel-stat .number')?.textContent === '9' && /Modes idle/.test(document.querySelector('.panel-title').textContent));
     }));
@@ -184,7 +187,7 @@ describe('a dashboard of one\'s own', () => {
         await page.locator('.panel-timeseries').focus();
         await page.keyboard.press('v');
         await page.waitForFunction(() => document.querySelectorAll('.grid .panel').length === 1);
-        assert.equal(parameter(page, 'viewPanel'), '1');
+        assert.equal(await parameter(page, 'viewPanel'), '1');
         await page.keyboard.press('Escape');
         await page.waitForFunction(() => document.querySelectorAll('.grid .panel').length === 6);
         await page.locator('.panel-timeseries').focus();
@@ -207,8 +210,8 @@ describe('a dashboard of one\'s own', () => {
     test('a value leads where its link says, with its labels', () => on('/d/made-here', async (page) => {
         await page.locator('.linked').click();
         await page.waitForURL('**/d/node-detail?**');
-        assert.equal(parameter(page, 'var-job'), 'idle');
-        assert.ok(Number(parameter(page, 'v')) > 0);
+        assert.equal(await parameter(page, 'var-job'), 'idle');
+        assert.ok(Number(await parameter(page, 'v')) > 0);
     }));
 
     test('a value that leads somewhere is called what it shows, also when that changes', async () => {
@@ -306,6 +309,11 @@ describe('notifications', () => {
         await site.alert('Burning', 'critical', { service: 'oven' });
         await page.locator('.toast[data-status="critical"]').waitFor();
         await page.waitForFunction(() => document.title.startsWith('(1) '));
+        const other = await page.context().newPage();
+        await other.goto(`${site.url}/dashboards`);
+        await other.locator('.card', { hasText: 'Node detail' }).click();
+        await other.waitForFunction(() => document.title === '(1) Node detail · streamgauge');
+        await other.close();
         await page.locator('.bell').click();
         assert.deepEqual(await axe(page, '.notes'), []);
         await page.locator('.note', { hasText: 'Burning' }).getByRole('button', { name: 'Ack' }).click();

@@ -10,7 +10,7 @@ import WebSocketOfWs from 'ws';
 
 export const BINARY = process.env.STREAMGAUGE ?? new URL('../../../build/streamgauge', import.meta.url).pathname;
 export const WebSocket = WebSocketOfWs;
-const DEADLINE_MS = 30_000; /* reached only when something is broken */
+const DEADLINE_MS = 60_000; /* reached only when something is broken */
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

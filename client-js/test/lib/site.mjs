@@ -30,6 +30,15 @@ export class Site extends Server {
         }]) });
         assert.ok(response.ok, await response.text());
     }
+    /** The value of an expression that gives one; NaN: it gives none. */
+    async value(query) {
+        const { data } = await (await fetch(`${this.url}/api/v1/query?${new URLSearchParams({ query })}`)).json();
+        return Number(data.result[0]?.value[1] ?? NaN);
+    }
+    /** Rates over this machine's metrics have something to go by. */
+    async sampled(times) {
+        await until(async () => (await this.value('min(count_over_time(node_cpu_seconds_total[1m]))')) >= times, `${times} samples of this machine`);
+    }
     async acknowledged() {
         return (await (await fetch(`${this.url}/api/v1/acks`)).json());
     }
@@ -83,14 +92,25 @@ export async function openPage(browser, options = {}) {
     return page;
 }
 
-/** Every panel in sight has something to show, or says why not. */
-export const settled = (page, ms = 15_000) => page.waitForFunction(() => {
-    const panels = [...document.querySelectorAll('.grid .panel')].filter((p) => !p.closest('.ahead'));
-    return panels.length > 0 && panels.every((p) => {
-        const b = p.getBoundingClientRect();
-        return b.bottom < 0 || b.top > innerHeight || p.dataset.state !== 'loading';
-    });
-}, null, { timeout: ms });
+const DEADLINE_MS = 60_000; /* reached only when something is broken */
+
+/** What comes after the shell is there too: keys, pasting and dropping, the strip of a wall, the bar of a phone (extras.ts makes that last). */
+export const equipped = (page) => page.locator('.phone-bar, .strip').waitFor({ state: 'attached', timeout: DEADLINE_MS });
+
+/** As the page has it: page.url() hears of it later. */
+export const address = (page) => page.evaluate(() => location.href);
+
+/** Every panel in sight has something to show, or says why not; the page does what it is asked. */
+export async function settled(page) {
+    await equipped(page);
+    await page.waitForFunction(() => {
+        const panels = [...document.querySelectorAll('.grid .panel')].filter((p) => !p.closest('.ahead'));
+        return panels.length > 0 && panels.every((p) => {
+            const b = p.getBoundingClientRect();
+            return b.bottom < 0 || b.top > innerHeight || p.dataset.state !== 'loading';
+        });
+    }, null, { timeout: DEADLINE_MS });
+}
 
 /** What each panel shows: ink on canvases, shapes, words; and what sticks out of it. */
 export const inspectPanels = (page) => page.evaluate(() => [...document.querySelectorAll('.grid .panel')].filter((p) => !p.closest('.ahead')).map((p) => {

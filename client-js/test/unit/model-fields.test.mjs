@@ -72,7 +72,7 @@ describe('units', () => {
     test('words, codes and own ones', () => {
         assert.deepEqual([formatValue(1, 'bool'), formatValue(0, 'bool_yes_no'), formatValue(1, 'bool_on_off'), formatValue(0, 'bool:alive/dead'), formatValue(0, 'bool:x')], ['True', 'No', 'On', 'dead', '']);
         assert.deepEqual([formatValue(255.9, 'hex'), formatValue(255, 'hex0x'), formatValue(12345, 'sci'), formatValue(12345, 'sci', 1)], ['FF', '0xFF', '1.23e+4', '1.2e+4']);
-        assert.equal(formatValue(1234.5, 'locale', 2).replace(/\D/g, ''), '123450');
+        assert.equal(formatValue(1234.5, 'locale', 2).replace(/\P{Nd}/gu, ''), (123450).toLocaleString(undefined, { useGrouping: false }) /* not everybody's digits are these */);
         assert.deepEqual([formatValue(5, 'suffix:users'), formatValue(5, 'prefix:#'), formatValue(5000, 'si:m'), formatValue(5000, 'count:jobs'), formatValue(5000, 'currency:CHF')], ['5 users', '#5', '5 km', '5 K jobs', 'CHF5K']);
         assert.deepEqual([formatValue(12, 'percent'), formatValue(0.123, 'percentunit', 1), formatValue(3, 'celsius'), formatValue(null, 'percent')], ['12%', '12.3%', '3°C', '–']);
     });

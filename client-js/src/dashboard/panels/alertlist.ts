@@ -78,6 +78,8 @@ class AlertList implements Panel {
         const at = this.asking, { services, signal } = this.context;
         try {
             const [now, waiting] = await Promise.all([services.json('/api/v2/alerts', signal), services.json('/api/v1/alerts', signal)]);
+            if (at < this.listedAt)
+                return; /* one asked later was quicker */
             this.listed = [...ofAlertmanager(now), ...pendingOf(waiting)];
             this.listedAt = at;
             this.failure = '';
@@ -116,7 +118,14 @@ class AlertList implements Panel {
         const shown = stat ? [] : all.slice(0, Math.min(limit, fits));
         while (this.lines.length < shown.length)
             this.lines.push(this.makeLine());
+        const at = document.activeElement, focused = this.lines.find((line) => line.button === at || line.title === at), row = focused?.row;
         this.lines.forEach((line, i) => this.fill(line, shown[i] ?? null));
+        if (row && focused.row?.fingerprint !== row.fingerprint) {
+            /* The focus goes along with its alert: Enter must not acknowledge what has come into its place. */
+            const to = this.lines.find((line) => line.row?.fingerprint === row.fingerprint);
+            (at as HTMLElement).blur();
+            to?.[focused.button === at ? 'button' : 'title'].focus({ preventScroll: true });
+        }
         this.more.hidden = stat || shown.length === all.length || problem !== '';
         text(this.more, `+${all.length - shown.length} more`);
     }

@@ -149,6 +149,7 @@ class TimeSeries implements Panel {
     private styles: Style[] = [];
     private readonly hidden = new Set<string>();
     private led = false; /* the crosshair is another panel's */
+    private pressed = false;
 
     constructor(private readonly host: HTMLElement, private readonly context: PanelContext) {
         const { options } = context.model;
@@ -181,7 +182,7 @@ class TimeSeries implements Panel {
 
     draw(): void {
         const { data } = this;
-        if (!data || this.width < 20 || this.height < 20)
+        if (!data || this.width < 20 || this.height < 20 || (this.u && this.pressed))
             return;
         this.aligned = align(data.blocks);
         if (this.aligned.series.length > MAX_DRAWN)
@@ -280,6 +281,7 @@ class TimeSeries implements Panel {
         this.u.over.addEventListener('mouseleave', () => this.leave());
         this.plot.addEventListener('mousemove', () => (this.led = false), { capture: true });
         this.u.over.addEventListener('click', () => this.click());
+        this.u.over.addEventListener('mousedown', () => this.press());
     }
 
     private cursor(): uPlot.Cursor {
@@ -443,6 +445,15 @@ class TimeSeries implements Panel {
     }
 
     /* ---- hand ---- */
+
+    /** It stands still under a hand that marks a time. */
+    private press(): void {
+        this.pressed = true;
+        document.addEventListener('mouseup', () => {
+            this.pressed = false;
+            this.context.invalidate();
+        }, { once: true, signal: this.context.signal });
+    }
 
     private hover(u: uPlot): void {
         const { left, idx } = u.cursor;
