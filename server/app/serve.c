@@ -190,7 +190,8 @@ static void announce(const struct sg_config *c, const struct sg_server *s)
         SG_LOG(INFO, "app", "serving", "address=%s port=%u",
                c->listen.n > i                                    ? c->listen.items[i]
                : i + 1 == sg_server_listeners(s) && c->tls_listen ? c->tls_listen
-                                                                  : "loopback",
+               : i == 0                                           ? "127.0.0.1:8420"
+                                                                  : "[::1]:8420",
                sg_server_port(s, i));
     if (sg_server_statsd_port(s))
         SG_LOG(INFO, "app", "reading StatsD", "address=%s port=%u", c->statsd_listen,

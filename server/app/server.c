@@ -3,9 +3,11 @@
 #include "server.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,10 +182,16 @@ static int add_listen(struct sg_server *s, const char *text, bool tls, struct sg
     return 0;
 }
 
-/* True when this kernel has IPv6: the default [::1] is left out where it has not. */
-static bool have_ipv6(void)
+/* True when there is an address ::1: the default one is left out where IPv6 is not there, or is
+ * switched off, as in most containers. */
+static bool have_loopback6(void)
 {
-    return access("/proc/net/if_inet6", F_OK) == 0;
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool have = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return have;
 }
 
 static int make_listen(struct sg_server *s, struct sg_error *reterr)
@@ -198,7 +206,7 @@ static int make_listen(struct sg_server *s, struct sg_error *reterr)
         rc = add_listen(s, c->listen.items[i], tls, reterr);
     if (c->listen.n == 0) {
         rc = add_listen(s, "127.0.0.1:8420", tls, reterr);
-        if (rc == 0 && have_ipv6())
+        if (rc == 0 && have_loopback6())
             rc = add_listen(s, "[::1]:8420", tls, reterr);
     }
     if (c->tls_listen && rc == 0)

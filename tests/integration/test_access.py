@@ -231,6 +231,19 @@ def test_default_addresses_are_loopback_only(tmp_path):
         assert set(udp) == {"127.0.0.1"}
 
 
+def test_default_addresses_without_ipv6(tmp_path):
+    """As in most containers: the kernel has IPv6, but it is switched off."""
+    world = [kit.need("unshare"), "-rn", "sh", "-ec", f"echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; {kit.need('ip')} link set lo up; exec \"$@\"", "sh"]
+    if kit.run(*world, "true").returncode != 0:
+        pytest.skip("no network namespace of our own")
+    server = kit.Server(str(tmp_path), listen=None, statsd=None, prefix=world, wait=False)
+    try:
+        kit.eventually(lambda: not server.alive() or 'msg="serving"' in server.log, "the server to serve")
+        assert server.alive() and re.findall(r"address=(\S+) port=8420", server.log) == ["127.0.0.1:8420"], server.log
+    finally:
+        assert server.stop() == 0
+
+
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", ":0", "*:0"])
 def test_public_address_without_tokens_is_refused(tmp_path, listen):
     done = kit.run(kit.BINARY, "serve", "--listen", listen, "--statsd", "off", "--no-host", "--data", tmp_path)
