@@ -54,7 +54,9 @@ static int add_grouping(struct sg_labels_builder *b, struct sg_str name, struct 
     ssize_t vn = sg_http1_percent_decode(value, false, text, sizeof(text));
     if (vn >= 0 && coded)
         vn = base64_decode(sg_str_make(text, (size_t)vn), text);
-    if (vn < 0 || !sg_label_name_valid(k) || !sg_utf8_valid(text, (size_t)vn))
+    /* "__name__" would rename every metric of the body. */
+    if (vn < 0 || !sg_label_name_valid(k) || sg_str_starts_with(k, SG_STR("__")) ||
+        !sg_utf8_valid(text, (size_t)vn))
         return SG_ESYNTAX;
     sg_labels_builder_add(b, k, sg_str_make(text, (size_t)vn));
     return 0;

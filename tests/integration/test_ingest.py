@@ -220,7 +220,7 @@ def test_push_gateway_paths(server, name):
     assert server.request("PUT", "/metrics/job/a/instance/b%20c", f"{name} 1\n".encode()).status == 204
     assert server.post("/metrics/job@base64/L3Vzci9iaW4", f"{name} 2\n").status == 204
     server.wait_for(name, lambda v: labelled(v, "job") == {"a": 1, "/usr/bin": 2})
-    for path in ("/metrics/job", "/metrics/job/", "/metrics/job/a/b", "/metrics/job/a/0bad/c", "/metrics/job/a/b/c%2Fd"):
+    for path in ("/metrics/job", "/metrics/job/", "/metrics/job/a/b", "/metrics/job/a/0bad/c", "/metrics/job/a/b/c%2Fd", "/metrics/job/a/__name__/other"):
         assert server.post(path, f"{name} 3\n").status in (400, 404, 405), path
 
 
