@@ -27,6 +27,7 @@ static const struct sg__opt table[] = {
     {"tls_config", SG__OPT_NODE, 0, NULL, "smtp_tls_config"},
     {"headers", SG__OPT_TEXTS, 0, NULL, NULL},
     {"subject", SG__OPT_TEXT, SG__OPT_OWN, NULL, NULL},
+    {"threading", SG__OPT_TEXTS, SG__OPT_OWN, NULL, NULL},
     {"html", SG__OPT_TEXT, 0, NULL, NULL},
     {"text", SG__OPT_TEXT, 0, NULL, NULL},
     SG__COMMON_OPTS,
@@ -55,9 +56,48 @@ static int check_addresses(const struct sg__target *t, const char *option,
     return sg_yaml_error(node, reterr, "email_configs: %s: %s", option, err.text);
 }
 
+/* ---- threads ---- */
+
+enum threading { THREAD_OFF, THREAD_DAILY, THREAD_ONE };
+
+/* As newer Alertmanagers have it, but that here threads are on unless the option says otherwise. */
+static int read_threading(const struct sg__target *t, enum threading *ret)
+{
+    const struct sg__value *v = sg__opt(t, "threading");
+    bool on = !v->set;
+    enum threading how = THREAD_DAILY;
+    for (size_t i = 0; i < v->texts.n; i++) {
+        const struct sg__text *o = &v->texts.items[i];
+        bool enabled = sg_str_eq_c(o->name, "enabled");
+        bool by_date = sg_str_eq_c(o->name, "thread_by_date");
+        if (enabled && (sg_str_eq_c(o->text, "true") || sg_str_eq_c(o->text, "false")))
+            on = sg_str_eq_c(o->text, "true");
+        else if (by_date && (sg_str_eq_c(o->text, "daily") || sg_str_eq_c(o->text, "none")))
+            how = sg_str_eq_c(o->text, "daily") ? THREAD_DAILY : THREAD_ONE;
+        else
+            return SG_EINVALID;
+    }
+    *ret = on ? how : THREAD_OFF;
+    return 0;
+}
+
+static enum threading threading_of(const struct sg__target *t)
+{
+    enum threading how = THREAD_DAILY;
+    (void)!read_threading(t, &how);
+    return how;
+}
+
+/* ---- the configuration ---- */
+
 static int check(const struct sg__target *t, const struct sg_yaml_node *node,
                  struct sg_error *reterr)
 {
+    enum threading how;
+    if (read_threading(t, &how) < 0)
+        return sg_yaml_error(node, reterr,
+                             "email_configs: threading: expected enabled: true or false, and "
+                             "thread_by_date: daily or none");
     struct sg_str host = sg__opt(t, "smarthost")->one.text;
     struct sg_str hello = sg__opt(t, "hello")->one.text;
     const struct sg__texts *headers = &sg__opt(t, "headers")->texts;
@@ -195,7 +235,8 @@ static void hash_text(const char *kind, struct sg_str a, struct sg_str b, char *
 static void name_thread(const struct sg__job *job, struct mail *m)
 {
     struct sg_str day = SG_STR("");
-    for (size_t i = 0; i < job->note->n_alerts; i++) {
+    bool daily = threading_of(job->target) == THREAD_DAILY;
+    for (size_t i = 0; daily && i < job->note->n_alerts; i++) {
         struct sg__alert_view a;
         sg__note_alert(job->note, i, &a);
         struct sg_str begun = {a.starts_at.p, a.starts_at.n < 10 ? a.starts_at.n : 10};
@@ -263,7 +304,7 @@ static void put_ids(const struct sg__job *job, const struct mail *m, struct sg_b
         at ? (struct sg_str){at + 1, from.n - (size_t)(at + 1 - from.p)} : SG_STR("streamgauge");
     if (!overridden(job->target, "Message-ID"))
         sg_buf_printf(out, "Message-ID: <%s@%.*s>\r\n", m->id, SG_STR_ARG(domain));
-    if (!job->note->digest)
+    if (!job->note->digest && threading_of(job->target) != THREAD_OFF)
         sg_buf_printf(out, "In-Reply-To: <%s.thread@%.*s>\r\nReferences: <%s.thread@%.*s>\r\n",
                       m->thread, SG_STR_ARG(domain), m->thread, SG_STR_ARG(domain));
 }

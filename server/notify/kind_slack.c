@@ -11,6 +11,7 @@ static const struct sg__opt table[] = {
     {"api_url", SG__OPT_URL, SG__OPT_REQUIRED | SG__OPT_SECRET | SG__OPT_FILE, NULL,
      "slack_api_url"},
     {"channel", SG__OPT_TEXT, 0, NULL, NULL},
+    {"message_text", SG__OPT_TEXT, SG__OPT_OWN, NULL, NULL},
     {"username", SG__OPT_TEXT, 0, NULL, NULL},
     {"color", SG__OPT_TEXT, 0, NULL, NULL},
     {"title", SG__OPT_TEXT, 0, NULL, NULL},
@@ -149,6 +150,8 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     sg_buf_puts(out, "}]");
     for (size_t i = 0; i < SG_ARRAY_LEN(outer) && rc == 0; i++)
         rc = sg__put_json_option(job, outer[i], outer[i], out, reterr);
+    if (rc == 0)
+        rc = sg__put_json_option(job, "message_text", "text", out, reterr);
     if (sg__opt(job->target, "link_names")->number != 0)
         sg_buf_puts(out, ",\"link_names\":true");
     sg_buf_putc(out, '}');

@@ -195,6 +195,18 @@ def test_a_thread_per_group_and_the_same_mail_again(mailer):
         assert ms[0]["Message-ID"].endswith("@example.org>")
 
 
+@pytest.mark.parametrize("threading,threads", [
+    ("", 2), (", threading: {enabled: true}", 2), (", threading: {enabled: true, thread_by_date: none}", 1),
+    (", threading: {enabled: false}", 0), (", threading: {thread_by_date: daily}", 0)])
+def test_threads_as_newer_alertmanagers_have_them(mailer, threading, threads):
+    send, box = mailer
+    later = {**alert(), "startsAt": "2026-11-25T03:04:05Z"}
+    send(row("team/email/0", key="a"), row("team/email/0", note(later), key="b"), options=threading)
+    assert len(box.mails) == 2
+    assert len({m["References"] for m in box.mails if m["References"]}) == threads
+    assert all(m["In-Reply-To"] == m["References"] for m in box.mails)
+
+
 @pytest.mark.parametrize("answer,mark", [("451 4.3.0 later", "retry"), ("421 4.3.2 closing", "retry"),
                                          ("550 5.7.1 never", "dead"), ("554 5.6.0 spam", "dead")])
 def test_no_for_now_and_no_for_good(mailer, answer, mark):

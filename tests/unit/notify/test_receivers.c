@@ -200,6 +200,9 @@ static const struct {
     {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: 'x:25', "
      "headers: {A: {b: c}}}",
      "headers: expected a text, got a map", 4},
+    {"receivers:\n- name: a\n  email_configs:\n  - {to: a@x, from: b@x, smarthost: 'x:25', "
+     "threading: {enabled: perhaps}}",
+     "threading: expected enabled: true or false", 4},
     {"receivers:\n- name: a\n  alertmanager_configs:\n  - urls: ['http://a:b']", "expected a URL",
      4},
     {"receivers:\n- name: a\n  webhook_configs:\n  - url: 'http://x'\n    send_resolved: "
