@@ -105,14 +105,14 @@ int sg__feed_label(struct sg__feed *f, struct sg_str name, struct sg_str value, 
     struct sg_str told = is_metric ? value : name;
     if (told.n > l->max_name)
         return sg__fault_set(f, SG_EINVALID, at,
-                             "name '%.*s...' is %zu bytes long, limit max_name is %u",
+                             "name '%.*s...' is %zu bytes long, limits.label_length is %u",
                              SG__TOKEN(told.p, told.n), told.n, l->max_name);
     if (!is_metric && value.n > l->max_value)
         return sg__fault_set(f, SG_EINVALID, at,
-                             "value of label '%.*s' is %zu bytes long, limit max_value is %u",
+                             "value of label '%.*s' is %zu bytes long, limits.label_length is %u",
                              SG__TOKEN(name.p, name.n), value.n, l->max_value);
     if (f->b->builder.count > l->max_labels)
-        return sg__fault_set(f, SG_EINVALID, at, "more than %u labels, limit max_labels",
+        return sg__fault_set(f, SG_EINVALID, at, "more than %u labels, limits.labels_per_series",
                              l->max_labels);
     sg_labels_builder_add(&f->b->builder, name, value);
     return 0;
@@ -156,8 +156,8 @@ int sg__feed_birth(struct sg__feed *f, struct sg_hash128 key, const char *at, bo
     if (!sg_labels_get(labels, SG_METRIC_NAME).n)
         r = sg__fault_set(f, SG_EINVALID, at, "expected a metric name");
     else if (labels->count > b->config.limits.max_labels)
-        r = sg__fault_set(f, SG_EINVALID, at, "%u labels, limit max_labels is %u", labels->count,
-                          b->config.limits.max_labels);
+        r = sg__fault_set(f, SG_EINVALID, at, "%u labels, limits.labels_per_series is %u",
+                          labels->count, b->config.limits.max_labels);
     if (r < 0) {
         sg_labels_unref(labels);
         return r;

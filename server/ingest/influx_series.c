@@ -35,7 +35,7 @@ static int check_length(struct sg__feed *f, struct sg_str s, const char *what)
     if (s.n <= f->b->config.limits.max_name)
         return 0;
     return sg__fault_set(f, SG_EINVALID, s.p,
-                         "%s '%.*s...' is %zu bytes long, limit max_name is %u", what,
+                         "%s '%.*s...' is %zu bytes long, limits.label_length is %u", what,
                          SG__TOKEN(s.p, s.n), s.n, f->b->config.limits.max_name);
 }
 

@@ -92,7 +92,8 @@ static const char *find_close(struct sg__json *j, const char *s, const char *end
 
 static void too_long(struct sg_ingest_parser *p, const char *at)
 {
-    (void)sg__fault_set(&p->f, SG_EINVALID, at, "element is longer than %u bytes, limit max_line",
+    (void)sg__fault_set(&p->f, SG_EINVALID, at,
+                        "element is longer than %u bytes, limits.line_bytes",
                         p->f.b->config.limits.max_line);
 }
 

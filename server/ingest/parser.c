@@ -171,8 +171,8 @@ static int too_long(struct sg_ingest_parser *p)
     int r = physical_lines(p, s, end, &rest);
     if (rest == s) {
         uint32_t max = p->f.b->config.limits.max_line;
-        (void)sg__fault_set(&p->f, SG_EINVALID, s, "line is longer than %u bytes, limit max_line",
-                            max);
+        (void)sg__fault_set(&p->f, SG_EINVALID, s,
+                            "line is longer than %u bytes, limits.line_bytes", max);
         sg__feed_reject(&p->f, p->line, s);
         sg_buf_reset(&p->carry);
         p->skipping = true;

@@ -41,7 +41,7 @@ static int start_family(struct sg_ingest_parser *p, struct sg_str name)
     m->type = SG_METRIC_UNKNOWN;
     if (sg_buf_put_str(&m->family, name) < 0)
         return sg__fault_set(&p->f, SG_EINVALID, name.p,
-                             "name '%.*s...' is %zu bytes long, limit max_name is %u",
+                             "name '%.*s...' is %zu bytes long, limits.label_length is %u",
                              SG__TOKEN(name.p, name.n), name.n, p->f.b->config.limits.max_name);
     m->described = true;
     return 0;
@@ -101,7 +101,7 @@ static int set_help(struct sg_ingest_parser *p, struct sg_str text)
         return 0;
     sg_buf_reset(out);
     return sg__fault_set(&p->f, SG_EINVALID, text.p,
-                         "help text is %zu bytes long, limit max_value is %u", text.n,
+                         "help text is %zu bytes long, limits.label_length is %u", text.n,
                          p->f.b->config.limits.max_value);
 }
 
@@ -114,7 +114,7 @@ static int set_unit(struct sg_ingest_parser *p, struct sg_str text)
     if (sg_buf_put_str(&p->prom.unit, text) == 0)
         return 0;
     sg_buf_reset(&p->prom.unit);
-    return sg__fault_set(&p->f, SG_EINVALID, text.p, "unit is too long, limit max_name");
+    return sg__fault_set(&p->f, SG_EINVALID, text.p, "unit is too long, limits.label_length");
 }
 
 int sg__prom_comment(struct sg_ingest_parser *p, const char *s, const char *end)

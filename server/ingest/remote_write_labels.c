@@ -27,8 +27,8 @@ static int add_ref(struct sg__rw *rw, uint64_t ref, struct sg__rw_series *s)
                              "label reference %llu, there are %u symbols", (unsigned long long)ref,
                              rw->n_symbols);
     if (SG_UNLIKELY(s->n_refs == 2 * max))
-        return sg__fault_set(&rw->f, SG_EINVALID, NULL, "more than %u labels, limit max_labels",
-                             max);
+        return sg__fault_set(&rw->f, SG_EINVALID, NULL,
+                             "more than %u labels, limits.labels_per_series", max);
     rw->gather[s->n_refs] = rw->hashes[ref];
     rw->refs[s->n_refs++] = (uint32_t)ref;
     return 0;

@@ -358,7 +358,7 @@ static void other_line(struct sg__feed *f, const char *s, const char *end, uint3
     if (s == end)
         return;
     if (length > f->b->config.limits.max_line) {
-        (void)sg__fault_set(f, SG_EINVALID, s, "line is longer than %u bytes, limit max_line",
+        (void)sg__fault_set(f, SG_EINVALID, s, "line is longer than %u bytes, limits.line_bytes",
                             f->b->config.limits.max_line);
         sg__feed_reject(f, line, s);
     } else if (is_event(s, end)) {

@@ -29,7 +29,7 @@ static int add_tag(struct sg__feed *f, struct sg_str tag, char sep)
     sg_buf_reset(&f->b->scratch);
     if (key.n > f->b->config.limits.max_name)
         return sg__fault_set(f, SG_EINVALID, key.p,
-                             "tag '%.*s...' is %zu bytes long, limit max_name is %u",
+                             "tag '%.*s...' is %zu bytes long, limits.label_length is %u",
                              SG__TOKEN(key.p, key.n), key.n, f->b->config.limits.max_name);
     if (sg_buf_reserve(&f->b->scratch, key.n + 1) < 0)
         return sg__fault_set(f, SG_EINVALID, key.p, "tag is too long");
@@ -86,7 +86,7 @@ static int add_name(struct sg__feed *f, struct sg_str raw)
         return sg__fault_set(f, SG_EINVALID, raw.p, "empty metric name");
     if (name.n + post.n > f->b->config.limits.max_name)
         return sg__fault_set(
-            f, SG_EINVALID, raw.p, "name '%.*s...' is %zu bytes long, limit max_name is %u",
+            f, SG_EINVALID, raw.p, "name '%.*s...' is %zu bytes long, limits.label_length is %u",
             SG__TOKEN(name.p, name.n), name.n + post.n, f->b->config.limits.max_name);
     sg_buf_reset(out);
     if (sg_buf_put_str(out, name) < 0 || sg_buf_put_str(out, post) < 0 ||

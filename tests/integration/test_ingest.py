@@ -404,7 +404,9 @@ def test_labels_and_lengths_are_bounded(start):
     server = start(config="limits: {labels_per_series: 5, label_length: 16, line_bytes: 512}\n")
     path = "/api/v1/import/prometheus"
     many = ",".join(f'l{i}="x"' for i in range(6))
-    for line in (f"many{{{many}}} 1", f"{'n' * 17} 1", f"v{{l=\"{'v' * 17}\"}} 1", f"long{{l=\"x\"}} {'1' * 600}"):
+    for line, key in ((f"many{{{many}}} 1", "labels_per_series"), (f"{'n' * 17} 1", "label_length"), (f"v{{l=\"{'v' * 17}\"}} 1", "label_length"),
+                      (f"long{{l=\"x\"}} {'1' * 600}", "line_bytes")):
         answer = server.post(path, f"before 1\n{line}\nafter 2\n")
         assert answer.status == 400 and answer.json["line"] == 2 and answer.json["accepted"] == 2, (line, answer)
+        assert f"limits.{key}" in answer.json["error"], answer  # the key of the configuration
     assert server.post(path, f"{'n' * 16}{{a=\"{'v' * 16}\"}} 1\n").status == 204

@@ -141,18 +141,18 @@ static void test_influx__long_records_are_salvaged(void **state)
          "m_f set now 2\nm_f set now 3\nm_f set now 4\nm_f set now 5\nm_f set now 6\n"
          "! 1:5 unterminated string, expected '\"'\n= accepted 5 rejected 1\n"},
         {"a long line", BODY("m f=1\nm,aaaaaa=bbbbbbbbbb f=1 12\nm f=2\n"),
-         "m_f set now 1\nm_f set now 2\n! 2:1 line is longer than 24 bytes, limit max_line\n"
+         "m_f set now 1\nm_f set now 2\n! 2:1 line is longer than 24 bytes, limits.line_bytes\n"
          "= accepted 2 rejected 1\n"},
         {"a line at the limit", BODY("m,aaaaaa=bbbbbbbbb f=1 2\nm f=2\n"),
          "m_f{aaaaaa=\"bbbbbbbbb\"} set 0 1\nm_f set now 2\n= accepted 2 rejected 0\n"},
         {"a long string", BODY("m s=\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nm f=1\",t=1\nm f=2\n"),
-         "m_f set now 2\n! 1:1 line is longer than 24 bytes, limit max_line\n"
+         "m_f set now 2\n! 1:1 line is longer than 24 bytes, limits.line_bytes\n"
          "! 2:5 field value '1\"', expected a number, 1i, 1u, true, false or \"text\"\n"
          "= accepted 1 rejected 2\n"},
         {"names", BODY("mmmmmmmmmmm f=1\nm fffffffffff=1\nm,ttttttttttt=a f=1\nm s=\"x\"\n"),
-         "! 1:1 measurement 'mmmmmmmmmmm...' is 11 bytes long, limit max_name is 10\n"
-         "! 2:3 field 'fffffffffff...' is 11 bytes long, limit max_name is 10\n"
-         "! 3:3 tag 'ttttttttttt...' is 11 bytes long, limit max_name is 10\n"
+         "! 1:1 measurement 'mmmmmmmmmmm...' is 11 bytes long, limits.label_length is 10\n"
+         "! 2:3 field 'fffffffffff...' is 11 bytes long, limits.label_length is 10\n"
+         "! 3:3 tag 'ttttttttttt...' is 11 bytes long, limits.label_length is 10\n"
          "= accepted 0 rejected 3 ignored 1\n"},
     };
     assert_cases(&ns_options, &limits, cases, SG_ARRAY_LEN(cases));

@@ -181,20 +181,20 @@ static void test_json__limits(void **state)
         {"49 bytes",
          BODY("[{\"metric\":\"a\",\"value\":1,\"labels\":{\"x\":      "
               "\"y\"}},{\"metric\":\"b\",\"value\":1}]"),
-         "b set now 1\n! 1:2 element is longer than 48 bytes, limit max_line\n"
+         "b set now 1\n! 1:2 element is longer than 48 bytes, limits.line_bytes\n"
          "= accepted 1 rejected 1\n"},
         {"long and wrong",
          BODY("{\"metric\":1,\"value\":1,\"labels\":{\"x\":        "
               "\"y\"}}\n{\"metric\":\"b\",\"value\":1}"),
-         "b set now 1\n! 1:1 element is longer than 48 bytes, limit max_line\n"
+         "b set now 1\n! 1:1 element is longer than 48 bytes, limits.line_bytes\n"
          "= accepted 1 rejected 1\n"},
         {"labels",
          BODY("{\"metric\":\"a\",\"value\":1,\"labels\":{\"x\":\"12345\"}}\n"
               "{\"metric\":\"abcdef\",\"value\":1}\n"
               "{\"metric\":\"a\",\"value\":1,\"labels\":{\"x\":\"1\",\"y\":\"2\"\n}}"),
-         "! 1:35 value of label 'x' is 5 bytes long, limit max_value is 4\n"
-         "! 2:11 name 'abcdef...' is 6 bytes long, limit max_name is 5\n"
-         "! 3:1 element is longer than 48 bytes, limit max_line\n= accepted 0 rejected 3\n"},
+         "! 1:35 value of label 'x' is 5 bytes long, limits.label_length is 4\n"
+         "! 2:11 name 'abcdef...' is 6 bytes long, limits.label_length is 5\n"
+         "! 3:1 element is longer than 48 bytes, limits.line_bytes\n= accepted 0 rejected 3\n"},
     };
     assert_cases(&options, &limits, cases, SG_ARRAY_LEN(cases));
 }

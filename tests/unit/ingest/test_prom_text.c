@@ -244,21 +244,21 @@ static void test_prom_text__limits(void **state)
         {"labels",
          BODY("a{b=\"1\",c=\"2\"} 1\na{b=\"1\",c=\"2\",d=\"3\"} 1\na{b=\"123456789\"} 1\n"
               "abcdefg 1\na{abcdefg=\"\"} 1\n"),
-         "a{b=\"1\", c=\"2\"} set now 1\n! 2:1 4 labels, limit max_labels is 3\n"
-         "! 3:3 value of label 'b' is 9 bytes long, limit max_value is 8\n"
-         "! 4:1 name 'abcdefg...' is 7 bytes long, limit max_name is 6\n"
-         "! 5:3 name 'abcdefg...' is 7 bytes long, limit max_name is 6\n"
+         "a{b=\"1\", c=\"2\"} set now 1\n! 2:1 4 labels, limits.labels_per_series is 3\n"
+         "! 3:3 value of label 'b' is 9 bytes long, limits.label_length is 8\n"
+         "! 4:1 name 'abcdefg...' is 7 bytes long, limits.label_length is 6\n"
+         "! 5:3 name 'abcdefg...' is 7 bytes long, limits.label_length is 6\n"
          "= accepted 1 rejected 4\n"},
         {"line of 40 bytes", BODY("a{b=\"12345678\"} 1                      1\nb 1\n"),
          "a{b=\"12345678\"} set 1 1\nb set now 1\n= accepted 2 rejected 0\n"},
         {"line of 41 bytes", BODY("c 1\na{b=\"12345678\"} 1                       1\nb 1\n"),
-         "c set now 1\nb set now 1\n! 2:1 line is longer than 40 bytes, limit max_line\n"
+         "c set now 1\nb set now 1\n! 2:1 line is longer than 40 bytes, limits.line_bytes\n"
          "= accepted 2 rejected 1\n"},
         {"long to the end", BODY("b 1\na{b=\"12345678\"} 1                         1"),
-         "b set now 1\n! 2:1 line is longer than 40 bytes, limit max_line\n"
+         "b set now 1\n! 2:1 line is longer than 40 bytes, limits.line_bytes\n"
          "= accepted 1 rejected 1\n"},
         {"help", BODY("# HELP a 123456789\na 1\n"),
-         "# a unknown |\na set now 1\n! 1:10 help text is 9 bytes long, limit max_value is 8\n"
+         "# a unknown |\na set now 1\n! 1:10 help text is 9 bytes long, limits.label_length is 8\n"
          "= accepted 1 rejected 1\n"},
     };
     assert_cases(&text_options, &limits, cases, SG_ARRAY_LEN(cases) - 1);

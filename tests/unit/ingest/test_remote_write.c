@@ -165,12 +165,13 @@ static void test_v1__limits(void **state)
     s = series_of("up");
     pb_sample(&s, 1, T * 100);
     pb_message_take(&w, 1, &s);
-    assert_message(&v1, &limits, &w,
-                   "up set 170000000000000 1\n"
-                   "! 1 up{a=\"1\", b=\"1\"}: 3 labels, limit max_labels is 2\n"
-                   "! 2 toolong: name 'toolong...' is 7 bytes long, limit max_name is 5\n"
-                   "! 3 up{a=\"12345\"}: value of label 'a' is 5 bytes long, limit max_value is 4\n"
-                   "400: 1 0 0 rejected 3\n");
+    assert_message(
+        &v1, &limits, &w,
+        "up set 170000000000000 1\n"
+        "! 1 up{a=\"1\", b=\"1\"}: 3 labels, limits.labels_per_series is 2\n"
+        "! 2 toolong: name 'toolong...' is 7 bytes long, limits.label_length is 5\n"
+        "! 3 up{a=\"12345\"}: value of label 'a' is 5 bytes long, limits.label_length is 4\n"
+        "400: 1 0 0 rejected 3\n");
 }
 
 static void test_v1__errors_are_cut_to_what_fits(void **state)
@@ -436,7 +437,7 @@ static void test_v2__bad_references(void **state)
         "! 4 up{job=\"api\", job=\"api\"}: label 'job' is given twice, expected each name once\n"
         "! 6 {}: expected a metric name\n"
         "! 7 up{=\"api\"}: empty label name\n"
-        "! 8 up{job=\"api\", job=\"api\"}: more than 3 labels, limit max_labels\n"
+        "! 8 up{job=\"api\", job=\"api\"}: more than 3 labels, limits.labels_per_series\n"
         "400: 1 0 0 rejected 7\n");
 }
 

@@ -263,11 +263,11 @@ static void test_statsd__over_long_names_and_lines_are_refused(void **state)
     ingest_print_result(&r, &t.sink.out);
     assert_string_equal(sg_buf_cstr(&t.sink.out),
                         "a{a=\"1\", b=\"2\"} count now 1\n"
-                        "! 1:1 name '123456789...' is 9 bytes long, limit max_name is 8\n"
-                        "! 2:8 tag '123456789...' is 9 bytes long, limit max_name is 8\n"
-                        "! 3:8 value of label 'k' is 9 bytes long, limit max_value is 8\n"
-                        "! 5:1 4 labels, limit max_labels is 3\n"
-                        "! 6:1 line is longer than 64 bytes, limit max_line\n"
+                        "! 1:1 name '123456789...' is 9 bytes long, limits.label_length is 8\n"
+                        "! 2:8 tag '123456789...' is 9 bytes long, limits.label_length is 8\n"
+                        "! 3:8 value of label 'k' is 9 bytes long, limits.label_length is 8\n"
+                        "! 5:1 4 labels, limits.labels_per_series is 3\n"
+                        "! 6:1 line is longer than 64 bytes, limits.line_bytes\n"
                         "= accepted 1 rejected 5\n");
     ingest_bench_deinit(&t);
 }
