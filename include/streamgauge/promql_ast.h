@@ -59,6 +59,9 @@ enum sg_expr_kind {
     SG_EXPR_AGGREGATE,      /* u.aggregate */
     SG_EXPR_BINARY,         /* u.binary */
     SG_EXPR_NEGATE,         /* u.negate: -expr; unary plus leaves no node */
+    /* only in trees as written, which are for showing: */
+    SG_EXPR_PLUS,  /* u.negate: +expr */
+    SG_EXPR_PAREN, /* u.negate: (expr) */
 };
 
 /* ---- durations ---- */
@@ -367,7 +370,7 @@ struct sg_expr {
     enum sg_expr_type type;
     uint32_t pos, end;  /* bytes [pos, end) in the text; parentheses around it are not included */
     uint32_t height;    /* 1 for a leaf */
-    bool from_duration; /* a number that was written as a duration; means nothing for equality */
+    bool from_duration; /* as written: a number that is shown as a duration */
     union {
         double number;
         struct sg_str string; /* may hold any byte, also invalid UTF-8 from \x escapes */
@@ -398,6 +401,10 @@ SG_API int sg_expr_print(const struct sg_expr *e, struct sg_buf *b);
 struct sg_promql_options {
     uint32_t max_bytes;   /* 0: SG_PROMQL_MAX_BYTES */
     uint32_t max_nesting; /* 0: SG_PROMQL_MAX_NESTING, which is also the most there can be */
+    /* Keeps parentheses, unary plus, the order of labels, and shows durations as such. Such a tree
+     * is for showing, not for evaluating. What parses without may be refused with it: it is higher.
+     */
+    bool as_written;
 };
 
 struct sg_promql {

@@ -173,7 +173,8 @@ static void print_node(const struct sg_expr *e, int level)
         [SG_EXPR_SELECTOR] = "selector", [SG_EXPR_RANGE_SELECTOR] = "window",
         [SG_EXPR_SUBQUERY] = "subquery", [SG_EXPR_CALL] = "function",
         [SG_EXPR_AGGREGATE] = "group",   [SG_EXPR_BINARY] = "operator",
-        [SG_EXPR_NEGATE] = "negate",
+        [SG_EXPR_NEGATE] = "negate",     [SG_EXPR_PLUS] = "plus",
+        [SG_EXPR_PAREN] = "parentheses",
     };
     struct sg_buf text;
     sg_buf_init(&text, 1u << 20);

@@ -1,7 +1,8 @@
 /* api_expr.c - /api/v1/parse_query and /api/v1/format_query: an expression as a tree, and on
  * several lines.
  *
- * The tree is the canonical one: parentheses and comments are gone, matchers are sorted.
+ * The tree is the one that was written, with its parentheses; matchers are sorted, and comments are
+ * gone. Of an expression too high for that it is the canonical one.
  */
 #include <streamgauge/num.h>
 #include <string.h>
@@ -167,6 +168,17 @@ static void put_number(struct sg_buf *b, double v)
     sg_buf_puts(b, "\"}");
 }
 
+static void put_inner(struct sg_buf *b, const struct sg_expr *e)
+{
+    sg_buf_puts(b, "{\"expr\":");
+    sg__json_expr(b, e->u.negate);
+    if (e->kind == SG_EXPR_PAREN)
+        sg_buf_puts(b, ",\"type\":\"parenExpr\"}");
+    else
+        sg_buf_printf(b, ",\"op\":\"%c\",\"type\":\"unaryExpr\"}",
+                      e->kind == SG_EXPR_PLUS ? '+' : '-');
+}
+
 void sg__json_expr(struct sg_buf *b, const struct sg_expr *e)
 {
     switch (e->kind) {
@@ -195,9 +207,9 @@ void sg__json_expr(struct sg_buf *b, const struct sg_expr *e)
         put_binary(b, &e->u.binary);
         break;
     case SG_EXPR_NEGATE:
-        sg_buf_puts(b, "{\"expr\":");
-        sg__json_expr(b, e->u.negate);
-        sg_buf_puts(b, ",\"op\":\"-\",\"type\":\"unaryExpr\"}");
+    case SG_EXPR_PLUS:
+    case SG_EXPR_PAREN:
+        put_inner(b, e);
         break;
     }
 }
@@ -270,31 +282,91 @@ static void put_operation(struct sg_buf *b, struct sg_str text, const struct sg_
     sg_buf_deinit(&rhs);
 }
 
+/* Whether the text of `e` stands in `whole` from byte `at` on. Its length goes to *ret. */
+static bool stands_at(struct sg_str whole, size_t at, const struct sg_expr *e, size_t *ret)
+{
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    sg_buf_init(&text, TEXT_MAX);
+    sg_expr_print(e, &text);
+    *ret = text.len;
+    return sg_str_starts_with(sg_str_make(whole.p + at, whole.n - at), sg_buf_str(&text));
+}
+
+/* The sign stands at the first line of what it belongs to. */
+static void put_signed(struct sg_buf *b, char sign, const struct sg_expr *e, unsigned level)
+{
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    sg_buf_init(&text, 16 * TEXT_MAX);
+    pretty(&text, e, level);
+    put_indent(b, level);
+    sg_buf_putc(b, sign);
+    sg_buf_put_str(b, sg_str_trim(sg_buf_str(&text)));
+}
+
+/* Calls and aggregations. */
+static void pretty_call(struct sg_buf *b, const struct sg_expr *e, struct sg_str whole,
+                        unsigned level)
+{
+    if (e->kind == SG_EXPR_CALL) {
+        put_block(b, sg_str_make(whole.p, strlen(e->u.call.fn->name) + 1), e, level);
+        return;
+    }
+    struct sg_buf args; /* what stands in the last brackets */
+    sg_buf_init(&args, TEXT_MAX);
+    for (uint32_t i = 0; sg_expr_child(e, i); i++) {
+        if (i)
+            sg_buf_puts(&args, ", ");
+        sg_expr_print(sg_expr_child(e, i), &args);
+    }
+    put_block(b, sg_str_make(whole.p, whole.n - args.len - 1), e, level);
+    sg_buf_deinit(&args);
+}
+
+/* False: it stays on its line, like what has nothing inside. */
+static bool pretty_split(struct sg_buf *b, const struct sg_expr *e, struct sg_str whole,
+                         unsigned level)
+{
+    size_t n;
+    switch (e->kind) {
+    case SG_EXPR_BINARY:
+        put_operation(b, whole, &e->u.binary, level);
+        return true;
+    case SG_EXPR_CALL:
+    case SG_EXPR_AGGREGATE:
+        if (!sg_expr_child(e, 0))
+            return false;
+        pretty_call(b, e, whole, level);
+        return true;
+    case SG_EXPR_PAREN:
+        put_block(b, SG_STR("("), e, level);
+        return true;
+    case SG_EXPR_NEGATE:
+    case SG_EXPR_PLUS:
+        if (!stands_at(whole, 1, e->u.negate, &n)) /* in brackets that were not written */
+            return false;
+        put_signed(b, whole.p[0], e->u.negate, level);
+        return true;
+    case SG_EXPR_SUBQUERY:
+        if (!stands_at(whole, 0, e->u.subquery.expr, &n))
+            return false;
+        pretty(b, e->u.subquery.expr, level);
+        sg_buf_put_str(b, sg_str_make(whole.p + n, whole.n - n));
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void pretty(struct sg_buf *b, const struct sg_expr *e, unsigned level)
 {
     SG_AUTO(sg_buf_deinit) struct sg_buf text;
     sg_buf_init(&text, TEXT_MAX);
     sg_expr_print(e, &text);
     struct sg_str whole = sg_buf_str(&text);
-    bool split = whole.n > LINE_MAX_BYTES && level < SPLIT_DEPTH;
-    if (split && e->kind == SG_EXPR_BINARY) {
-        put_operation(b, whole, &e->u.binary, level);
-    } else if (split && e->kind == SG_EXPR_CALL && e->u.call.arg_count) {
-        put_block(b, sg_str_make(whole.p, strlen(e->u.call.fn->name) + 1), e, level);
-    } else if (split && e->kind == SG_EXPR_AGGREGATE) {
-        struct sg_buf args; /* what stands in the last brackets */
-        sg_buf_init(&args, TEXT_MAX);
-        for (uint32_t i = 0; sg_expr_child(e, i); i++) {
-            if (i)
-                sg_buf_puts(&args, ", ");
-            sg_expr_print(sg_expr_child(e, i), &args);
-        }
-        put_block(b, sg_str_make(whole.p, whole.n - args.len - 1), e, level);
-        sg_buf_deinit(&args);
-    } else {
-        put_indent(b, level);
-        sg_buf_put_str(b, whole);
-    }
+    if (whole.n > LINE_MAX_BYTES && level < SPLIT_DEPTH && pretty_split(b, e, whole, level))
+        return;
+    put_indent(b, level);
+    sg_buf_put_str(b, whole);
 }
 
 /* ---- the requests ---- */
@@ -302,18 +374,22 @@ static void pretty(struct sg_buf *b, const struct sg_expr *e, unsigned level)
 static void with_expr(struct sg_net_exchange *x,
                       void (*put)(struct sg_buf *b, const struct sg_expr *e))
 {
+    const struct sg_promql_options as_written = {.as_written = true};
     struct sg__form f;
-    struct sg_promql *q = NULL;
+    struct sg_promql *q = NULL, *shown = NULL;
     struct sg_error err = {0};
     if (sg__form_init(&f, x, &err) < 0) {
         sg__api_error(x, SG__BAD_DATA, "%s", err.text);
     } else if (sg_promql_parse(sg__form_get(&f, "query"), NULL, &q, &err) < 0) {
         sg__api_bad_param(x, "query", &err);
     } else {
+        if (sg_promql_parse(q->text, &as_written, &shown, NULL) < 0)
+            shown = NULL;
         sg__api_begin(x);
-        put(&x->out, q->root);
+        put(&x->out, shown ? shown->root : q->root);
         sg__api_end(x, NULL);
     }
+    sg_promql_free(shown);
     sg_promql_free(q);
     sg__form_deinit(&f);
 }

@@ -18,6 +18,8 @@ struct sg_expr *sg_expr_child(const struct sg_expr *e, uint32_t i)
     case SG_EXPR_BINARY:
         return i == 0 ? e->u.binary.lhs : i == 1 ? e->u.binary.rhs : NULL;
     case SG_EXPR_NEGATE:
+    case SG_EXPR_PLUS:
+    case SG_EXPR_PAREN:
         return i == 0 ? e->u.negate : NULL;
     case SG_EXPR_NUMBER:
     case SG_EXPR_STRING:
@@ -112,6 +114,8 @@ static bool node_equal(const struct sg_expr *a, const struct sg_expr *b)
     case SG_EXPR_BINARY:
         return binary_equal(&a->u.binary, &b->u.binary);
     case SG_EXPR_NEGATE:
+    case SG_EXPR_PLUS:
+    case SG_EXPR_PAREN:
         break;
     }
     return true;
@@ -206,6 +210,8 @@ static uint64_t mix_node(uint64_t h, const struct sg_expr *e)
     case SG_EXPR_BINARY:
         return mix_binary(h, &e->u.binary);
     case SG_EXPR_NEGATE:
+    case SG_EXPR_PLUS:
+    case SG_EXPR_PAREN:
         break;
     }
     return h;

@@ -120,7 +120,7 @@ static int parse_number(struct sg__parser *p, struct sg_expr **ret)
     if (!e)
         return SG_ELIMIT;
     e->u.number = p->tok.number;
-    e->from_duration = p->tok.type == TOK_DURATION;
+    e->from_duration = p->as_written && p->tok.type == TOK_DURATION;
     *ret = e;
     return sg__parser_advance(p);
 }
@@ -136,9 +136,22 @@ static int parse_string(struct sg__parser *p, struct sg_expr **ret)
     return sg__parser_advance(p);
 }
 
+/* Puts a node of one operand around *io. */
+static int wrap(struct sg__parser *p, enum sg_expr_kind kind, uint32_t pos, uint32_t end,
+                struct sg_expr **io)
+{
+    struct sg_expr *e = sg__parser_node(p, kind, (*io)->type, pos, end);
+    if (!e)
+        return SG_ELIMIT;
+    e->u.negate = *io;
+    *io = e;
+    return sg__parser_set_height(p, e);
+}
+
 /* paren := '(' expr ')' */
 static int parse_paren(struct sg__parser *p, struct sg_expr **ret)
 {
+    uint32_t pos = p->tok.pos;
     int rc = sg__parser_enter(p, &p->tok);
     if (rc == 0)
         rc = sg__parser_advance(p);
@@ -147,7 +160,9 @@ static int parse_paren(struct sg__parser *p, struct sg_expr **ret)
     if (rc == 0 && p->tok.type != TOK_RPAREN)
         rc = sg__parser_unexpected(p, NULL, NULL);
     p->nesting--;
-    return rc < 0 ? rc : sg__parser_advance(p);
+    if (rc == 0)
+        rc = sg__parser_advance(p);
+    return rc == 0 && p->as_written ? wrap(p, SG_EXPR_PAREN, pos, p->last_end, ret) : rc;
 }
 
 static bool names_function(enum sg__tok type)
@@ -207,19 +222,16 @@ static int apply_sign(struct sg__parser *p, const struct sg__token *sign, struct
     struct sg_expr *operand = *io;
     sg__check_unary(&p->check, operand, sign->pos);
     if (sign->which == SG_OP_ADD)
-        return 0;
+        return p->as_written && operand->kind != SG_EXPR_NUMBER
+                   ? wrap(p, SG_EXPR_PLUS, sign->pos, operand->end, io)
+                   : 0;
     if (operand->kind == SG_EXPR_NUMBER) {
         if (!isnan(operand->u.number))
             operand->u.number = -operand->u.number;
         operand->pos = sign->pos;
         return 0;
     }
-    struct sg_expr *e = sg__parser_node(p, SG_EXPR_NEGATE, operand->type, sign->pos, operand->end);
-    if (!e)
-        return SG_ELIMIT;
-    e->u.negate = operand;
-    *io = e;
-    return sg__parser_set_height(p, e);
+    return wrap(p, SG_EXPR_NEGATE, sign->pos, operand->end, io);
 }
 
 /* unary := ('+' | '-') expr[UNARY_PRIORITY] | primary */
@@ -388,7 +400,7 @@ static int parse_text(struct sg_str text, const struct sg_promql_options *opt,
         sg_error_at(&err, SG_ENOMEM, 0, 0, "out of memory for an expression of %zu bytes", text.n);
         return report(&err, text, reterr);
     }
-    struct sg__parser p = {.q = q, .err = &err};
+    struct sg__parser p = {.q = q, .err = &err, .as_written = opt && opt->as_written};
     p.max_nesting = max_nesting < SG_PROMQL_MAX_NESTING ? max_nesting : SG_PROMQL_MAX_NESTING;
     sg__lexer_init(&p.lexer, q->text);
     int rc = parse(&p);

@@ -18,6 +18,7 @@ struct sg__parser {
     struct sg_error *err;   /* the first error of the grammar */
     struct sg__check check; /* type errors count only when the grammar is satisfied */
     uint32_t nesting, max_nesting;
+    bool as_written;
     uint32_t duration_ops; /* operators in durations that depend on the query */
 };
 

@@ -73,9 +73,10 @@ static int keep_labels(struct sg__parser *p, const struct sg__list *list, struct
         return sg__parser_full(p);
     for (size_t i = 0; i < list->count; i++)
         labels[i] = *(const struct sg_str *)sg__list_get(list, i);
-    qsort(labels, list->count, sizeof(*labels), cmp_label);
+    if (!p->as_written)
+        qsort(labels, list->count, sizeof(*labels), cmp_label);
     for (size_t i = 0; i < list->count; i++)
-        if (n == 0 || !sg_str_eq(labels[n - 1], labels[i]))
+        if (n == 0 || p->as_written || !sg_str_eq(labels[n - 1], labels[i]))
             labels[n++] = labels[i];
     *ret = labels;
     *ret_count = n;

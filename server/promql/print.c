@@ -270,7 +270,7 @@ static int priority_of(const struct sg_expr *e)
 {
     if (e->kind == SG_EXPR_BINARY)
         return sg_binary_priority(e->u.binary.op);
-    if (e->kind == SG_EXPR_NEGATE ||
+    if (e->kind == SG_EXPR_NEGATE || e->kind == SG_EXPR_PLUS ||
         (e->kind == SG_EXPR_NUMBER && signbit(e->u.number) && !isnan(e->u.number)))
         return UNARY_PRIORITY;
     return HIGHEST;
@@ -362,7 +362,10 @@ static void put_expr(struct sg_buf *b, const struct sg_expr *e)
 {
     switch (e->kind) {
     case SG_EXPR_NUMBER:
-        put_number(b, e->u.number);
+        if (e->from_duration)
+            put_ms(b, llround(e->u.number * 1000));
+        else
+            put_number(b, e->u.number);
         break;
     case SG_EXPR_STRING:
         put_string(b, e->u.string);
@@ -390,8 +393,14 @@ static void put_expr(struct sg_buf *b, const struct sg_expr *e)
         put_binary(b, &e->u.binary);
         break;
     case SG_EXPR_NEGATE:
-        sg_buf_putc(b, '-');
+    case SG_EXPR_PLUS:
+        sg_buf_putc(b, e->kind == SG_EXPR_PLUS ? '+' : '-');
         put_operand(b, e->u.negate, POW_PRIORITY, true);
+        break;
+    case SG_EXPR_PAREN:
+        sg_buf_putc(b, '(');
+        put_expr(b, e->u.negate);
+        sg_buf_putc(b, ')');
         break;
     }
 }

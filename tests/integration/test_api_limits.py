@@ -428,10 +428,27 @@ def test_parse_query_gives_the_tree(server):
     assert call["args"][0]["matchers"] == [{"name": "__name__", "type": "=", "value": "x"}, {"name": "b", "type": "!=", "value": "c"}]
 
 
+def test_expressions_are_shown_as_they_were_written(server):
+    def asked(path, expr):
+        return server.get(f"/api/v1/{path}?" + urllib.parse.urlencode({"query": expr})).json["data"]
+
+    tree = asked("parse_query", "(+a > 1h) and -(b)")
+    assert tree["lhs"]["type"] == "parenExpr" and tree["lhs"]["expr"]["rhs"] == {"type": "numberLiteral", "val": "3600"}
+    assert tree["lhs"]["expr"]["lhs"] == {"type": "unaryExpr", "op": "+", "expr": asked("parse_query", "a")}
+    assert tree["rhs"] == {"type": "unaryExpr", "op": "-", "expr": {"type": "parenExpr", "expr": asked("parse_query", "b")}}
+    assert asked("format_query", "sum  by(b,a)((x+y))>( 1h )") == "sum by (b, a) ((x + y)) > (1h)"
+    high = "(" * 200 + "a" + "+a" * 900 + ")" * 200  # too high as it was written
+    assert asked("format_query", high).count("a") == 901
+    long = "abs((some_rather_long_name_of_a_metric or another_rather_long_name_of_a_metric or a_third_name_of_a_metric))"
+    lines = [line.strip() for line in asked("format_query", f"-max_over_time({long}[1h:5m] offset 1m)").splitlines()]
+    assert lines == ["-max_over_time(", "abs(", "(", "some_rather_long_name_of_a_metric or another_rather_long_name_of_a_metric",
+                     "or", "a_third_name_of_a_metric", ")", ")[1h:5m] offset 1m", ")"]
+
+
 def test_long_expressions_are_formatted_over_lines(server):
     long = "sum by (job) (rate(a_rather_long_metric_name[5m])) / on (job) group_left () (max by (job) (another_long_metric_name) + 1)"
     out = server.get("/api/v1/format_query?" + urllib.parse.urlencode({"query": long})).json["data"]
-    assert len(out.splitlines()) > 3
+    assert len(out.splitlines()) == 3
     again = server.get("/api/v1/format_query?" + urllib.parse.urlencode({"query": out})).json["data"]
     assert again == out
 

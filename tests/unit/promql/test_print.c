@@ -213,6 +213,47 @@ static void test_print__spells_clauses_one_way(void **state)
     run_cases(cases, SG_ARRAY_LEN(cases));
 }
 
+/* What was written in brackets or as a duration stays so; it still reads as the same expression. */
+static void test_print__shows_trees_as_written(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"(a)", "(a)"},
+        {"((a+b))*c", "((a + b)) * c"},
+        {"a+(b*c)", "a + (b * c)"},
+        {"+a", "+a"},
+        {"-(a)", "-(a)"},
+        {"+5", "5"},
+        {"a > 10m", "a > 10m"},
+        {"-1h30m", "-1h30m"},
+        {"a + 90", "a + 90"},
+        {"sum by(z,a)(b)", "sum by (z, a) (b)"},
+        {"a * on(z,b) group_left(y,c) (d)", "a * on (z, b) group_left (y, c) (d)"},
+        {"(rate(a[5m]))[1h:]", "(rate(a[5m]))[1h:]"},
+        {"f{b='1',a='2'}", "f{a=\"2\", b=\"1\"}"},
+        {"topk((3), (a))", "topk((3), (a))"},
+    };
+    const struct sg_promql_options as_written = {.as_written = true};
+    (void)state;
+    for (size_t i = 0; i < SG_ARRAY_LEN(cases); i++) {
+        struct sg_promql *q, *canonical, *again;
+        struct sg_buf b;
+        struct sg_error err = {0};
+        sg_buf_init(&b, 1000);
+        assert_int_equal(sg_promql_parse(sg_str_from(cases[i].text), &as_written, &q, &err), 0);
+        assert_int_equal(sg_expr_print(q->root, &b), 0);
+        assert_string_equal(sg_buf_cstr(&b), cases[i].shown);
+        assert_int_equal(sg_promql_parse(sg_str_from(cases[i].text), NULL, &canonical, &err), 0);
+        assert_int_equal(sg_promql_parse(sg_buf_str(&b), NULL, &again, &err), 0);
+        assert_true(sg_expr_equal(canonical->root, again->root));
+        sg_buf_deinit(&b);
+        sg_promql_free(again);
+        sg_promql_free(canonical);
+        sg_promql_free(q);
+    }
+}
+
 /* No two of these mean the same. */
 static const char *const different[] = {
     "a",
@@ -339,6 +380,7 @@ static void test_print__says_when_the_buffer_is_full(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_print__shows_trees_as_written),
         cmocka_unit_test(test_print__spells_literals_one_way),
         cmocka_unit_test(test_print__sorts_selectors),
         cmocka_unit_test(test_print__puts_time_modifiers_in_order),
