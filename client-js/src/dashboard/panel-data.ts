@@ -281,11 +281,6 @@ export class PanelQueries {
         const refused = sources.reduce((n, s) => n + s.refused + (OVER_TIME.has(this.model.type) ? s.refusedEnded : 0), 0);
         return { state: 'live', reason: refused ? `${refused} more series than the ${MAX_SERIES} shown` : '' };
     }
-
-    /** ms after which a value counts as old. */
-    staleAfter(): number {
-        return STALE_INTERVALS * Math.max(1000, ...this.asks.map((a) => a.hold.source.spec.intervalMs));
-    }
 }
 
 /** The panel's data as rows, for "show as table". */

@@ -26,6 +26,8 @@ const BOARD = {
         panel(7, 'Rows', 'table', target('vector(7)', { format: 'table', instant: true }), at(12, 16), field({}, [{ matcher: { id: 'byName', options: 'Time' }, properties: [{ id: 'custom.hidden', value: 'true' }] }])),
         panel(8, 'Short names', 'timeseries', [target('vector(1)', { legendFormat: 'a' }), target('vector(2)', { legendFormat: 'b' })], at(0, 24)),
         panel(9, 'Names of some length', 'timeseries', [target('vector(1)', { legendFormat: 'MWMWMWMWMWMWMWMW' }), target('vector(2)', { legendFormat: 'b' })], at(12, 24)),
+        panel(12, 'Wrapped', 'logs', [], at(0, 40, 12, 8), { options: { wrapLogMessage: true } }),
+        panel(13, 'Low', 'stat', target('vector(99)', { legendFormat: 'of all' }), at(12, 40, 6, 4), { ...field({ thresholds: JUDGED, unit: 'percent' }), options: { textMode: 'value_and_name', colorMode: 'background' } }),
         panel(10, 'Left $host', 'stat', target('vector(1)'), at(0, 32, 12, 4), { repeat: 'host' }),
         panel(11, 'Right $host', 'stat', target('vector(2)'), at(12, 32, 12, 4), { repeat: 'host' }),
     ],
@@ -38,10 +40,15 @@ before(async () => {
     await site.start();
     const answer = await fetch(`${site.url}/api/v1/dashboards/looks`, { method: 'PUT', body: JSON.stringify(BOARD), headers: { 'content-type': 'application/json' } });
     assert.ok(answer.ok, await answer.text());
+    const told = await fetch(`${site.url}/api/v2/alerts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify([{
+        labels: { alertname: 'Talkative', severity: 'warning' }, startsAt: new Date(Date.now() - 1000).toISOString(),
+        annotations: { summary: 'Talkative', description: 'what has happened takes more words than there is room for in one line of this panel, but not in two' },
+    }]) });
+    assert.ok(told.ok, await told.text());
     browser = await launch();
     page = await openPage(browser, { viewport: { width: 1440, height: 2100 } }); /* all of it in sight */
     await page.goto(`${site.url}/d/looks`);
-    await page.waitForFunction(() => document.querySelectorAll('.grid .panel[data-state="live"]').length === 13);
+    await page.waitForFunction(() => document.querySelectorAll('.grid .panel[data-state="live"]').length === 15);
     await shot(page, 'looks');
 });
 after(async () => {
@@ -109,6 +116,24 @@ test('names at the ends of lines have the room they need, or stand in the legend
     assert.ok(await room('Short names') < 60, `${await room('Short names')} px for one letter`);
     assert.equal(await of('Short names').locator('.legend li').count(), 0);
     assert.equal(await of('Names of some length').locator('.legend li:visible').count(), 2);
+});
+
+test('an event that is wrapped has the lines it needs', async () => {
+    const message = of('Wrapped').locator('.lg-message', { hasText: 'what has happened' });
+    await message.waitFor();
+    const [row] = await boxes(of('Wrapped').locator('.lg-row', { hasText: 'what has happened' }));
+    const words = await message.evaluate((e) => {
+        const range = document.createRange();
+        range.selectNodeContents(e);
+        return { ...range.getBoundingClientRect().toJSON(), lines: range.getClientRects().length };
+    });
+    assert.equal(words.lines, 2);
+    assert.ok(words.top >= row.top && words.bottom <= row.bottom, JSON.stringify([words, row]));
+});
+
+test('names do not touch the edge of what is filled', async () => {
+    const [tile] = await boxes(of('Low').locator('.stat-tile')), [name] = await boxes(of('Low').locator('.stat-name'));
+    assert.ok(name.top >= tile.top + 3, JSON.stringify([tile.top, name.top]));
 });
 
 test('what repeats side by side does not lie over each other', async () => {

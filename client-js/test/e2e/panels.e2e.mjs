@@ -91,6 +91,9 @@ test('a wall shows no controls, and says how many alerts are not in sight', only
     await mount({ situation: 'many', kiosk: true, types: ['alertlist'] });
     assert.equal(await host('alertlist').locator('button.al-ack:visible').count(), 0);
     assert.match(await host('alertlist').locator('.al-more').innerText(), /^\+\d+ more$/);
+    assert.equal(await host('alertlist').locator('.al-detail:visible').count(), 0, 'rather one line each than fewer alerts');
+    await mount({ situation: 'one', kiosk: true, types: ['alertlist'] });
+    await host('alertlist').locator('.al-detail:visible').waitFor();
 });
 
 test('alerts: unacknowledged and critical first; acknowledged by keyboard alone', only('alertlist'), async () => {

@@ -113,8 +113,7 @@ class AlertList implements Panel {
         this.drawHead(all, problem !== '');
         const stat = textOf(this.options['viewMode']) === 'stat';
         const limit = Math.min(MAX_ROWS, Math.max(0, numberOf(this.options['maxItems'], 100)));
-        /* A wall does not scroll: what does not fit is counted. */
-        const fits = this.context.kiosk ? Math.max(1, Math.floor((this.height - 2 * (this.head.offsetHeight || 28)) / (this.lines[0]?.element.offsetHeight || ROW_PX))) : limit;
+        const fits = this.context.kiosk ? this.fitting(all.length) : limit;
         const shown = stat ? [] : all.slice(0, Math.min(limit, fits));
         while (this.lines.length < shown.length)
             this.lines.push(this.makeLine());
@@ -128,6 +127,16 @@ class AlertList implements Panel {
         }
         this.more.hidden = stat || shown.length === all.length || problem !== '';
         text(this.more, `+${all.length - shown.length} more`);
+    }
+
+    /** A wall does not scroll: what does not fit is counted. Before that each has one line instead of two. */
+    private fitting(wanted: number): number {
+        const count = (dense: boolean): number => {
+            this.host.classList.toggle('dense', dense);
+            return Math.max(1, Math.floor((this.height - 2 * (this.head.offsetHeight || 28)) / (this.lines[0]?.element.offsetHeight || ROW_PX)));
+        };
+        const roomy = count(false);
+        return roomy >= wanted ? roomy : count(true);
     }
 
     private drawHead(all: readonly AlertRow[], nothing: boolean): void {
@@ -229,7 +238,7 @@ class AlertList implements Panel {
 
     destroy(): void {
         this.host.replaceChildren();
-        this.host.classList.remove('dp', 'al');
+        this.host.classList.remove('dp', 'al', 'dense');
     }
 }
 

@@ -141,7 +141,7 @@ class Logs implements Panel {
 
     resize(_width: number, height: number): void {
         this.height = height;
-        this.rowHeight = Math.round(parseFloat(getComputedStyle(this.list).fontSize || '13') * 1.85);
+        this.rowHeight = Math.round(parseFloat(getComputedStyle(this.list).fontSize || '13') * (this.host.classList.contains('lg-wrap') ? 2.7 : 1.85));
         this.host.style.setProperty('--lg-row', `${this.rowHeight}px`);
     }
 

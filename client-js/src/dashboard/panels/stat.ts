@@ -9,6 +9,7 @@ import type { DataSeries, PanelData, PanelFactory } from './base.ts';
 import { NumberPanel } from './number-panel.ts';
 import { orientationOf, shownValues, tiles, type Shown } from './values.ts';
 
+const ABOVE_EMS = 0.35; /* names do not touch the edge of what is filled */
 const LATE_START = 0.05; /* of the time shown */
 
 class Tile {
@@ -56,6 +57,7 @@ class Tile {
         this.root.style.color = ink;
         this.number.style.color = this.unit.style.color = filled ? ink : s.stale ? theme.stale : o.color === 'value' ? color : theme.text;
         this.root.style.setProperty('--mark', filled ? ink : color);
+        this.root.style.paddingTop = o.names ? `${Math.round(ABOVE_EMS * small)}px` : '';
         this.canvas.hidden = !o.graph || !s.series || height < 48;
         this.root.style.paddingBottom = this.canvas.hidden ? '' : `${Math.round(Math.max(0, Math.min(0.32 * height, rest - 1.15 * size)))}px`; /* digits stand above the line */
         if (!this.canvas.hidden)
@@ -75,7 +77,7 @@ interface Room {
 
 const changeIn = (s: Shown, o: Options, height: number, small: number): string => (o.change && s.series && !s.stale && height > 5.5 * small ? changeOf(s.series, o.data) : '');
 /** What names and changes leave of the height. */
-const restOf = (o: Options, change: string, height: number, small: number): number => height - (o.names ? 1.5 * small : 0) - (change ? 1.4 * small : 0);
+const restOf = (o: Options, change: string, height: number, small: number): number => height - (o.names ? (1.5 + ABOVE_EMS) * small : 0) - (change ? 1.4 * small : 0);
 
 /** Letters of the number that fit into a tile. */
 function sizeOf(s: Shown, o: Options, { width, height, small, family }: Omit<Room, 'size'>): number {
