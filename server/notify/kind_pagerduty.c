@@ -1,5 +1,6 @@
 /* kind_pagerduty.c - PagerDuty's Events API v2: trigger, acknowledge, resolve. The dedup key is the
- * hash of the group key, so all that is told of a group is one incident. */
+ * hash of the group key, so all that is told of a group is one incident. With a service_key, that
+ * of an integration of the type "Prometheus", it is version 1 of the API, as in Alertmanager. */
 #include <string.h>
 
 #include "notify/hash.h"
@@ -7,11 +8,13 @@
 
 #define MAX_SUMMARY 1024
 #define MAX_DETAILS (200u << 10) /* of the event's 512 KB */
+#define URL_V1 "https://events.pagerduty.com/generic/2010-04-15/create_event.json"
+#define URL_V2 "https://events.pagerduty.com/v2/enqueue"
 
 static const struct sg__opt table[] = {
     {"routing_key", SG__OPT_TEXT, SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
-    {"service_key", SG__OPT_STR, SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
-    {"url", SG__OPT_URL, 0, "https://events.pagerduty.com/v2/enqueue", "pagerduty_url"},
+    {"service_key", SG__OPT_TEXT, SG__OPT_SECRET | SG__OPT_FILE, NULL, NULL},
+    {"url", SG__OPT_URL, 0, URL_V2, "pagerduty_url"},
     {"client", SG__OPT_TEXT, 0, "streamgauge", NULL},
     {"client_url", SG__OPT_TEXT, 0, NULL, NULL},
     {"description", SG__OPT_TEXT, 0, NULL, NULL},
@@ -30,11 +33,12 @@ static const struct sg__opt table[] = {
 static int check(const struct sg__target *t, const struct sg_yaml_node *node,
                  struct sg_error *reterr)
 {
-    if (sg__opt(t, "service_key")->set)
+    bool v1 = sg__opt(t, "service_key")->set, v2 = sg__opt(t, "routing_key")->set;
+    if (v1 && v2)
         return sg_yaml_error(node, reterr,
-                             "pagerduty_configs: service_key belongs to PagerDuty's Events API v1, "
-                             "which is not supported; expected routing_key");
-    if (!sg__opt(t, "routing_key")->set)
+                             "pagerduty_configs: only one of routing_key and service_key may be "
+                             "given");
+    if (!v1 && !v2)
         return sg_yaml_error(node, reterr, "pagerduty_configs: 'routing_key' is missing");
     return 0;
 }
@@ -150,29 +154,70 @@ static void put_links(const struct sg__job *job, const char *client_url, struct 
     sg_buf_puts(out, ",\"text\":\"streamgauge\"}]");
 }
 
-static int build(const struct sg__job *job, struct sg__request *r, struct sg_error *reterr)
+static const char *const actions[] = {"trigger", "resolve", "acknowledge"};
+
+static void put_incident(const struct sg__job *job, char ret_hex[65])
 {
-    static const char *const actions[] = {"trigger", "resolve", "acknowledge"};
-    struct sg_buf *out = &r->body, link;
     uint8_t hash[32];
+    sg__sha256(job->note->group_key, hash);
+    sg__hex(hash, sizeof(hash), ret_hex);
+}
+
+static int put_client(const struct sg__job *job, struct sg_str link, struct sg_buf *out,
+                      struct sg_error *reterr)
+{
+    int rc = sg__put_json_option(job, "client", "client", out, reterr);
+    if (rc == 0 && sg__opt(job->target, "client_url")->set) {
+        rc = sg__put_json_option(job, "client_url", "client_url", out, reterr);
+    } else if (rc == 0 && link.n) {
+        sg_buf_puts(out, ",\"client_url\":");
+        sg_buf_put_json_str(out, link);
+    }
+    return rc;
+}
+
+static int build_v1(const struct sg__job *job, struct sg__request *r, struct sg_error *reterr)
+{
+    struct sg_buf *out = &r->body, link, text;
+    char hex[65];
+    struct sg_str url = sg__opt(job->target, "url")->one.text;
+    sg_buf_init(&link, 8192);
+    sg_buf_init(&text, 64u << 10);
+    sg_buf_put_str(&r->url, sg_str_eq_c(url, URL_V2) ? SG_STR(URL_V1) : url);
+    sg__note_link(job->note, job->site->external_url, &link);
+    put_incident(job, hex);
+    sg_buf_printf(out, "{\"event_type\":\"%s\",\"incident_key\":\"%s\"", actions[job->note->status],
+                  hex);
+    int rc = sg__put_json_option(job, "service_key", "service_key", out, reterr);
+    if (rc == 0)
+        rc = sg__put_option(job, "description", sg_str_from(job->note->title), &text, reterr);
+    sg__cut(&text, MAX_SUMMARY);
+    sg_buf_puts(out, ",\"description\":");
+    sg_buf_put_json_str(out, text.len ? sg_buf_str(&text) : SG_STR("alert"));
+    if (rc == 0)
+        rc = put_client(job, sg_buf_str(&link), out, reterr);
+    sg_buf_puts(out, ",\"details\":");
+    if (rc == 0)
+        rc = put_details(job, out, reterr);
+    sg_buf_putc(out, '}');
+    sg_buf_deinit(&link);
+    sg_buf_deinit(&text);
+    return rc;
+}
+
+static int build_v2(const struct sg__job *job, struct sg__request *r, struct sg_error *reterr)
+{
+    struct sg_buf *out = &r->body, link;
     char hex[65];
     sg_buf_init(&link, 8192);
     sg_buf_put_str(&r->url, sg__opt(job->target, "url")->one.text);
-    sg__request_header(r, "Content-Type: application/json");
-    sg__sha256(job->note->group_key, hash);
-    sg__hex(hash, sizeof(hash), hex);
+    put_incident(job, hex);
     sg__note_link(job->note, job->site->external_url, &link);
     sg_buf_printf(out, "{\"event_action\":\"%s\",\"dedup_key\":\"%s\"", actions[job->note->status],
                   hex);
     int rc = sg__put_json_option(job, "routing_key", "routing_key", out, reterr);
     if (rc == 0)
-        rc = sg__put_json_option(job, "client", "client", out, reterr);
-    if (rc == 0 && sg__opt(job->target, "client_url")->set) {
-        rc = sg__put_json_option(job, "client_url", "client_url", out, reterr);
-    } else if (rc == 0 && link.len) {
-        sg_buf_puts(out, ",\"client_url\":");
-        sg_buf_put_json_str(out, sg_buf_str(&link));
-    }
+        rc = put_client(job, sg_buf_str(&link), out, reterr);
     if (rc == 0)
         rc = put_payload(job, out, reterr);
     if (rc == 0)
@@ -185,10 +230,17 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
     return rc;
 }
 
-/* 413 and 400 "event too large": again with less. */
+static int build(const struct sg__job *job, struct sg__request *r, struct sg_error *reterr)
+{
+    bool v1 = sg__opt(job->target, "service_key")->set;
+    sg__request_header(r, "Content-Type: application/json");
+    return (v1 ? build_v1 : build_v2)(job, r, reterr);
+}
+
+/* 413 and 400 "event too large": again with less. 403 is how version 1 says "too many". */
 static enum sg__verdict judge(enum sg__verdict by_status, struct sg__reply *reply)
 {
-    return reply->status == 413 ? SG__SHRINK : by_status;
+    return reply->status == 413 ? SG__SHRINK : reply->status == 403 ? SG__RETRY : by_status;
 }
 
 const struct sg__kind sg__kind_pagerduty = {

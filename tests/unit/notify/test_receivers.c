@@ -220,7 +220,8 @@ static const struct {
      "template \"x\" . }}'",
      "title", 5},
     {"receivers:\n- name: a\n  pagerduty_configs:\n  - {}", "'routing_key' is missing", 4},
-    {"receivers:\n- name: a\n  pagerduty_configs:\n  - service_key: x", "Events API v1", 4},
+    {"receivers:\n- name: a\n  pagerduty_configs:\n  - {service_key: x, routing_key: y}",
+     "only one of routing_key and service_key", 4},
     {"receivers:\n- name: a\n  telegram_configs:\n  - {bot_token: a, chat_id: 1, parse_mode: "
      "Mark}",
      "parse_mode: expected HTML", 4},
