@@ -68,12 +68,13 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Fake:
     """An HTTP server that keeps what it got and answers as told: answer is (status, headers, body), or a function
-    of the request that gives one, or gives a function of the handler."""
+    of the request that gives one, or gives a function of the handler. Not listening it refuses, and keeps its port."""
 
-    def __init__(self, answer=(200, {}, b"ok"), tls=None):
+    def __init__(self, answer=(200, {}, b"ok"), tls=None, listening=True):
         self.requests, self.peers, self.lock = [], set(), threading.Lock()
         self.reply = answer
-        self.server = Server(("127.0.0.1", 0), _Handler)
+        self.server = Server(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        self.server.server_bind()
         self.server.fake = self
         self.port = self.server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -81,6 +82,12 @@ class Fake:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.thread = None
+        if listening:
+            self.listen()
+
+    def listen(self):
+        self.server.server_activate()
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
@@ -88,7 +95,8 @@ class Fake:
         return self.reply(request) if callable(self.reply) else self.reply
 
     def close(self):
-        self.server.shutdown()
+        if self.thread:
+            self.server.shutdown()
         self.server.server_close()
 
     def wait(self, n=1, deadline=kit.DEADLINE):
@@ -154,25 +162,50 @@ class Notifier:
             f.write((f"notify: {{allow: {allow}}}\n" if allow and "notify:" not in config else "") + config)
         self.process = subprocess.Popen([binary, self.path, str(seconds)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
+        self.marks, self.lines = [], []  # as they come
+        self.readers = [threading.Thread(target=self._read, args=a, daemon=True)
+                        for a in ((self.process.stdout, self.marks, json.loads), (self.process.stderr, self.lines, bytes.decode))]
+        for r in self.readers:
+            r.start()
+
+    @staticmethod
+    def _read(pipe, to, decode):
+        for line in pipe:
+            to.append(decode(line))
+
+    @property
+    def log(self):
+        return "".join(self.lines)
 
     def send(self, *rows):
         for row in rows:
             self.process.stdin.write(json.dumps(row).encode() + b"\n")
         self.process.stdin.flush()
 
-    def finish(self, *rows, timeout=90):
-        """Sends the last rows and waits for the end: the marks, what it logged in .log."""
-        data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-        out, err = self.process.communicate(data, timeout=timeout)
-        self.log = err.decode()
-        assert self.process.returncode in (0, 1), self.log
+    def finish(self, *rows, timeout=90, until=None):
+        """Sends the last rows and waits for the end, or until(self) is true of one that would go on trying: the marks."""
+        self.send(*rows)
+        self.process.stdin.close()
+        if until:
+            kit.eventually(lambda: until(self) or self.process.poll() is not None, f"what is waited for; {self.marks}")
+            assert until(self), (self.marks, self.log)
+            self.process.kill()
+        self.process.wait(timeout)
+        for r in self.readers:
+            r.join(timeout)
+        assert until or self.process.returncode in (0, 1), self.log
         assert not kit.CRASH.search(self.log), self.log
-        return [json.loads(line) for line in out.splitlines()]
+        return self.marks
 
     def end(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
+
+
+def tried(*numbers):
+    """For finish(until=…): something has become of each of these rows."""
+    return lambda n: {m["row"] for m in n.marks} >= set(numbers)
 
 
 def row(target, body=None, key="k1", order="g1", **more):

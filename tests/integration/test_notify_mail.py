@@ -12,7 +12,7 @@ import time
 import pytest
 
 import kit
-from notify_kit import Notifier, alert, free_port, note, row
+from notify_kit import Notifier, alert, free_port, note, row, tried
 
 smtp = pytest.importorskip("aiosmtpd.smtp", reason="python3-aiosmtpd is not installed")
 controllers = pytest.importorskip("aiosmtpd.controller")
@@ -68,17 +68,17 @@ def mailer(tmp_path, certificate):
         ok = (data.login, data.password) == (b"ada", b"pass-word-1")
         return smtp.AuthResult(success=ok, handled=False, auth_data=data.login.decode())
 
-    def send(*rows, options="", glob="", seconds=60, tls=True, **more):
-        server = controllers.Controller(box, hostname="127.0.0.1", port=free_port(), authenticator=authenticate,
+    def send(*rows, options="", glob="", tls=True, until=None, **more):
+        server = controllers.Controller(box, hostname="127.0.0.1", port=free_port(), authenticator=authenticate, ready_timeout=kit.DEADLINE,
                                         tls_context=context if tls else None, **more)
         server.start()
         made.append(server)
         ca = f", tls_config: {{ca_file: {certificate[0]}}}" if tls and "tls_config" not in options else ""
         config = (f"global: {{smtp_from: 'Streamgauge <sg@example.org>', smtp_smarthost: '127.0.0.1:{server.port}'{glob}}}\n"
                   f"receivers:\n- name: team\n  email_configs: [{{to: 'ops@example.org'{ca}{options}}}]\n")
-        notifier = Notifier(str(tmp_path), config, seconds=seconds)
+        notifier = Notifier(str(tmp_path), config)
         try:
-            return notifier.finish(*rows), notifier.log
+            return notifier.finish(*rows, until=until), notifier.log
         finally:
             notifier.end()
 
@@ -245,7 +245,7 @@ def test_login_for_somebody_else(mailer):
 def test_a_wrong_password_is_not_told(mailer):
     send, box = mailer
     marks, log = send(row("team/email/0"), options=", auth_username: ada, auth_password: wrong-pass-2", auth_required=True,
-                      seconds=3)
+                      until=tried(1))
     assert marks and marks[0]["mark"] in ("dead", "retry")
     assert "wrong-pass-2" not in str(marks) + log
     assert not box.mails
@@ -253,7 +253,7 @@ def test_a_wrong_password_is_not_told(mailer):
 
 def test_without_tls_nothing_is_sent_unless_it_need_not_be(mailer):
     send, box = mailer
-    marks, _ = send(row("team/email/0"), tls=False, seconds=2)
+    marks, _ = send(row("team/email/0"), tls=False, until=tried(1))
     assert marks and marks[0]["mark"] == "retry" and not box.mails
     marks, _ = send(row("team/email/0"), tls=False, glob=", smtp_require_tls: false")
     assert [m["mark"] for m in marks] == ["sent"] and box.sessions[0][1] is False
@@ -261,7 +261,7 @@ def test_without_tls_nothing_is_sent_unless_it_need_not_be(mailer):
 
 def test_an_unknown_certificate_is_refused(mailer):
     send, box = mailer
-    marks, _ = send(row("team/email/0"), options=", tls_config: {min_version: TLS12}", seconds=2)
+    marks, _ = send(row("team/email/0"), options=", tls_config: {min_version: TLS12}", until=tried(1))
     assert marks and marks[0]["mark"] == "retry" and "certificate" in marks[0]["why"].lower()
     assert not box.mails
 
