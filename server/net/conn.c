@@ -18,8 +18,12 @@
 #include <streamgauge/mem.h>
 #include <sys/socket.h>
 
-/* Bytes we swallow from a peer that does not stop after we are through. */
-#define LINGER_MAX_BYTES (1024 * 1024)
+/* What we swallow from a peer that does not stop after we are through: as much, and as long, as
+ * somebody may still send who was refused by the head of a large body. To close before would be a
+ * reset, which takes our answer with it. Between two pieces only close_ms may pass. */
+#define LINGER_MAX_BYTES (64 * 1024 * 1024)
+#define LINGER_MAX_MS 30000
+#define STREAM_MAX_BYTES (1024 * 1024) /* from a reader, who has nothing to say */
 
 struct sg__conn *sg__conn_new(struct sg__edge *e, bool tls)
 {
@@ -283,9 +287,13 @@ int sg__conn_writeable(struct sg__conn *c)
 
 static void swallow(struct sg__conn *c, size_t n)
 {
+    const struct sg__edge *e = c->edge;
+    bool lingers = c->state == SG__CONN_LINGER;
     c->progress += n;
-    if (c->progress > LINGER_MAX_BYTES)
+    if (c->progress > (lingers ? LINGER_MAX_BYTES : STREAM_MAX_BYTES))
         sg__conn_doom(c, SG__C_CLOSED_DONE);
+    else if (lingers && !e->draining && e->now_ms - c->since_ms < LINGER_MAX_MS)
+        sg__conn_arm(c, e->net->cfg.limits.close_ms);
 }
 
 int sg__conn_rx(struct sg__conn *c, char *p, size_t n)
