@@ -15,13 +15,21 @@ ROOT = HERE.parents[1]
 BINARY = Path(os.environ.get("STREAMGAUGE", ROOT / "build" / "streamgauge")).resolve()
 
 
+given = set()
+
+
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Never the same one twice: who got it may not listen yet."""
+    while True:
+        with socket.socket(socket.AF_INET, kind) as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in given:
+            given.add(port)
+            return port
 
 
-def wait_until(what, condition, seconds=15):
+def wait_until(what, condition, seconds=30):
     """Polls; the deadline is only there so that a failure ends."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -66,7 +74,7 @@ class Server:
     def get(self, path, headers=None):
         request = urllib.request.Request(self.url + path, headers=headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()
@@ -76,7 +84,7 @@ class Server:
         command = ["curl", "-sS", "--fail", "-d", json.dumps({"metric": metric, "value": value})]
         if token:
             command += ["-H", f"Authorization: Bearer {token}"]
-        subprocess.run([*command, self.url + "/api/v1/samples"], check=True, timeout=10)
+        subprocess.run([*command, self.url + "/api/v1/samples"], check=True, timeout=30)
 
     def counter(self, name, token=None):
         _, text = self.get("/metrics", {"Authorization": f"Bearer {token}"} if token else None)
@@ -96,10 +104,10 @@ class Server:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
             try:
-                self.process.wait(12)
+                self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError("the server did not end within 12 s of SIGTERM")
+                raise AssertionError("the server did not end within 20 s of SIGTERM")
 
 
 class Relay:

@@ -5,12 +5,14 @@ come out, line by line, `…` standing for anything. `forever` blocks are ended 
 talk to a second server that runs the configuration which an earlier block wrote.
 """
 import contextlib
+import http.client
 import os
 import re
 import shutil
 import signal
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -65,7 +67,7 @@ class Tour:
         longest_first = sorted(self.replace, key=len, reverse=True)
         # "check" is not the beginning of "check-rules".
         text = re.sub("|".join(re.escape(k) + r"(?![\w-])" for k in longest_first), lambda m: self.replace[m[0]], text)
-        assert "8420" not in text and "8125" not in text, f"this would reach a server that is not the test's:\n{text}"
+        assert not re.search(r"\b(8420|8125)\b", text), f"this would reach a server that is not the test's:\n{text}"
         return text
 
     def run(self, script, forever, expected):
@@ -74,7 +76,7 @@ class Tour:
         with open(out, "wb") as f:
             p = subprocess.Popen(["bash", "-c", script], cwd=self.folder, stdout=f, stderr=subprocess.STDOUT,
                                  start_new_session=True)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         try:
             while p.poll() is None and time.monotonic() < end:
                 if forever and missing(expected, out.read_text()) is None:
@@ -124,7 +126,7 @@ def test_the_tour(start, tmp_path):
             raise
         ran += 1
     public.terminate()
-    assert public.wait(12) == 0
+    assert public.wait(20) == 0
     assert ran >= 9
     assert server.counter("streamgauge_input_samples_total") > 0
 
@@ -136,9 +138,8 @@ def test_named_streams_of_the_tour_are_served(start, tmp_path):
     server = Server(tmp_path, "--config", config)
     try:
         server.start()
-        command = ["timeout", "4", "curl", "-sN", f"{server.url}/events?metric=cpu_busy"]
-        out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        assert '"metric":"cpu_busy","value":' in out
+        with urllib.request.urlopen(f"{server.url}/events?metric=cpu_busy", timeout=30) as events:
+            assert any(b'"metric":"cpu_busy","value":' in line for line in events)
     finally:
         server.stop()
 
@@ -168,12 +169,14 @@ def test_endpoints_answer(server):
         for path in re.findall(r"`(/[^`]*)`", paths):
             path = path.replace("<job>…", "x").replace("<session>", "0-" + "0" * 32)
             method = "GET" if methods == "WebSocket" else methods.split(",")[0]
-            command = ["curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}", "-X", method, server.url + path]
-            code = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            with contextlib.closing(connection):
+                connection.request(method, path)
+                code = connection.getresponse().status  # some answers do not end
             if path.startswith("/events/"):
-                assert code in ("404", "410"), "a session that is not there"
+                assert code in (404, 410), "a session that is not there"
             else:
-                assert code not in ("404", "405", "000", "500"), f"{method} {path}: {code}"
+                assert code not in (404, 405, 500), f"{method} {path}: {code}"
 
 
 def test_the_embedding_example_compiles_and_runs(tmp_path):
