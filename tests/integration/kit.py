@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -74,6 +75,19 @@ def curl(*args, **more):
     done = run(need("curl"), "-sS", *args, **more)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+def curl_until(condition, *args):
+    """What curl writes of an answer that does not end, once condition(text) holds; then curl is ended."""
+    with ending(subprocess.Popen([need("curl"), "-sSN", *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)) as p:
+        got, end = b"", time.monotonic() + DEADLINE
+        while not condition(got.decode(errors="replace")):
+            readable = select.select([p.stdout], [], [], max(0, end - time.monotonic()))[0]
+            piece = os.read(p.stdout.fileno(), 65536) if readable else b""
+            assert piece, f"curl came to an end, or waited in vain, with {got!r}"
+            got += piece
+        return got.decode()
 
 
 def node(script, *args, **more):
@@ -145,6 +159,8 @@ class Server:
         self.tls, self.allow_errors, self.expect_exit = tls, None, 0
         self.headers = {}
         self.log_path = os.path.join(folder, f"log-{time.monotonic_ns()}")
+        # How many lines of the log name what it listens on: one may be there while the next is being written.
+        self.announced = {"serving": 1 + ("--tls-listen" in flags), "reading StatsD": int(bool(statsd) and statsd != "off")}
         # Of its own, as only one process may use it, unless the test names one to find again.
         self.data = os.path.join(folder, data or f"data-{time.monotonic_ns()}")
         args = [*map(str, prefix), binary or BINARY, "serve", "--data", self.data]
@@ -175,14 +191,19 @@ class Server:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def announced_ports(self, what):
+        return [int(p) for p in re.findall(rf'msg="{what}" address=\S+ port=(\d+)\n', self.log)]
+
     def wait_ready(self):
-        eventually(lambda: self.process.poll() is not None or 'msg="serving"' in self.log, "the server to serve")
-        assert self.process.poll() is None, self.log
-        served = re.findall(r'msg="serving" address=(\S+) port=(\d+)', self.log)
-        self.ports = [int(p) for _, p in served]
-        self.port = self.ports[0]
-        m = re.search(r'msg="reading StatsD" address=\S+ port=(\d+)', self.log)
-        self.statsd_port = int(m[1]) if m else None
+        def listening():
+            found = {what: self.announced_ports(what) for what in self.announced}
+            whole = all(len(found[what]) >= n for what, n in self.announced.items())
+            return not self.alive() or whole and found
+
+        found = eventually(listening, "the server to serve")
+        assert self.alive(), self.log
+        self.ports = found["serving"]
+        self.port, self.statsd_port = self.ports[0], (found["reading StatsD"] or [None])[0]
 
         def ready():
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -243,10 +264,20 @@ class Server:
     def url(self, path="", scheme="http", host="127.0.0.1"):
         return f"{scheme}{'s' if self.tls else ''}://{host}:{self.port}{path}"
 
-    def dial(self, timeout=DEADLINE, port=None, source=None):
-        s = socket.create_connection(("127.0.0.1", port or self.port), timeout,
-                                     source_address=(source, 0) if source else None)
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def dial(self, timeout=DEADLINE, port=None, source=None, receive_buffer=None):
+        """receive_buffer: of so many bytes only, so that what a reader leaves unread is the server's affair soon."""
+        s = socket.socket()
+        try:
+            s.settimeout(timeout)
+            if receive_buffer:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if source:
+                s.bind((source, 0))
+            s.connect(("127.0.0.1", port or self.port))
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            s.close()
+            raise
         return Raw(s)
 
     def request(self, method, path, body=None, headers=None):
@@ -416,6 +447,13 @@ class Ws:
     def send(self, *actions):
         """One action, or several as an array in one message."""
         wait(self.socket.send(json.dumps(actions[0] if len(actions) == 1 else list(actions))))
+
+    def send_each(self, actions):
+        """Many messages, one behind the other."""
+        async def send():
+            for action in actions:
+                await self.socket.send(json.dumps(action))
+        wait(send())
 
     def text(self, text):
         wait(self.socket.send(text))

@@ -81,6 +81,8 @@ def fired(server, **labels):
         yield wait_alert(server, labels["alertname"])
     finally:
         resolve(server, labels)
+        # Other tests count what there is.
+        kit.eventually(lambda: not alerts(server, filter=[f'{k}="{v}"' for k, v in labels.items()]), f"the end of {labels}")
 
 
 def rules(server, query=""):

@@ -4,6 +4,7 @@ and what is said about streams."""
 import contextlib
 import gzip
 import json
+import socket
 import threading
 import time
 import urllib.parse
@@ -87,12 +88,18 @@ def test_a_full_pool_says_so(start):
     assert s.metric("streamgauge_queries_refused_total") >= 1
 
 
+def at_work(s):
+    """Waits until a query is evaluated; that it was given to the pool says less."""
+    before = s.cpu_s()
+    kit.eventually(lambda: s.cpu_s() - before > 0.2, "the query to begin")
+
+
 def test_a_query_ends_when_its_client_goes(start):
     s = start("--query-timeout", "10m")
     raw = s.dial()
     sock = raw.sock
     sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    kit.eventually(lambda: s.metric("streamgauge_net_pool_jobs_total") >= 1, "the query to begin")
+    at_work(s)
     sock.close()
     s.wait_metric("streamgauge_queries_canceled_total", 1)
 
@@ -102,7 +109,7 @@ def test_stopping_does_not_wait_for_queries(start):
     raw = s.dial()
     sock = raw.sock
     sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    kit.eventually(lambda: s.metric("streamgauge_net_pool_jobs_total") >= 1, "the query to begin")
+    at_work(s)
     assert s.stop() == 0
 
 
@@ -125,6 +132,15 @@ def test_a_misspelt_function_gets_a_hint(server):
 def test_a_form_too_large_is_refused_before_it_is_read(server):
     answer = server.post("/api/v1/query", "query=" + "a" * (2 << 20), {"Content-Type": "application/x-www-form-urlencoded"})
     assert answer.status == 413
+
+
+def test_whoever_sends_all_of_it_before_reading_hears_that_it_was_too_large(server):
+    """Most clients do; with a small buffer on the way to us, all of it has to be taken from them."""
+    with server.dial() as s:
+        s.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
+        s.send(f"POST /api/v1/query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {3 << 20}\r\n\r\n")
+        s.send(b"a" * (3 << 20))
+        assert s.response().status == 413
 
 
 def test_forms_that_are_no_forms(server):
@@ -273,7 +289,7 @@ def asking(server, path, n):
     """n clients that ask for a path and read nothing."""
     with contextlib.ExitStack() as stack:
         for _ in range(n):
-            sock = stack.enter_context(contextlib.closing(server.dial().sock))
+            sock = stack.enter_context(contextlib.closing(server.dial(receive_buffer=4096).sock))
             sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         yield
 

@@ -1,6 +1,7 @@
 """The command line: help, exit codes, check-config, send, watch into a pipe and on a terminal, token."""
 
 import fcntl
+import itertools
 import os
 import pty
 import re
@@ -9,7 +10,6 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 
 import pytest
 
@@ -203,11 +203,8 @@ def test_watch_ends_quietly_when_the_pipe_closes(server, name):
     p = subprocess.Popen(f"{kit.BINARY} watch {name} --url {server.url()} --interval 100ms | head -n 1", shell=True, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE)
     with kit.ending(p):
-        for i in range(1, 40):
-            if p.poll() is not None:
-                break
-            server.put((name, i))
-            time.sleep(0.1)
+        values = itertools.count(1)
+        kit.eventually(lambda: server.put((name, next(values))) or p.poll() is not None, "the end of the pipe")
         out, err = p.communicate(timeout=20)
         assert out and not err, err
 

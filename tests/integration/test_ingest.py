@@ -125,7 +125,7 @@ def test_curl_chunked_upload(server, name):
 def test_curl_waits_for_100_continue_with_a_big_body(server, name, tmp_path):
     file = tmp_path / "big"
     file.write_text("".join(f'{name}{{i="{i % 1000}"}} {i}\n' for i in range(60000)))  # > 1 MB: curl asks first
-    done_ = kit.run(kit.need("curl"), "-sSv", "--data-binary", f"@{file}", "-H", "Expect: 100-continue",
+    done_ = kit.run(kit.need("curl"), "-sSv", "--expect100-timeout", kit.DEADLINE, "--data-binary", f"@{file}", "-H", "Expect: 100-continue",
                     "-w", "%{http_code}", server.url("/api/v1/import/prometheus"))
     assert done_.stdout == b"204" or b'"accepted":' in done_.stdout, done_.stdout
     assert b"< HTTP/1.1 100 Continue" in done_.stderr
@@ -243,7 +243,7 @@ def test_hot_shots_every_type(server, name):
     server.wait_value(f"histogram_count({name}_size)", 3)
     server.wait_value(f"histogram_avg({name}_payload)", 5)
     server.wait_value(f"{name}_visitors", 3)
-    assert server.metric('streamgauge_input_events_total{input="statsd"}') >= 2
+    server.wait_metric('streamgauge_input_events_total{input="statsd"}', lambda v: v >= 2)
 
 
 def test_hot_shots_buffered_lines_are_all_counted(server, name):

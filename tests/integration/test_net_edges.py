@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import gzip
+import http.client
 import json
 import os
 import re
-import resource
 import select
 import signal
 import socket
@@ -20,55 +20,29 @@ import urllib.request
 import pytest
 import websockets
 
-BINARY = os.environ.get("STREAMGAUGE", "build/streamgauge")
+import kit
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Server:
-    def __init__(self, *flags, port=None, listen=True, nofile=None):
-        self.port = port or free_port()
-        args = [BINARY, "serve", "--statsd", "off", "--no-host", "--edges", "2"]
-        if listen:
-            args += ["--listen", f"127.0.0.1:{self.port}"]
+    """kit's, which looks at log and exit code, with sockets and requests as plain as they come."""
 
-        def limits():
-            if nofile:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
-
-        self.process = subprocess.Popen(args + list(flags), stderr=subprocess.PIPE, preexec_fn=limits)
-        deadline = time.time() + 20
-        while time.time() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            if self.process.poll() is not None:
-                raise RuntimeError(self.process.stderr.read().decode())
-            time.sleep(0.05)
-        raise RuntimeError("the server does not answer")
+    def __init__(self, folder, *flags, listen="127.0.0.1:0", nofile=None):
+        prefix = [kit.need("prlimit"), f"--nofile={nofile}"] if nofile else ()
+        self.kit = kit.Server(str(folder), *flags, listen=listen, statsd="off", prefix=prefix)
+        self.process, self.port = self.kit.process, self.kit.port
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process.stderr.close()
+    def __exit__(self, *error):
+        self.kit.__exit__(*error)
 
     def check(self):
-        assert self.process.poll() is None, self.process.returncode
+        self.kit.check()
 
-    def dial(self, timeout=15):
+    def dial(self, timeout=kit.DEADLINE):
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
     def url(self, path, scheme="http"):
@@ -77,7 +51,7 @@ class Server:
     def request(self, path, data=None, method=None, headers=None):
         r = urllib.request.Request(self.url(path), data=data, method=method, headers=headers or {})
         try:
-            with urllib.request.urlopen(r, timeout=15) as answer:
+            with urllib.request.urlopen(r, timeout=kit.DEADLINE) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as e:
             return e.code, dict(e.headers), e.read()
@@ -86,10 +60,6 @@ class Server:
         text = self.request("/metrics")[2].decode()
         m = re.search(r"^" + re.escape(name) + r" (\S+)$", text, re.M)
         return float(m.group(1)) if m else None
-
-    def cpu_s(self):
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def edges_cpu_s(self):
         total = 0
@@ -101,9 +71,19 @@ class Server:
         return total / os.sysconf("SC_CLK_TCK")
 
 
+def rests(cpu_s, share):
+    """Waits for two seconds of which less than that share is spent at work; who spins never comes to them."""
+    def less():
+        before = cpu_s()
+        time.sleep(2)
+        return cpu_s() - before < 2 * share
+
+    kit.eventually(less, "the server to rest")
+
+
 @pytest.fixture(scope="module")
-def server():
-    with Server() as s:
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("edges")) as s:
         yield s
 
 
@@ -143,7 +123,7 @@ def frame(payload, opcode=1):
 
 def test_sample_posted_with_curl_arrives_at_a_websocket(server):
     async def run():
-        async with websockets.connect(server.url("/stream", "ws")) as ws:
+        async with websockets.connect(server.url("/stream", "ws"), open_timeout=kit.DEADLINE) as ws:
             await ws.send(json.dumps({"action": "subscribe", "metric": "orders"}))
             out = subprocess.run(
                 ["curl", "-sS", "-o", "-", "-w", "%{http_code}", "-d", '{"metric":"orders","value":3}',
@@ -151,10 +131,10 @@ def test_sample_posted_with_curl_arrives_at_a_websocket(server):
                 capture_output=True, check=True)
             assert out.stdout == b"204"
             while True:
-                got = json.loads(await asyncio.wait_for(ws.recv(), 10))
+                got = json.loads(await asyncio.wait_for(ws.recv(), kit.DEADLINE))
                 if got.get("value") == 3:
                     assert got["metric"] == "orders"
-                    assert abs(got["timestamp"] - time.time() * 1000) < 10000
+                    assert abs(got["timestamp"] - time.time() * 1000) < 60000
                     return
 
     asyncio.run(run())
@@ -164,14 +144,14 @@ def test_v1_gets_history_before_the_live_values(server):
     now = int(time.time() * 1000)
     body = json.dumps([{"metric": "past", "value": i, "timestamp": now - (30 - i) * 1000} for i in range(30)])
     assert server.request("/api/v1/samples", body.encode())[0] == 204
-    time.sleep(0.5)
+    server.kit.wait_value("past", 29)
 
     async def run():
-        async with websockets.connect(server.url("/stream", "ws"), subprotocols=["streamgauge.v1"]) as ws:
+        async with websockets.connect(server.url("/stream", "ws"), subprotocols=["streamgauge.v1"], open_timeout=kit.DEADLINE) as ws:
             assert ws.subprotocol == "streamgauge.v1"
             await ws.send(json.dumps({"action": "subscribe", "id": "a", "query": "past", "history": "20s"}))
             while True:
-                got = json.loads(await asyncio.wait_for(ws.recv(), 10))
+                got = json.loads(await asyncio.wait_for(ws.recv(), kit.DEADLINE))
                 assert got.get("type") != "error", got
                 if got.get("type") == "full":
                     assert len(got["points"]) >= 15
@@ -182,13 +162,12 @@ def test_v1_gets_history_before_the_live_values(server):
 
 def test_events_and_lines_over_plain_http(server):
     server.request("/api/v1/samples", b'{"metric":"plain","value":7}')
-    sse = subprocess.run(["curl", "-sSNi", "--max-time", "3", server.url("/events?query=plain&interval=100ms")],
-                         capture_output=True).stdout.decode()
-    assert "text/event-stream" in sse and "event: full" in sse and "\nid: " in sse
-    lines = subprocess.run(["curl", "-sSN", "--max-time", "3", "-H", "Accept: application/x-ndjson",
-                            server.url("/events?metric=plain")], capture_output=True).stdout.decode()
+    sse = kit.curl_until(lambda text: "event: full" in text and "\nid: " in text, "-i", server.url("/events?query=plain&interval=100ms"))
+    assert "text/event-stream" in sse
+    lines = kit.curl_until(lambda text: '"value":7' in text and text.endswith("\n"), "-H", "Accept: application/x-ndjson",
+                           server.url("/events?metric=plain"))
     assert all(json.loads(line) for line in lines.splitlines() if line)
-    assert any(json.loads(line).get("value") == 7 for line in lines.splitlines())
+    assert any(json.loads(line).get("value") == 7 for line in lines.splitlines() if line)
 
 
 @pytest.mark.parametrize("path,body", [
@@ -237,20 +216,22 @@ def test_compression_bomb_is_cut(server):
 # --- access ---
 
 
-def test_default_listens_on_loopback_only():
+def test_default_listens_on_loopback_only(tmp_path):
     with contextlib.closing(socket.socket()) as probe:
         if probe.connect_ex(("127.0.0.1", 8420)) == 0:
             pytest.skip("port 8420 is taken")
-    with Server(port=8420, listen=False) as s:
-        out = open(f"/proc/{s.process.pid}/net/tcp").read() + open(f"/proc/{s.process.pid}/net/tcp6").read()
+    with Server(tmp_path, listen=None) as s:
+        assert s.port == 8420
+        tables = [f"/proc/{s.process.pid}/net/{name}" for name in ("tcp", "tcp6")]
+        out = "".join(open(t).read() for t in tables if os.path.exists(t))  # there may be no IPv6
         bound = {line.split()[1].split(":")[0] for line in out.splitlines()
                  if len(line.split()) > 3 and line.split()[1].endswith(":20E4") and line.split()[3] == "0A"}
         assert bound <= {"0100007F", "00000000000000000000000001000000"} and "0100007F" in bound
 
 
 def test_public_address_without_tokens_is_refused():
-    p = subprocess.run([BINARY, "serve", "--listen", f"0.0.0.0:{free_port()}", "--statsd", "off", "--no-host"],
-                       capture_output=True, timeout=20)
+    p = subprocess.run([kit.BINARY, "serve", "--listen", "0.0.0.0:0", "--statsd", "off", "--no-host"],
+                       capture_output=True, timeout=kit.DEADLINE)
     assert p.returncode not in (0, -6, -11) and b"--anonymous" in p.stderr
 
 
@@ -280,12 +261,12 @@ def test_own_origin_is_welcome_and_host_must_be_ours(server):
 
 
 def test_slow_and_silent_clients_are_dropped_while_others_are_served(server):
-    silent = [server.dial(20) for _ in range(200)]
-    slow_head, slow_body = server.dial(30), server.dial(30)
+    start, ended = time.time(), {}
+    silent = [server.dial() for _ in range(200)]
+    slow_head, slow_body = server.dial(), server.dial()
     slow_head.sendall(b"GET / HTT")
     slow_body.sendall(b"POST /api/v1/samples HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
-    start, ended = time.time(), {}
-    while time.time() - start < 16 and len(ended) < 202:
+    while time.time() - start < 2 * kit.DEADLINE and len(ended) < 202:
         with contextlib.suppress(OSError):
             slow_body.sendall(b" ")
         assert server.request("/-/healthy")[0] == 200
@@ -294,7 +275,7 @@ def test_slow_and_silent_clients_are_dropped_while_others_are_served(server):
             with contextlib.suppress(ConnectionResetError):
                 ended[s] = (time.time() - start, everything(s) if s in (slow_head, slow_body) else s.recv(100))
     assert len(ended) == 202
-    assert max(t for t, _ in ended.values()) < 13.5
+    assert min(t for t, _ in ended.values()) > 5, "they had some time"
     assert b" 408 " in ended[slow_head][1] and b" 408 " in ended[slow_body][1]
     for s in ended:
         s.close()
@@ -303,17 +284,15 @@ def test_slow_and_silent_clients_are_dropped_while_others_are_served(server):
 def test_reader_that_stops_but_talks_does_not_spin_the_edge(server):
     body = json.dumps([{"metric": "big", "labels": {"i": str(i), "pad": "x" * 200}, "value": i} for i in range(3000)])
     assert server.request("/api/v1/samples", body.encode())[0] == 204
-    time.sleep(0.3)
+    server.kit.wait_value("count(big)", 3000)
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    s.settimeout(10)
+    s.settimeout(kit.DEADLINE)
     s.connect(("127.0.0.1", server.port))
     upgrade(s, more="Sec-WebSocket-Protocol: streamgauge.v1\r\n")
     for i in range(20):
         s.sendall(frame(json.dumps({"action": "subscribe", "id": str(i), "query": f"big * {i}", "interval": "100ms"}).encode()))
-    deadline = time.time() + 30
-    while not server.metric("streamgauge_hub_sessions_behind") and time.time() < deadline:
-        time.sleep(0.2)
+    kit.eventually(lambda: server.metric("streamgauge_hub_sessions_behind"), "a session that is behind")
     assert server.metric("streamgauge_net_partial_writes_total") >= 1
     with contextlib.suppress(OSError):
         s.setblocking(False)
@@ -322,29 +301,28 @@ def test_reader_that_stops_but_talks_does_not_spin_the_edge(server):
     s2 = server.dial()  # unread input lies in the kernel now; somebody else is served
     upgrade(s2)
     s2.close()
-    before = server.edges_cpu_s()
-    time.sleep(2)
-    assert server.edges_cpu_s() - before < 0.4
+    rests(server.edges_cpu_s, 0.2)
     assert server.metric("streamgauge_hub_sessions_behind") == 1
     s.close()
 
 
-def test_no_descriptors_left_does_not_spin():
-    with Server(nofile=64) as server:
+def test_no_descriptors_left_does_not_spin(tmp_path):
+    with Server(tmp_path, nofile=64) as server:
         held = []
         for _ in range(80):
             s = socket.socket()
-            s.settimeout(2)
+            s.settimeout(kit.DEADLINE)
             s.connect(("127.0.0.1", server.port))
             held.append(s)
-        time.sleep(0.5)
-        before = server.cpu_s()
-        time.sleep(2)
-        assert server.cpu_s() - before < 0.3
+        rests(server.kit.cpu_s, 0.15)
         for s in held:
             s.close()
-        time.sleep(1)
-        assert server.request("/-/healthy")[0] == 200
+
+        def answers():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return server.request("/-/healthy")[0] == 200
+
+        kit.eventually(answers, "an answer")
         assert server.metric('streamgauge_net_refused_total{limit="files"}') >= 1
 
 
@@ -365,11 +343,9 @@ def test_resets_in_every_state_leave_nothing_behind(server):
         upgrade(s)
         s.sendall(frame(b'{"action":"subscribe","metric":"up"}'))
         reset(s)
-    deadline = time.time() + 10
-    while (left := server.metric("streamgauge_net_connections")) > 1 and time.time() < deadline:
-        time.sleep(0.2)
-    assert left == 1  # the one that asks; asked at once, the next one may still meet it
-    assert server.metric("streamgauge_hub_sessions") == 0
+    # The one that asks; asked at once, the next one may still meet it.
+    kit.eventually(lambda: server.metric("streamgauge_net_connections") == 1, "no other connection")
+    kit.eventually(lambda: server.metric("streamgauge_hub_sessions") == 0, "no session")
 
 
 # --- TLS ---
@@ -387,7 +363,7 @@ def peer_name(port):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with socket.create_connection(("127.0.0.1", port), 10) as raw, context.wrap_socket(raw) as s:
+    with socket.create_connection(("127.0.0.1", port), kit.DEADLINE) as raw, context.wrap_socket(raw) as s:
         s.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         answer = b""
         while piece := s.recv(4096):  # ends by close_notify, not by a cut
@@ -402,20 +378,19 @@ def peer_name(port):
 def tls(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     cert, key = make_cert(folder, "first")
-    tls_port = free_port()
-    with Server("--tls-cert", str(cert), "--tls-key", str(key), "--tls-listen", f"127.0.0.1:{tls_port}") as s:
-        s.tls_port, s.folder = tls_port, folder
-        peer_name(tls_port)  # the certificate has been read: tests write another
+    with Server(folder, "--tls-cert", str(cert), "--tls-key", str(key), "--tls-listen", "127.0.0.1:0") as s:
+        s.tls_port, s.folder = s.kit.ports[1], folder
+        peer_name(s.tls_port)  # the certificate has been read: tests write another
         yield s
 
 
 def test_tls_is_modern(tls):
     assert "first" in peer_name(tls.tls_port)
     old = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{tls.tls_port}", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"],
-                         input=b"", capture_output=True, timeout=20)
+                         input=b"", capture_output=True, timeout=kit.DEADLINE)
     assert b"Cipher is (NONE)" in old.stdout
     new = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{tls.tls_port}", "-tls1_2"],
-                         input=b"", capture_output=True, timeout=20)
+                         input=b"", capture_output=True, timeout=kit.DEADLINE)
     assert b"ECDHE" in new.stdout
 
 
@@ -423,11 +398,11 @@ def test_tls_websocket(tls):
     context = ssl.create_default_context(cafile=str(tls.folder / "cert.pem"))
 
     async def run():
-        async with websockets.connect(f"wss://localhost:{tls.tls_port}/stream", ssl=context) as ws:
+        async with websockets.connect(f"wss://localhost:{tls.tls_port}/stream", ssl=context, open_timeout=kit.DEADLINE) as ws:
             await ws.send(json.dumps({"action": "subscribe", "metric": "vector(5)"}))
-            assert json.loads(await asyncio.wait_for(ws.recv(), 10))["value"] == 5
+            assert json.loads(await asyncio.wait_for(ws.recv(), kit.DEADLINE))["value"] == 5
             pong = await ws.ping(b"x")
-            await asyncio.wait_for(pong, 10)
+            await asyncio.wait_for(pong, kit.DEADLINE)
 
     asyncio.run(run())
 
@@ -435,43 +410,39 @@ def test_tls_websocket(tls):
 def test_tls_survives_nonsense(tls):
     for text in (b"GET / HTTP/1.1\r\n\r\n", b"\x80\x2e\x01" + b"\0" * 60, b"\xff" * 5000):
         for _ in range(20):
-            with socket.create_connection(("127.0.0.1", tls.tls_port), 10) as s, contextlib.suppress(OSError):
+            with socket.create_connection(("127.0.0.1", tls.tls_port), kit.DEADLINE) as s, contextlib.suppress(OSError):
                 s.sendall(text)
                 s.shutdown(socket.SHUT_WR)
                 s.recv(100)
-    start = time.time()
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100  # the rest never comes
-    waiting = [socket.create_connection(("127.0.0.1", tls.tls_port), 20) for _ in range(20)]
+    waiting = [socket.create_connection(("127.0.0.1", tls.tls_port), kit.DEADLINE) for _ in range(20)]
     for i, s in enumerate(waiting):
         if i % 2:  # the others say nothing at all
             s.sendall(hello)
     for s in waiting:
-        with s, contextlib.suppress(OSError):
+        with s, contextlib.suppress(ConnectionError):  # a timeout is none of these
             assert s.recv(100) == b""
-    assert time.time() - start < 12
     assert "first" in peer_name(tls.tls_port)
 
 
 def test_certificate_is_changed_by_sighup_and_a_bad_one_is_not(tls):
     good = ((tls.folder / "cert.pem").read_bytes(), (tls.folder / "key.pem").read_bytes())
     (tls.folder / "key.pem").write_bytes(b"nonsense")
+    tls.kit.allow_errors = "reload refused"
     tls.process.send_signal(signal.SIGHUP)
-    time.sleep(1)
+    kit.eventually(lambda: "reload refused" in tls.kit.log, "the refusal")
     assert "first" in peer_name(tls.tls_port)
     (tls.folder / "key.pem").write_bytes(good[1])
     make_cert(tls.folder, "second")
     tls.process.send_signal(signal.SIGHUP)
-    deadline = time.time() + 10
-    while "second" not in peer_name(tls.tls_port) and time.time() < deadline:
-        time.sleep(0.2)
-    assert "second" in peer_name(tls.tls_port)
+    kit.eventually(lambda: "second" in peer_name(tls.tls_port), "the new certificate")
 
 
 # --- the end ---
 
 
-def test_drain_tells_everybody_and_ends_in_time_even_with_stuck_clients():
-    with Server() as server:
+def test_drain_tells_everybody_and_ends_in_time_even_with_stuck_clients(tmp_path):
+    with Server(tmp_path) as server:
         told = server.dial()
         upgrade(told)
         stuck = [server.dial() for _ in range(20)]
