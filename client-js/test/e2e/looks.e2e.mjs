@@ -21,13 +21,15 @@ const BOARD = {
         panel(3, 'Numbers', 'stat', [target('vector(1)', { legendFormat: 'one' }), target('vector(123456789.5)', { legendFormat: 'many' }), target('vector(42)', { legendFormat: 'some' })], at(12, 0), { ...field({ unit: 'none', decimals: 3 }), options: { graphMode: 'none' } }),
         panel(4, 'Two units', 'timeseries', [target('vector(3)', { legendFormat: 'seconds' }), target('vector(0.5)', { legendFormat: 'share' })], at(0, 8),
             field({ unit: 's' }, [{ matcher: { id: 'byName', options: 'share' }, properties: [{ id: 'unit', value: 'percentunit' }] }])),
-        panel(5, 'Figures', 'timeseries', named(3), at(12, 8), { ...field({ decimals: 2 }), options: { legend: { displayMode: 'table', placement: 'right', calcs: ['min', 'max', 'mean'] } } }),
+        panel(5, 'Figures', 'timeseries', named(3), at(12, 8), { ...field({ decimals: 2 }), options: { legend: { displayMode: 'table', placement: 'right', calcs: ['min', 'max', 'mean'], sortBy: 'Max', sortDesc: true } } }),
         panel(6, 'Hot', 'timeseries', target('vector(90)', { legendFormat: 'hot' }), at(0, 16), field({ color: { mode: 'thresholds' }, thresholds: JUDGED })),
         panel(7, 'Rows', 'table', target('vector(7)', { format: 'table', instant: true }), at(12, 16), field({}, [{ matcher: { id: 'byName', options: 'Time' }, properties: [{ id: 'custom.hidden', value: 'true' }] }])),
         panel(8, 'Short names', 'timeseries', [target('vector(1)', { legendFormat: 'a' }), target('vector(2)', { legendFormat: 'b' })], at(0, 24)),
         panel(9, 'Names of some length', 'timeseries', [target('vector(1)', { legendFormat: 'MWMWMWMWMWMWMWMW' }), target('vector(2)', { legendFormat: 'b' })], at(12, 24)),
         panel(12, 'Wrapped', 'logs', [], at(0, 40, 12, 8), { options: { wrapLogMessage: true } }),
         panel(13, 'Low', 'stat', target('vector(99)', { legendFormat: 'of all' }), at(12, 40, 6, 4), { ...field({ thresholds: JUDGED, unit: 'percent' }), options: { textMode: 'value_and_name', colorMode: 'background' } }),
+        panel(14, 'Kernel', 'stat', target('node_uname_info', { format: 'table', instant: true }), at(18, 40, 6, 4), { options: { reduceOptions: { calcs: ['lastNotNull'], fields: '/^release$/' } } }),
+        panel(15, 'One of two', 'stat', [target('vector(1)', { legendFormat: 'one' }), target('vector(2)', { legendFormat: 'two' })], at(12, 44, 6, 4), { options: { reduceOptions: { fields: '/^two$/' }, textMode: 'value_and_name' } }),
         panel(10, 'Left $host', 'stat', target('vector(1)'), at(0, 32, 12, 4), { repeat: 'host' }),
         panel(11, 'Right $host', 'stat', target('vector(2)'), at(12, 32, 12, 4), { repeat: 'host' }),
     ],
@@ -48,7 +50,7 @@ before(async () => {
     browser = await launch();
     page = await openPage(browser, { viewport: { width: 1440, height: 2100 } }); /* all of it in sight */
     await page.goto(`${site.url}/d/looks`);
-    await page.waitForFunction(() => document.querySelectorAll('.grid .panel[data-state="live"]').length === 15);
+    await page.waitForFunction(() => document.querySelectorAll('.grid .panel[data-state="live"]').length === 17);
     await shot(page, 'looks');
 });
 after(async () => {
@@ -86,6 +88,11 @@ test('beside a chart the names of the legend give way, not its figures', async (
     const [box] = await boxes(legend), figures = await boxes(legend.locator('td.figure'));
     assert.equal(figures.length, 9);
     assert.ok(figures.every((f) => f.width > 0 && f.right <= box.right + 1), JSON.stringify(figures.at(-1)));
+});
+
+test('a legend is in the order the export wants', async () => {
+    const names = await of('Figures').locator('.legend tbody .name').allTextContents();
+    assert.deepEqual(names.map((n) => n.at(-1)), ['2', '1', '0']);
 });
 
 test('a line coloured by its value is', async () => {
@@ -129,6 +136,14 @@ test('an event that is wrapped has the lines it needs', async () => {
     });
     assert.equal(words.lines, 2);
     assert.ok(words.top >= row.top && words.bottom <= row.bottom, JSON.stringify([words, row]));
+});
+
+test('a number may be a text: only the fields that are asked for', async () => {
+    const { data } = await (await fetch(`${site.url}/api/v1/query?query=node_uname_info`)).json();
+    const { release } = data.result[0].metric;
+    assert.ok(release);
+    assert.deepEqual(await of('Kernel').locator('.stat-value').allInnerTexts(), [release]);
+    assert.deepEqual(await of('One of two').locator('.stat-name').allInnerTexts(), ['two']);
 });
 
 test('names do not touch the edge of what is filled', async () => {

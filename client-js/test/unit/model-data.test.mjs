@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Ring } from '../../dist/.js/dashboard/lib/ring.js';
 import { signal } from '../../dist/.js/dashboard/lib/signal.js';
-import { calc, CALCS, calcName, chosenCalc, quantile, reduceValues } from '../../dist/.js/dashboard/model/calcs.js';
+import { calc, calcId, CALCS, calcName, chosenCalc, quantile, reduceValues } from '../../dist/.js/dashboard/model/calcs.js';
 import { compareCells, makesTable, sortRows, toOneTable, transform, transformNames } from '../../dist/.js/dashboard/model/transform.js';
 
 describe('calculations', () => {
@@ -21,6 +21,10 @@ describe('calculations', () => {
             assert.deepEqual([count, allIsNull], [values.length, 1]);
             assert.deepEqual([...new Set(Object.values(rest))], [null]);
         }
+    });
+
+    test('are found by the headings exports name them by', () => {
+        assert.deepEqual(['Max', 'Last *', 'Last', 'Mean', 'Total', 'Name', ''].map(calcId), ['max', 'lastNotNull', 'lastNotNull', 'mean', 'sum', undefined, undefined]);
     });
 
     test('of one point; of infinities; from zero', () => {

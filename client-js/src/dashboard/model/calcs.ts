@@ -100,6 +100,9 @@ export function calc(id: string): Calc | undefined {
     return CALCS[id] ?? ofPercentile(id);
 }
 
+/** By the heading Grafana gives it: "Max", "Last *". */
+export const calcId = (name: string): string | undefined => Object.keys(CALCS).find((id) => CALCS[id]!.name === name.replace(/ \*$/, ''));
+
 export const calcName = (id: string): string => calc(id)?.name ?? id;
 
 /** null: nothing to tell, or an unknown name. */

@@ -1,7 +1,7 @@
 /* heatmap.ts - buckets over time: of `le` series (format heatmap), of values counted here (calculate), or a row for each series.
  * Shades get lighter or darker in one direction only, so they can be told apart without colour. */
 import type { Theme } from '../lib/color.ts';
-import { dateTime } from '../lib/format.ts';
+import { axisTexts, dateTime } from '../lib/format.ts';
 import type { FieldConfig } from '../model/types.ts';
 import type { DataBlock, DataTable, PanelData, PanelFactory } from './base.ts';
 import { bucketRows } from './buckets.ts';
@@ -127,7 +127,7 @@ class Heatmap extends CanvasPanel {
     private rowName(row: Row, grid: Grid): string {
         const v = Number(row.name);
         const unit = textOf(objectOf(this.options['yAxis'])['unit']);
-        return grid.bounds && Number.isFinite(v) ? say(v, { ...NO_FIELD, unit: unit || grid.field.unit }) : row.name;
+        return grid.bounds && Number.isFinite(v) ? axisTexts([v], unit || grid.field.unit, null)[0]! : row.name;
     }
 
     protected paint(ctx: CanvasRenderingContext2D, width: number, height: number, theme: Theme): void {

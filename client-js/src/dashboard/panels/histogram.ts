@@ -1,7 +1,7 @@
 /* histogram.ts - how often values occur: all points of the shown range, or the buckets of a query with `le`. Bars of several series
  * stand behind each other with their own textures. */
 import type { Theme } from '../lib/color.ts';
-import { timeSteps } from '../lib/format.ts';
+import { axisTexts, timeSteps } from '../lib/format.ts';
 import type { FieldConfig } from '../model/types.ts';
 import type { DataSeries, DataTable, PanelData, PanelFactory } from './base.ts';
 import { bucketRows } from './buckets.ts';
@@ -186,8 +186,9 @@ class HistogramPanel extends CanvasPanel {
         ctx.fillStyle = theme.dim;
         let free = -Infinity;
         const every = this.even ? ticks(edges[0]!, edges.at(-1)!, Math.max(1, this.box.width / (this.px * 5)), 0, timeSteps(this.field.unit)) : edges;
-        for (const v of every) {
-            const x = this.xOfEdge(v), label = say(v, this.field), half = ctx.measureText(label).width / 2;
+        const texts = this.field.mappings.length ? every.map((v) => say(v, this.field)) : axisTexts(every, this.field.unit, this.field.decimals);
+        for (const [i, v] of every.entries()) {
+            const x = this.xOfEdge(v), label = texts[i]!, half = ctx.measureText(label).width / 2;
             if (x - half < Math.max(0, free) || x + half > this.width)
                 continue;
             ctx.fillRect(Math.round(x), top + height, 1, 4);

@@ -2,7 +2,7 @@
  * all others. */
 import { formatValue } from '../lib/format.ts';
 import { h, text } from '../lib/h.ts';
-import { calcName, reduceValues } from '../model/calcs.ts';
+import { calcId, calcName, reduceValues } from '../model/calcs.ts';
 import type { Column } from './align.ts';
 import type { DataSeries } from './base.ts';
 
@@ -11,6 +11,12 @@ export type LegendMode = 'hidden' | 'list' | 'table';
 const FIGURES_MS = 500; /* digits that change faster cannot be read */
 const MAX_ENTRIES = 100;
 const LEAST_NAME = 64; /* px */
+
+/** Of a table: by the heading of a column; what has no figure comes last. */
+export interface LegendSort {
+    readonly by: string;
+    readonly desc: boolean;
+}
 
 interface Row {
     readonly root: HTMLElement;
@@ -27,8 +33,10 @@ export class LegendView {
     private shown: readonly DataSeries[] = [];
     private figuresAt = -Infinity;
     private room = 0;
+    private ranks = new Map<string, number>();
 
-    constructor(private readonly mode: LegendMode, calcs: readonly string[], private readonly toggle: (key: string, only: boolean) => void) {
+    constructor(private readonly mode: LegendMode, calcs: readonly string[], private readonly toggle: (key: string, only: boolean) => void,
+        private readonly sort: LegendSort | null = null) {
         this.calcs = mode === 'hidden' ? [] : calcs;
         const table = mode === 'table';
         this.body = table ? h('tbody') : h('ul', { class: 'legend-list' });
@@ -41,8 +49,9 @@ export class LegendView {
         if (this.mode === 'hidden')
             return;
         this.root.hidden = series.length === 0;
-        const all = series.filter((s) => !(s.field.custom['hideFrom'] as { legend?: boolean } | undefined)?.legend).slice(0, MAX_ENTRIES);
-        const figures = performance.now() - this.figuresAt > FIGURES_MS || all.length !== this.shown.length;
+        const found = series.filter((s) => !(s.field.custom['hideFrom'] as { legend?: boolean } | undefined)?.legend);
+        const figures = performance.now() - this.figuresAt > FIGURES_MS || Math.min(MAX_ENTRIES, found.length) !== this.shown.length;
+        const all = this.inOrder(found, (s) => raw[series.indexOf(s)], figures).slice(0, MAX_ENTRIES);
         while (this.rows.length < all.length)
             this.rows.push(this.addRow(this.rows.length));
         this.rows.splice(all.length).forEach((r) => r.root.remove());
@@ -60,6 +69,21 @@ export class LegendView {
         });
         if (figures)
             this.figuresAt = performance.now();
+    }
+
+    private inOrder(found: readonly DataSeries[], columnOf: (s: DataSeries) => Column | undefined, anew: boolean): readonly DataSeries[] {
+        if (this.mode !== 'table' || !this.sort?.by)
+            return found;
+        const { by, desc } = this.sort, sign = desc ? -1 : 1, id = calcId(by);
+        if (!id)
+            return by === 'Name' ? [...found].sort((a, b) => sign * a.name.localeCompare(b.name, undefined, { numeric: true })) : found;
+        if (anew)
+            this.ranks = new Map(found.map((s) => [s.key, reduceValues(Float64Array.from(columnOf(s) ?? [], (v) => v ?? NaN), id) ?? NaN]));
+        const rank = (s: DataSeries): number => {
+            const v = sign * (this.ranks.get(s.key) ?? NaN);
+            return Number.isNaN(v) ? Infinity : v;
+        };
+        return [...found].sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
     }
 
     /** Beside a chart the names give way, not the figures. `room`: width of both; with another the names may be whole again. */

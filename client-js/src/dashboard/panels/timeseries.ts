@@ -155,7 +155,8 @@ class TimeSeries implements Panel {
         const { options } = context.model;
         const placement = string(at(options, 'legend.placement'), 'bottom');
         host.classList.add('timeseries', placement === 'right' ? 'legend-right' : 'legend-bottom');
-        this.legend = new LegendView(this.legendMode(), list(at(options, 'legend.calcs')).map((c) => string(c)), (key, only) => this.toggle(key, only));
+        this.legend = new LegendView(this.legendMode(), list(at(options, 'legend.calcs')).map((c) => string(c)), (key, only) => this.toggle(key, only),
+            { by: string(at(options, 'legend.sortBy')), desc: bool(at(options, 'legend.sortDesc')) });
         this.tip = new TooltipView(host);
         host.append(this.plot, this.legend.root);
         context.theme.on(() => {

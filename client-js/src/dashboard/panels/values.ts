@@ -2,6 +2,7 @@
 import type { Status, Theme } from '../lib/color.ts';
 import { chosenCalc, reduceValues } from '../model/calcs.ts';
 import { display, type Display } from '../model/display.ts';
+import { toRegExp } from '../model/field.ts';
 import { at, bool, numberOr, object, string } from '../model/json.ts';
 import type { FieldConfig, PanelModel } from '../model/types.ts';
 import { worstOf } from '../overall.ts';
@@ -43,7 +44,9 @@ function reduced(s: DataSeries, calc: string): number | null {
 export function shownValues(data: PanelData, model: PanelModel, theme: Theme, now: number): Shown[] {
     const reduce = object(model.options['reduceOptions']);
     const limit = bool(reduce['values']) ? numberOr(reduce['limit'], 25) : MAX_SHOWN;
-    const raw = data.table ? fromTable(data) : fromSeries(data, chosenCalc(model.options));
+    const only = string(reduce['fields']) ? toRegExp(string(reduce['fields'])) : null;
+    const found = data.table ? fromTable(data) : fromSeries(data, chosenCalc(model.options));
+    const raw = (only && ofFields(data, only, found)) || found;
     const all = raw.slice(0, Math.min(limit, MAX_SHOWN));
     /* What is not to be coloured is not judged: exports have thresholds at every number, wanted or not. */
     const judges = model.type !== 'stat' || model.options['colorMode'] !== 'none';
@@ -65,6 +68,28 @@ function fromSeries(data: PanelData, calc: string): Raw[] {
     return data.blocks.flatMap((b) => b.series).filter((s) => s.last !== null || s.values.some((v) => !Number.isNaN(v))).map((s) => ({
         key: s.key, name: s.name, value: reduced(s, calc), field: s.field, stale: s.stale, lastTime: s.lastTime, series: s,
     }));
+}
+
+/**
+ * Only the fields of that name: series; or labels and values of `format: table`, of the last row, texts too ("/^version$/").
+ * null: there are none.
+ */
+function ofFields(data: PanelData, only: RegExp, found: readonly Raw[]): Raw[] | null {
+    const named = found.filter((r) => only.test(r.series?.name ?? r.key.slice(r.key.indexOf(':') + 1)));
+    if (named.length)
+        return named;
+    const labels = data.table ? fromTexts(data, only) : data.blocks.filter((b) => b.format === 'table').flatMap((b) => {
+        const s = b.series.findLast((x) => x.last !== null);
+        return s ? Object.keys(s.labels).filter((label) => only.test(label)).map((label): Raw => ({
+            key: `${s.key} ${label}`, name: label, value: s.labels[label]!, field: s.field, stale: s.stale, lastTime: s.lastTime, series: null,
+        })) : [];
+    });
+    return labels.length ? labels : null;
+}
+
+function fromTexts(data: PanelData, only: RegExp): Raw[] {
+    const { columns, rows } = data.table!, last = rows.at(-1);
+    return last ? columns.flatMap((c, i): Raw[] => (only.test(c.name) ? [{ key: c.name, name: c.name, value: last[i] ?? null, field: c.field, stale: false, lastTime: 0, series: null }] : [])) : [];
 }
 
 /** What its links may name. */
