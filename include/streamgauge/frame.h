@@ -133,8 +133,10 @@ struct sg_frame {
     const double *value;
     const struct sg_frame_add *add; /* ascending by index */
     const uint32_t *del;            /* ascending */
-    double sum;       /* of all present values after this frame; stale when there is none */
-    bool sum_changed; /* against the frame before; FULL: true */
+    double sum;         /* of all present values after this frame; stale when there is none */
+    bool sum_changed;   /* against the frame before; FULL: true */
+    bool left_out_told; /* UPDATE: left_out is told, since it is not 0 or was not */
+    uint32_t left_out;  /* FULL, UPDATE: series of the result that no slot was left for */
 
     struct sg_str text;     /* NOTIFICATION: JSON object; HEARTBEAT, made by an edge: the streams it
                                says nothing about, as a JSON array of numbers, or `true`; owned */

@@ -37,6 +37,12 @@ static void put_error_body(const struct sg_error *e, struct sg_buf *out)
     sg_buf_puts(out, ",\"retryable\":true");
 }
 
+static void put_left_out(const struct sg_frame *f, struct sg_buf *out)
+{
+    sg_buf_puts(out, ",\"leftOut\":");
+    sg_buf_put_u64(out, f->left_out);
+}
+
 static void put_full(const struct sg_frame *f, struct sg_buf *out)
 {
     sg_buf_puts(out, "{\"type\":\"full\",");
@@ -59,6 +65,8 @@ static void put_full(const struct sg_frame *f, struct sg_buf *out)
         put_value(out, f->value[slot]);
     }
     sg_buf_puts(out, "]]]");
+    if (f->left_out)
+        put_left_out(f, out);
     if (f->error) {
         sg_buf_puts(out, ",\"error\":{");
         put_error_body(f->error, out);
@@ -93,6 +101,8 @@ static void put_update(const struct sg_frame *f, struct sg_buf *out)
         if (i + 1 == f->n_del)
             sg_buf_putc(out, ']');
     }
+    if (f->left_out_told)
+        put_left_out(f, out);
     sg_buf_putc(out, '}');
 }
 

@@ -67,6 +67,8 @@ struct sg__mirror {
     int64_t fresh_ms;             /* the state is known to hold up to; as of fresh_round */
     uint64_t fresh_round;
     double sum;
+    uint32_t left_out;      /* as the newest frame says */
+    bool ever_left_out;     /* a client may have been told of some */
     struct sg_error *error; /* the topic fails; owned */
     uint32_t n_slots, n_labels;
     size_t cap_slots;

@@ -29,6 +29,8 @@ static void stamp(const struct sg__mirror *m, struct sg_frame *f)
     f->time_ms = m->time_ms;
     f->sum = m->sum;
     f->sum_changed = true;
+    f->left_out = m->left_out;
+    f->left_out_told = m->ever_left_out;
 }
 
 const struct sg_frame *sg__mirror_full(struct sg__mirror *m)

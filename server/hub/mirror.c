@@ -263,6 +263,7 @@ void sg__mirror_clear(struct sg__mirror *m)
     m->sum = sg_stale_nan();
     m->offset = m->sum_offset = 0;
     m->seq = m->sum_seq = m->present_seq = 0;
+    m->left_out = 0;
     m->broken = false;
     sg__mirror_set_topic(m, NULL);
 }
@@ -314,6 +315,10 @@ static void took(struct sg__mirror *m, const struct sg_frame *f)
     m->fresh_ms = f->time_ms;
     m->fresh_round = 0;
     m->applied_ms = hub->now_ms;
+    if (f->kind == SG_FRAME_FULL || f->kind == SG_FRAME_UPDATE) {
+        m->left_out = f->left_out;
+        m->ever_left_out |= f->left_out > 0;
+    }
     if (f->sum_changed) {
         m->sum = f->sum;
         m->sum_offset = f->offset;

@@ -42,7 +42,7 @@ struct sg_track {
     int64_t time_ms;
     double sum;
     double left_sum; /* of the values that no slot was left for; of left_out series */
-    uint32_t left_out;
+    uint32_t left_out, told_left_out;
     bool started;
     bool full_due; /* the next frame is a FULL: first, or after an error */
     struct sg_error *error;
@@ -366,6 +366,7 @@ static struct sg_frame *full_frame(const struct sg_track *t)
     f->time_ms = sg_topic_confirmed(t->topic, t->offset, t->time_ms);
     f->sum = t->error ? sg_stale_nan() : t->sum;
     f->sum_changed = true;
+    f->left_out = t->left_out;
     f->error = t->error ? sg_memdup(t->error, sizeof(*t->error)) : NULL;
     return f;
 }
@@ -428,6 +429,9 @@ static struct sg_frame *publish(struct sg_track *t, struct sg_frame *f, int64_t 
     f->sum = sum;
     f->sum_changed = f->kind == SG_FRAME_FULL || sg_double_bits(sum) != sg_double_bits(t->sum);
     t->sum = sum;
+    f->left_out = t->left_out;
+    f->left_out_told = t->left_out || t->told_left_out;
+    t->told_left_out = t->left_out;
     t->offset = f->offset;
     t->time_ms = time_ms;
     atomic_store_explicit(&t->topic->told, t->offset, memory_order_release);
@@ -440,7 +444,6 @@ struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms, const stru
 {
     SG_ASSERT(rows->n < NO_SLOT);
     t->generation++;
-    bool had_left_out = t->left_out > 0;
     take_rows(t, rows);
     if (ret_left_out)
         *ret_left_out = t->left_out;
@@ -455,9 +458,10 @@ struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms, const stru
         f = publish(t, full_frame(t), time_ms, sum);
     } else {
         struct counts c = count_changes(t);
-        bool sum_only =
-            (had_left_out || t->left_out) && sg_double_bits(sum) != sg_double_bits(t->sum);
-        if (c.values || c.add || c.del || sum_only)
+        /* Of series that have slots the values say the rest. */
+        bool beyond = t->left_out != t->told_left_out ||
+                      (t->left_out && sg_double_bits(sum) != sg_double_bits(t->sum));
+        if (c.values || c.add || c.del || beyond)
             f = publish(t, update_frame(t, c), time_ms, sum);
         else
             confirm(t, time_ms);

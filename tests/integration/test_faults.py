@@ -152,11 +152,24 @@ def test_series_beyond_the_limit_of_a_stream_are_left_out_and_counted(start):
     assert len(got) == 50
     with server.ws(v1=True) as ws:
         ws.send({"action": "subscribe", "id": "w", "query": "wide", "interval": "100ms"})
-        ws.type("full")
+        assert ws.type("full")["leftOut"] == 150
         server.wait_metric("streamgauge_stream_series_left_out", 150)
     with server.ws() as ws:  # the one number is of all of them
         ws.subscribe("wide")
         ws.until(lambda m: m["value"] == 200)
+
+
+def test_viewers_are_told_how_many_series_are_left_out(start):
+    server = start(config="limits: {series_per_stream: 50}\n")
+    server.post("/api/v1/import/prometheus", wide(40, 1))
+    server.wait_for("wide", lambda v: len(v) == 40)
+    with server.ws(v1=True) as ws:
+        ws.send({"action": "subscribe", "id": "w", "query": "wide", "interval": "100ms"})
+        assert "leftOut" not in ws.type("full")
+        server.post("/api/v1/import/prometheus", wide(60, 1))
+        ws.until(lambda m: m.get("leftOut") == 10)
+        ws.send({"action": "subscribe", "id": "h", "query": "wide", "interval": "100ms", "history": "1s"})
+        assert ws.type("full")["leftOut"] == 10
 
 
 def test_file_descriptors_run_out_and_come_back(start):

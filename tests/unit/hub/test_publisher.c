@@ -159,6 +159,13 @@ static void test_track__the_cap_leaves_out_and_counts(void **state)
     sg_frame_unref(tick_v(f, "a=1 b=1 c=1 d=1 e=1 f=1", 0, &left_out));
     assert_int_equal(left_out, 2);
     assert_int_equal(sg_track_series(f->track), 4);
+    struct sg_frame *full = sg_track_full(f->track);
+    struct sg_buf text;
+    sg_buf_init(&text, 4096);
+    sg_frame_json(full, &text);
+    assert_non_null(strstr(sg_buf_cstr(&text), "[1,1,1,1]]],\"leftOut\":2}"));
+    sg_buf_deinit(&text);
+    sg_frame_unref(full);
 }
 
 /* The simple form's number is the sum of the result, not of the part that fits. */
@@ -186,9 +193,10 @@ static void test_track__at_the_cap_stale_slots_make_room_at_once(void **state)
     tick(f, "a=1 b=1 c=1 d=1");
     tick(f, "b=1 c=1 d=1 e=1"); /* a goes stale, e has to wait */
     assert_string_equal(tick(f, "b=1 c=1 d=1 e=1"),
-                        "{\"s\":1,\"o\":3,\"t\":4000,\"d\":[],\"del\":[0]}");
+                        "{\"s\":1,\"o\":3,\"t\":4000,\"d\":[],\"del\":[0],\"leftOut\":1}");
     assert_string_equal(tick(f, "b=1 c=1 d=1 e=1"), "{\"s\":1,\"o\":4,\"t\":5000,\"d\":[0,1],"
-                                                    "\"add\":[[0,{\"l\":\"e\"}]]}");
+                                                    "\"add\":[[0,{\"l\":\"e\"}]],\"leftOut\":0}");
+    assert_string_equal(tick(f, "b=2 c=1 d=1 e=1"), "{\"s\":1,\"o\":5,\"t\":6000,\"d\":[1,2]}");
 }
 
 static void test_track__rows_of_one_version_need_no_labels(void **state)
