@@ -1,6 +1,7 @@
 """What breaks around the server: readers that stop, limits that are reached, signals, ports, lost processes."""
 
 import contextlib
+import http.client
 import json
 import re
 import signal
@@ -41,10 +42,9 @@ def test_stopped_readers_cost_a_bounded_amount_and_nobody_else_notices(start):
             while set(state.values().values()) != {value}:
                 state.take(live.next())  # the live one goes on
 
-        end = time.monotonic() + kit.DEADLINE
-        while server.metric("streamgauge_hub_sessions_behind") < 5 and time.monotonic() < end:
+        while server.metric("streamgauge_hub_sessions_behind") < 5:
+            assert value < 1000, "what lies in the sockets of five has a limit"
             tick()
-        assert server.metric("streamgauge_hub_sessions_behind") == 5
         for _ in range(30):
             tick()
         assert server.rss() - before < 48 << 20
@@ -193,7 +193,7 @@ def test_file_descriptors_run_out_and_come_back(start):
 
 
 def answered(server):
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, http.client.HTTPException):
         return server.get("/-/healthy").status == 200
 
 
@@ -223,7 +223,7 @@ def test_datagrams_received_and_dropped_are_what_was_sent(start):
         return m[received] + m[dropped] == sent + 1 and m
     m = kit.eventually(settled, "received + dropped = sent")
     assert m[dropped] > 0, "the burst did not overrun the socket"
-    server.wait_value("sum(burst)", m[received] - server.first("late"))
+    server.wait_value("sum(burst) + sum(late)", m[received])
 
 
 # --- signals ---
@@ -238,8 +238,9 @@ def test_sigterm_drains_everybody(start):
         next(lines)  # welcome
         idle.send("GET /-/healthy HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert idle.response().status == 200
-        posting.send("POST /api/v1/samples HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 26\r\n\r\n" + '{"metric":"x"')
-        time.sleep(0.2)  # the half request has arrived
+        posting.send("POST /api/v1/samples HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 26\r\nExpect: 100-continue\r\n\r\n")
+        assert posting.head()[0] == 100  # the request has begun
+        posting.send('{"metric":"x"')
         server.process.send_signal(signal.SIGTERM)
         said = [line for line in lines if "close" in line][0]
         assert said["close"] == 1001 and json.loads(said["reason"])["retryAfter"] > 0
