@@ -90,6 +90,25 @@ test('what is chosen stays: muted hours here, sound on a phone', async () => {
     await phone.context().close();
 });
 
+test('on a phone the list ends above the bar, and a thumb finds what is to be pressed', async () => {
+    const page = await openPage(browser, { viewport: SIZES.phone, hasTouch: true, isMobile: true });
+    await page.goto(site.url);
+    await page.getByRole('navigation', { name: 'Phone' }).getByRole('button', { name: 'Alerts' }).tap();
+    await page.getByRole('switch', { name: 'Push' }).waitFor();
+    await site.alert('Another', 'critical', { service: 'mail' }); /* a toast would come */
+    await note(page, 'Another').waitFor();
+    const covered = await page.locator('.notes-tools button, .notes-push button').evaluateAll((all) => all.filter((e) => {
+        const b = e.getBoundingClientRect();
+        return !e.contains(document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2));
+    }).map((e) => e.textContent));
+    assert.deepEqual(covered, []);
+    const low = await page.locator('.notes button:visible').evaluateAll((all) => all.filter((e) => e.getBoundingClientRect().height < 48).map((e) => e.textContent));
+    assert.deepEqual(low, []);
+    assert.deepEqual(await axe(page, '.notes'), []);
+    await shot(page, 'centre-phone');
+    await page.context().close();
+});
+
 /* In the page: a push service that always agrees. */
 function play({ p256dh, auth, endpoint }) {
     let current = JSON.parse(localStorage.getItem('played') ?? 'null');
