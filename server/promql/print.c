@@ -362,8 +362,10 @@ static void put_expr(struct sg_buf *b, const struct sg_expr *e)
 {
     switch (e->kind) {
     case SG_EXPR_NUMBER:
+        if (e->from_duration && signbit(e->u.number))
+            sg_buf_putc(b, '-');
         if (e->from_duration)
-            put_ms(b, llround(e->u.number * 1000));
+            put_ms(b, llround(fabs(e->u.number) * 1000));
         else
             put_number(b, e->u.number);
         break;

@@ -67,6 +67,28 @@ static void check_round(const struct sg_promql *q)
     sg_buf_deinit(&second);
 }
 
+/* The tree as written means the same. */
+static void check_written(const struct sg_promql *q)
+{
+    struct sg_buf shown;
+    struct sg_promql *written = NULL, *again = NULL;
+    struct sg_promql_options opt = {.as_written = true}, long_text = {.max_bytes = 1 << 22};
+    struct sg_error err = {.code = SG_OK};
+    sg_buf_init(&shown, 1 << 22);
+    if (sg_promql_parse(q->text, &opt, &written, &err) == 0) {
+        check_node(written->root, q->text.n);
+        if (sg_expr_print(written->root, &shown) == 0) {
+            SG_ASSERT(sg_promql_parse(sg_buf_str(&shown), &long_text, &again, NULL) == 0);
+            SG_ASSERT(sg_expr_equal(q->root, again->root));
+        }
+    } else {
+        SG_ASSERT(err.code == SG_ELIMIT);
+    }
+    sg_promql_free(again);
+    sg_promql_free(written);
+    sg_buf_deinit(&shown);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sg_str text = {(const char *)data, size};
@@ -79,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_node(q->root, size);
         check_matchers(q);
         check_round(q);
+        check_written(q);
     } else {
         SG_ASSERT(!q);
         check_error(&err, rc, size);

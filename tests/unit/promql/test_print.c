@@ -227,6 +227,7 @@ static void test_print__shows_trees_as_written(void **state)
         {"+5", "5"},
         {"a > 10m", "a > 10m"},
         {"-1h30m", "-1h30m"},
+        {"-0s", "-0s"},
         {"a + 90", "a + 90"},
         {"sum by(z,a)(b)", "sum by (z, a) (b)"},
         {"a * on(z,b) group_left(y,c) (d)", "a * on (z, b) group_left (y, c) (d)"},
