@@ -374,13 +374,18 @@ def peer_name(port):
     return subprocess.run(["openssl", "x509", "-noout", "-subject"], input=text.encode(), capture_output=True).stdout.decode()
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
+@contextlib.contextmanager
+def with_tls(folder):
+    """A server with a second, encrypted port; its certificate lies in the folder."""
     cert, key = make_cert(folder, "first")
     with Server(folder, "--tls-cert", str(cert), "--tls-key", str(key), "--tls-listen", "127.0.0.1:0") as s:
         s.tls_port, s.folder = s.kit.ports[1], folder
-        peer_name(s.tls_port)  # the certificate has been read: tests write another
+        yield s
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    with with_tls(tmp_path_factory.mktemp("tls")) as s:
         yield s
 
 
@@ -425,17 +430,19 @@ def test_tls_survives_nonsense(tls):
     assert "first" in peer_name(tls.tls_port)
 
 
-def test_certificate_is_changed_by_sighup_and_a_bad_one_is_not(tls):
-    good = ((tls.folder / "cert.pem").read_bytes(), (tls.folder / "key.pem").read_bytes())
-    (tls.folder / "key.pem").write_bytes(b"nonsense")
-    tls.kit.allow_errors = "reload refused"
-    tls.process.send_signal(signal.SIGHUP)
-    kit.eventually(lambda: "reload refused" in tls.kit.log, "the refusal")
-    assert "first" in peer_name(tls.tls_port)
-    (tls.folder / "key.pem").write_bytes(good[1])
-    make_cert(tls.folder, "second")
-    tls.process.send_signal(signal.SIGHUP)
-    kit.eventually(lambda: "second" in peer_name(tls.tls_port), "the new certificate")
+def test_certificate_is_changed_by_sighup_and_a_bad_one_is_not(tmp_path):
+    with with_tls(tmp_path) as tls:
+        assert "first" in peer_name(tls.tls_port)
+        good = (tls.folder / "key.pem").read_bytes()
+        (tls.folder / "key.pem").write_bytes(b"nonsense")
+        tls.kit.allow_errors = "reload refused"
+        tls.process.send_signal(signal.SIGHUP)
+        kit.eventually(lambda: "reload refused" in tls.kit.log, "the refusal")
+        assert "first" in peer_name(tls.tls_port)
+        (tls.folder / "key.pem").write_bytes(good)
+        make_cert(tls.folder, "second")
+        tls.process.send_signal(signal.SIGHUP)
+        kit.eventually(lambda: "second" in peer_name(tls.tls_port), "the new certificate")
 
 
 # --- the end ---
