@@ -72,7 +72,7 @@ export class PanelHost {
         this.ticket = env.scheduler.add(() => this.paint(), this.hertz());
         this.observer = new ResizeObserver(([entry]) => this.resized(entry!.contentRect));
         this.observer.observe(this.body);
-        env.theme.on(() => this.ticket.invalidate(true), { signal: this.controller.signal });
+        env.theme.on(() => queueMicrotask(() => this.repaint()), { signal: this.controller.signal });
         this.retitle();
         void this.load();
     }
@@ -111,8 +111,8 @@ export class PanelHost {
         if (signal.aborted)
             return panel.destroy();
         this.panel = panel;
-        if (this.size.width > 0)
-            this.start();
+        this.start();
+        this.ticket.invalidate(true);
     }
 
     private context(signal: AbortSignal): PanelContext {
@@ -130,6 +130,16 @@ export class PanelHost {
             return;
         this.size = { width, height };
         this.start();
+        this.repaint();
+    }
+
+    /** In sight at once, without waiting for its turn: what was painted for another size is cut off, and numbers in the colours of the
+     * other theme are not to be seen on this one's ground. */
+    private repaint(): void {
+        if (this.ticket.visible && this.state && !this.controller.signal.aborted)
+            this.paint();
+        else
+            this.ticket.invalidate(true);
     }
 
     private start(): void {
@@ -140,7 +150,6 @@ export class PanelHost {
         this.showing?.resize(width, height);
         if (needsQuery(this.placed.model))
             this.queries.refresh(width);
-        this.ticket.invalidate(true);
     }
 
     /** Range or variables changed. */
@@ -148,6 +157,7 @@ export class PanelHost {
         this.retitle();
         this.newData();
         this.start();
+        this.ticket.invalidate(true);
     }
 
     /** Time went on. */

@@ -89,6 +89,7 @@ test('what another has taken on, or silenced, is told within seconds', async () 
 test('in both themes; nobody is shut out', async () => {
     for (const theme of ['dark', 'light']) {
         await page.emulateMedia({ colorScheme: theme });
+        await page.waitForFunction((name) => document.documentElement.dataset.theme === name, theme);
         assert.deepEqual(await axe(page), []);
         await shot(page, `alerts-${theme}`);
     }

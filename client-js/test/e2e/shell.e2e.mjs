@@ -207,6 +207,23 @@ describe('a dashboard of one\'s own', () => {
         await page.waitForURL('**/d/node-detail');
     }));
 
+    test('another size or theme is there at once, not one panel after the other', () => on('/d/made-here', async (page) => {
+        await settled(page);
+        await page.locator('.panel-timeseries .u-wrap').waitFor();
+        const [wrap, body, before, after] = await page.evaluate(async () => {
+            const width = (what) => document.querySelector(`.panel-timeseries ${what}`).getBoundingClientRect().width;
+            const colour = () => getComputedStyle(document.querySelector('.panel-stat .number')).color;
+            document.querySelector('.grid').style.width = '900px';
+            await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); /* the frame that shows it */
+            const sizes = [width('.u-wrap'), width('.panel-body')], was = colour();
+            document.querySelector('.theme').click();
+            await null;
+            return [...sizes, was, colour()];
+        });
+        assert.ok(Math.abs(wrap - body) < 1.5, `the chart is ${wrap} px wide in ${body} px`);
+        assert.notEqual(after, before, 'the colour of numbers');
+    }));
+
     test('a value leads where its link says, with its labels', () => on('/d/made-here', async (page) => {
         await page.locator('.linked').click();
         await page.waitForURL('**/d/node-detail?**');
