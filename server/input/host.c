@@ -1,9 +1,9 @@
-/* host.c - this machine's metrics: a thread that reads /proc and /sys at every wall-clock multiple
+/* host.c - this machine's metrics: threads that read /proc and /sys at every wall-clock multiple
  * of the interval.
  *
  * The collectors write Prometheus text and the ordinary parser reads it: so host metrics take the
- * same way as pushed ones, and known series cost a hash look-up each. A thread of its own, since
- * statvfs on a dead network mount may hang.
+ * same way as pushed ones, and known series cost a hash look-up each. Threads of their own, one of
+ * them for file systems alone: statvfs on a dead network mount hangs, and the rest goes on.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,22 +21,31 @@
 /* A dead mount must not keep the process from ending in time. */
 #define STOP_WAIT_S 1
 
-static sg__host_collector *const collectors[] = {
-    sg__host_stat,     sg__host_load,  sg__host_memory,     sg__host_vmstat,
-    sg__host_pressure, sg__host_disk,  sg__host_filesystem, sg__host_network,
-    sg__host_sockstat, sg__host_files, sg__host_uname,
+static sg__host_collector *const machine[] = {
+    sg__host_stat,     sg__host_load,  sg__host_memory,  sg__host_vmstat,
+    sg__host_pressure, sg__host_disk,  sg__host_network, sg__host_sockstat,
+    sg__host_files,    sg__host_uname, sg__host_time,
+};
+static sg__host_collector *const mounts[] = {sg__host_filesystem};
+
+struct reader {
+    struct sg_host *host;
+    sg__host_collector *const *collectors;
+    size_t n_collectors;
+    struct sg_batcher *batcher;
+    struct sg__host_env env;
+    struct sg_buf text;
+    pthread_t thread;
+    bool started;
 };
 
 struct sg_host {
     struct sg_host_config config;
-    struct sg_batcher *batcher;
     const struct sg_labels *identity; /* job and instance, as if scraped */
-    struct sg__host_env env;
-    struct sg_buf text;
-    pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop; /* under lock */
+    struct reader readers[2];
 };
 
 static bool stopping(struct sg_host *h)
@@ -47,20 +56,18 @@ static bool stopping(struct sg_host *h)
     return stop;
 }
 
-static void read_once(struct sg_host *h, int64_t now_ms)
+static void read_once(struct reader *r, int64_t now_ms)
 {
     struct sg_ingest_options options = {
-        .format = SG_INGEST_PROM_TEXT, .extra = h->identity, .now_ms = now_ms};
-    sg_buf_reset(&h->text);
-    for (size_t i = 0; i < SG_ARRAY_LEN(collectors); i++)
-        collectors[i](&h->env);
-    sg__host_family(&h->env, "node_time_seconds", "gauge",
-                    "System time in seconds since epoch (1970).");
-    sg__host_sample(&h->env, "node_time_seconds", NULL, 0, (double)now_ms / 1000);
-    if (stopping(h)) /* it may have hung, and whom it would be given to be gone */
+        .format = SG_INGEST_PROM_TEXT, .extra = r->host->identity, .now_ms = now_ms};
+    sg_buf_reset(&r->text);
+    r->env.now_ms = now_ms;
+    for (size_t i = 0; i < r->n_collectors; i++)
+        r->collectors[i](&r->env);
+    if (stopping(r->host)) /* it may have hung, and whom it would be given to be gone */
         return;
-    struct sg_ingest_parser *p = sg_ingest_parser_new(h->batcher, &options);
-    (void)sg_ingest_feed(p, h->text.data, h->text.len);
+    struct sg_ingest_parser *p = sg_ingest_parser_new(r->batcher, &options);
+    (void)sg_ingest_feed(p, r->text.data, r->text.len);
     (void)sg_ingest_finish(p);
     const struct sg_ingest_result *result = sg_ingest_parser_result(p);
     if (result->rejected)
@@ -86,10 +93,10 @@ static bool wait_for_next(struct sg_host *h)
 
 static void *run(void *arg)
 {
-    struct sg_host *h = arg;
-    read_once(h, sg_wall_now_ms());
-    while (wait_for_next(h))
-        read_once(h, sg_time_align(sg_wall_now_ms(), h->config.interval_ms));
+    struct reader *r = arg;
+    read_once(r, sg_wall_now_ms());
+    while (wait_for_next(r->host))
+        read_once(r, sg_time_align(sg_wall_now_ms(), r->host->config.interval_ms));
     return NULL;
 }
 
@@ -108,35 +115,56 @@ static const struct sg_labels *identity(void)
 
 static void destroy(struct sg_host *h)
 {
-    sg_batcher_free(h->batcher);
+    for (size_t i = 0; i < SG_ARRAY_LEN(h->readers); i++) {
+        struct reader *r = &h->readers[i];
+        sg_batcher_free(r->batcher);
+        sg__host_env_deinit(&r->env);
+        sg_buf_deinit(&r->text);
+    }
     sg_labels_unref(h->identity);
-    sg__host_env_deinit(&h->env);
-    sg_buf_deinit(&h->text);
     pthread_cond_destroy(&h->wake);
     pthread_mutex_destroy(&h->lock);
     sg_free(h);
 }
 
+static void prepare(struct sg_host *h, struct reader *r, sg__host_collector *const *collectors,
+                    size_t n)
+{
+    const struct sg_host_config *c = &h->config;
+    r->host = h;
+    r->collectors = collectors;
+    r->n_collectors = n;
+    r->batcher = sg_batcher_new(&c->batcher);
+    r->env.proc = c->proc ? c->proc : "/proc";
+    r->env.sys = c->sys ? c->sys : "/sys";
+    r->env.out = &r->text;
+    sg_buf_init(&r->env.file, 1u << 20);
+    sg_buf_init(&r->text, MAX_TEXT_BYTES);
+}
+
 int sg_host_start(const struct sg_host_config *config, struct sg_host **ret,
                   struct sg_error *reterr)
 {
+    static const char *const names[] = {"host", "host-mounts"};
     struct sg_host *h = sg_calloc(1, sizeof(*h));
+    int rc = 0;
     h->config = *config;
-    h->batcher = sg_batcher_new(&config->batcher);
     h->identity = identity();
-    h->env.proc = config->proc ? config->proc : "/proc";
-    h->env.sys = config->sys ? config->sys : "/sys";
-    h->env.out = &h->text;
-    sg_buf_init(&h->env.file, 1u << 20);
-    sg_buf_init(&h->text, MAX_TEXT_BYTES);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->wake, NULL);
-    int rc = pthread_create(&h->thread, NULL, run, h);
+    prepare(h, &h->readers[0], machine, SG_ARRAY_LEN(machine));
+    prepare(h, &h->readers[1], mounts, SG_ARRAY_LEN(mounts));
+    for (size_t i = 0; i < SG_ARRAY_LEN(h->readers) && rc == 0; i++) {
+        struct reader *r = &h->readers[i];
+        rc = pthread_create(&r->thread, NULL, run, r);
+        r->started = rc == 0;
+        if (r->started)
+            pthread_setname_np(r->thread, names[i]);
+    }
     if (rc != 0) {
-        destroy(h);
+        sg_host_stop(h);
         return sg_error_set(reterr, SG_EIO, "cannot start the host metrics thread: error %d", rc);
     }
-    pthread_setname_np(h->thread, "host");
     *ret = h;
     return 0;
 }
@@ -147,16 +175,21 @@ void sg_host_stop(struct sg_host *h)
         return;
     pthread_mutex_lock(&h->lock);
     h->stop = true;
-    pthread_cond_signal(&h->wake);
+    pthread_cond_broadcast(&h->wake);
     pthread_mutex_unlock(&h->lock);
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_WAIT_S;
-    if (pthread_timedjoin_np(h->thread, NULL, &until) == 0) {
-        destroy(h);
-        return;
+    bool all = true;
+    for (size_t i = 0; i < SG_ARRAY_LEN(h->readers); i++) {
+        struct reader *r = &h->readers[i];
+        if (!r->started || pthread_timedjoin_np(r->thread, NULL, &until) == 0)
+            continue;
+        SG_LOG(WARN, "host", "a file or mount does not answer, its reader is left behind",
+               "waited_s=%d", STOP_WAIT_S);
+        pthread_detach(r->thread);
+        all = false;
     }
-    SG_LOG(WARN, "host", "a file or mount does not answer, its reader is left behind",
-           "waited_s=%d", STOP_WAIT_S);
-    pthread_detach(h->thread); /* what it uses stays */
+    if (all) /* else what they use stays */
+        destroy(h);
 }

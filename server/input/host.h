@@ -23,6 +23,7 @@ struct sg__host_env {
     const char *proc, *sys; /* "/proc", "/sys" */
     struct sg_buf file;     /* content of the file being read; reused */
     struct sg_buf *out;
+    int64_t now_ms;            /* of this reading */
     struct sg__host_cpus cpus; /* zero at first */
 };
 
@@ -32,7 +33,7 @@ void sg__host_env_deinit(struct sg__host_env *env);
 typedef void sg__host_collector(struct sg__host_env *env);
 sg__host_collector sg__host_stat, sg__host_load, sg__host_memory, sg__host_vmstat,
     sg__host_pressure, sg__host_disk, sg__host_filesystem, sg__host_network, sg__host_sockstat,
-    sg__host_files, sg__host_uname;
+    sg__host_files, sg__host_uname, sg__host_time;
 
 /* Reads root/path (at most 1 MiB) into env->file. An empty string when it cannot be read. */
 struct sg_str sg__host_read(struct sg__host_env *env, const char *root, const char *path);

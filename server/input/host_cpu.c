@@ -180,3 +180,10 @@ void sg__host_uname(struct sg__host_env *env)
                     "Labeled system information as provided by the uname system call.");
     sg__host_sample(env, "node_uname_info", labels, SG_ARRAY_LEN(labels), 1);
 }
+
+void sg__host_time(struct sg__host_env *env)
+{
+    sg__host_family(env, "node_time_seconds", "gauge",
+                    "System time in seconds since epoch (1970).");
+    sg__host_sample(env, "node_time_seconds", NULL, 0, (double)env->now_ms / 1000);
+}

@@ -214,17 +214,18 @@ static void test_host__the_thread_reads_at_once_and_stops(void **state)
     assert_int_equal(atomic_load(&source.rejected), 0);
 }
 
-/* As a network mount whose server is gone: whoever looks at it waits. */
+/* As a network mount whose server is gone: whoever looks at it waits, with all that it uses. */
 static void test_host__what_hangs_does_not_keep_the_process(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/sg-host-XXXXXX", path[300];
+    static char folder[] = "/tmp/sg-host-XXXXXX";
+    char path[300];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/stat", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
-    struct sink sink = {0};
-    struct sg_source source = {.name = "host"};
-    struct sg_ingest_gate gate = {0};
+    static struct sink sink;
+    static struct sg_source source = {.name = "host"};
+    static struct sg_ingest_gate gate;
     struct sg_host_config config = {
         .proc = folder,
         .sys = folder,
@@ -235,6 +236,32 @@ static void test_host__what_hangs_does_not_keep_the_process(void **state)
     sg_host_stop(host); /* returns */
     assert_int_equal(atomic_load(&sink.points), 0);
     assert_int_equal(unlink(path) | rmdir(folder), 0);
+}
+
+/* A mount that hangs takes nothing but the file systems with it. */
+static void test_host__a_mount_that_hangs_leaves_the_rest(void **state)
+{
+    (void)state;
+    static char folder[] = "/tmp/sg-host-XXXXXX";
+    char self[300], file[310];
+    assert_non_null(mkdtemp(folder));
+    snprintf(self, sizeof(self), "%s/self", folder);
+    snprintf(file, sizeof(file), "%s/mounts", self);
+    assert_int_equal(mkdir(self, 0700) | mkfifo(file, 0600), 0);
+    static struct sink sink;
+    static struct sg_source source = {.name = "host"};
+    static struct sg_ingest_gate gate;
+    struct sg_host_config config = {
+        .proc = folder,
+        .sys = folder,
+        .interval_ms = 100,
+        .batcher = {.submit = submit, .ctx = &sink, .source = &source, .gate = &gate}};
+    struct sg_host *host;
+    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
+    while (atomic_load(&source.samples) < 6) /* uname and the time, three times */
+        usleep(1000);
+    sg_host_stop(host);
+    assert_int_equal(unlink(file) | rmdir(self) | rmdir(folder), 0);
 }
 
 int main(void)
@@ -249,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_host__load_pressure_files_and_sockets),
         cmocka_unit_test(test_host__the_thread_reads_at_once_and_stops),
         cmocka_unit_test(test_host__what_hangs_does_not_keep_the_process),
+        cmocka_unit_test(test_host__a_mount_that_hangs_leaves_the_rest),
     };
     return cmocka_run_group_tests_name("input/host", tests, NULL, NULL);
 }
