@@ -54,12 +54,10 @@ static unsigned status_of(int rc)
         return 403;
     case SG_ENOTFOUND:
         return 404;
-    case SG_ELIMIT:
-        return 429;
     case SG_EBUSY:
     case SG_ENOMEM:
         return 503;
-    default:
+    default: /* limits, too: the same words will not do a second later, and 429 would promise it */
         return 400;
     }
 }

@@ -129,9 +129,11 @@ def test_several_queries_share_one_connection_and_one_sequence(server, name):
 
 def test_wrong_arguments_are_answered_before_the_stream_begins(server):
     for query, status in (("", 400), ("?query=sum(", 400), ("?query=up&interval=1ms", 400), ("?stream=nope", 404), ("?query=up&interval=x", 400),
-                          ("?topic=weather", 404), ("?query=%zz", 400), ("?query=up%5B5m%5D", 400)):
+                          ("?topic=weather", 404), ("?query=%zz", 400), ("?query=up%5B5m%5D", 400), ("?query=up&history=100d", 400),
+                          ("?" + "&".join(["query=up"] * 256), 400)):
         answer = server.get("/events" + query)
         assert answer.status == status and answer.json["error"], (query, answer)
+        assert "Retry-After" not in answer.headers
 
 
 def test_history_and_named_topic(server, name):
