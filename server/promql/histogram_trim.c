@@ -142,6 +142,8 @@ static struct sg_histogram *compact(struct sg_histogram *h)
     uint32_t positive = put_filled(NULL, sg_histogram_positive(h), h->n_positive),
              negative = put_filled(NULL, sg_histogram_negative(h), h->n_negative);
     struct sg_histogram *r = sg_histogram_new(positive, negative, h->n_custom);
+    if (!r) /* out of memory; empty buckets do no harm but to such comparisons */
+        return h;
     r->schema = h->schema;
     r->reset_hint = h->reset_hint;
     r->zero_threshold = h->zero_threshold;
