@@ -10,6 +10,7 @@ import { NumberPanel } from './number-panel.ts';
 import { orientationOf, shownValues, tiles, type Shown } from './values.ts';
 
 const ABOVE_EMS = 0.35; /* names do not touch the edge of what is filled */
+const clear = (room: number, wanted: number): number => Math.floor(Math.max(0, Math.min(wanted, room)));
 const LATE_START = 0.05; /* of the time shown */
 
 class Tile {
@@ -57,7 +58,8 @@ class Tile {
         this.root.style.color = ink;
         this.number.style.color = this.unit.style.color = filled ? ink : s.stale ? theme.stale : o.color === 'value' ? color : theme.text;
         this.root.style.setProperty('--mark', filled ? ink : color);
-        this.root.style.paddingTop = o.names ? `${Math.round(ABOVE_EMS * small)}px` : '';
+        const above = o.names ? clear(height - 1.5 * small - 1.2 * size, ABOVE_EMS * small) : 0; /* where there is room to spare */
+        this.root.style.paddingTop = above ? `${above}px` : '';
         this.canvas.hidden = !o.graph || !s.series || height < 48;
         this.root.style.paddingBottom = this.canvas.hidden ? '' : `${Math.round(Math.max(0, Math.min(0.32 * height, rest - 1.15 * size)))}px`; /* digits stand above the line */
         if (!this.canvas.hidden)
