@@ -345,11 +345,20 @@ static void test_format_query__short_ones_stay_on_a_line(void **state)
 static void test_format_query__brackets_survive_the_split(void **state)
 {
     assert_string_equal(
-        get(*state, "/api/v1/format_query?query=(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%2B"
-                    "b)*on(x)(cccccccccccccccccccccccccccccccccccccccccccccccccccccccc%2Bd)"),
-        "{\"status\":\"success\",\"data\":\"  (\\n    "
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa + b\\n  )\\n* on (x)\\n  (\\n    "
-        "cccccccccccccccccccccccccccccccccccccccccccccccccccccccc + d\\n  )\"}");
+        get(*state,
+            "/api/v1/format_query?query=(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%2Bb)*on(x)"
+            "(cccccccccccccccccccccccccccccccccccccccccccccccccccccccc%2Bd)"),
+        "{\"status\":\"success\",\"data\":\"  (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa + "
+        "b)\\n* on (x)\\n  "
+        "(cccccccccccccccccccccccccccccccccccccccccccccccccccccccc + d)\"}");
+    assert_string_equal(
+        get(*state,
+            "/api/v1/"
+            "format_query?query=((llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll%2B"
+            "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm))"),
+        "{\"status\":\"success\",\"data\":\"(\\n  (\\n      "
+        "llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll\\n    +\\n      "
+        "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm\\n  )\\n)\"}");
 }
 
 static void test_tsdb__counts(void **state)
