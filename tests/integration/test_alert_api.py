@@ -47,6 +47,7 @@ def server(tmp_path_factory, hook):
     rule_file(folder, RULES)
     s = kit.Server(folder, config=config("rules.yml", f"webhook_configs: [{{url: '{hook.url('/hook')}'}}]"))
     s.put(("queue_length", 17, {"queue": "spam"}), ("queue_length", 7, {"queue": "ham"}))
+    wait_alert(s, "QueueLong")
     yield s
     s.end()
 

@@ -1,6 +1,7 @@
 """The query pool: limits by name, clients that leave or are slow, answers in pieces and encodings, ticks that go on,
 and what is said about streams."""
 
+import concurrent.futures
 import contextlib
 import gzip
 import json
@@ -353,22 +354,33 @@ def test_a_client_that_leaves_in_the_midst_frees_its_thread(start):
 # --- ticks go on ---
 
 
-def test_ticks_are_not_missed_while_heavy_queries_run(start):
-    s = start("--query-timeout", "4s", edges=1)
-    s.put(("ticking", 1))
-    with kit.Lines(s, "/events?query=ticking%20%2B%20time()&interval=100ms") as lines:
-        threads = [threading.Thread(target=lambda: s.get(query_range(HEAVY, 10000))) for _ in range(6)]
-        for t in threads:
-            t.start()
-        times = []
-        while any(t.is_alive() for t in threads):
+def ticks_while(server, going):
+    """(how many ticks came, how many of them not right behind the one before) while going() is true."""
+    server.put(("ticking", 1))
+    times = []
+    with kit.Lines(server, "/events?query=ticking%20%2B%20time()&interval=100ms") as lines:
+        while going():
             message = lines.next()
             if "t" in message and message.get("type") != "heartbeat":
                 times.append(message["t"])
-        for t in threads:
-            t.join()
-    gaps = [b - a for a, b in zip(times, times[1:])]
-    assert len(times) >= 20 and sum(g > 100 for g in gaps) <= len(gaps) // 10, gaps
+    return len(times), sum(b - a > 100 for a, b in zip(times, times[1:]))
+
+
+def test_ticks_are_not_missed_while_heavy_queries_run(start):
+    """A second server that has no queries shows what this machine's other work costs anybody."""
+    s, idle = start("--query-timeout", "4s", edges=1), start(edges=1)
+    threads = [threading.Thread(target=lambda: s.get(query_range(HEAVY, 10000))) for _ in range(6)]
+    for t in threads:
+        t.start()
+
+    def going():
+        return any(t.is_alive() for t in threads)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        (n, missed), (n_idle, missed_idle) = pool.map(ticks_while, (s, idle), (going, going))
+    for t in threads:
+        t.join()
+    assert n >= min(20, n_idle // 2) and missed <= n // 10 + 2 * missed_idle, (n, missed, n_idle, missed_idle)
 
 
 # --- streams, features, the command ---

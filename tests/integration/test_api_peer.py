@@ -216,7 +216,8 @@ def test_promtool_reads_from_us_as_from_prometheus(pair):
         assert ours == theirs != []
 
 
-def test_a_prometheus_scrapes_our_federation(pair, tmp_path):
+def test_a_prometheus_scrapes_our_federation(start, tmp_path):
+    ours = start()
     config = f"""
 scrape_configs:
 - job_name: federated
@@ -224,9 +225,9 @@ scrape_configs:
   honor_labels: true
   metrics_path: /federate
   params: {{'match[]': ['live_gauge']}}
-  static_configs: [{{targets: ['127.0.0.1:{pair.port}']}}]
+  static_configs: [{{targets: ['127.0.0.1:{ours.port}']}}]
 """
-    pair.put(("live_gauge", 7.5, {"job": "mine"}))
+    ours.put(("live_gauge", 7.5, {"job": "mine"}))
     reader = prom_peer.Prometheus(str(tmp_path), config)
     try:
         def seen():
