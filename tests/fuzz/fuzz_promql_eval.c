@@ -234,7 +234,7 @@ static void binary(struct gen *g, int depth)
         vector(g, depth - 1);
         break;
     default:
-        put(g, ONE_OF(g, " + ", " * ", " > ", " != bool ", " < ", " / "));
+        put(g, ONE_OF(g, " + ", " * ", " > ", " != bool ", " < ", " / ", " </ ", " >/ "));
         scalar(g, depth);
         break;
     }

@@ -159,7 +159,7 @@ static inline void gen_binary(struct promql_gen *g, int depth)
         gen_vector(g, depth - 1);
         break;
     default:
-        GEN_ONE_OF(g, " + ", " * ", " > ", " != bool ", " < ", " / ");
+        GEN_ONE_OF(g, " + ", " * ", " > ", " != bool ", " < ", " / ", " </ ", " >/ ");
         gen_scalar(g, depth);
     }
     gen_put(g, ")");
