@@ -267,8 +267,10 @@ static int query(const struct options *o)
     json_t *answer = NULL;
     sg_buf_init(&form, 1u << 20);
     sg_buf_init(&raw, MAX_ANSWER);
-    if (make_form(o, &form, &err) < 0)
-        return sg_cli_complain(&err);
+    if (make_form(o, &form, &err) < 0) {
+        (void)sg_cli_complain(&err);
+        return 2;
+    }
     int status = ask(o, o->range ? "/api/v1/query_range" : "/api/v1/query", sg_buf_str(&form), &raw,
                      &answer, &err);
     int code = 0;
@@ -322,6 +324,10 @@ int sg_command_query(int argc, char **argv)
         } else {
             o.expr = argv[i];
         }
+    }
+    if (o.step && !o.range) {
+        fputs("streamgauge: --step without --range, an instant has none\n", stderr);
+        return 2;
     }
     return o.expr ? query(&o) : usage(stderr, 2);
 }

@@ -56,7 +56,9 @@ def test_version():
     (["serve", "--listen", "127.0.0.1"], "expected ADDRESS:PORT"), (["serve", "--listen", "127.0.0.1:99999"], "ADDRESS:PORT"),
     (["serve", "--listen", "::1:80"], "brackets"), (["serve", "--log-level", "loud"], "loud"), (["serve", "--anonymous=perhaps"], "perhaps"),
     (["serve", "--config", "/nonexistent"], "/nonexistent"), (["serve", "--statsd", "nowhere"], "statsd"), (["check-config"], "usage:"),
-    (["check-config", "a", "b"], "usage:"), (["watch"], "usage:"), (["send"], "usage:"), (["send", "--nope"], "--nope"), (["token", "x"], "usage:")])
+    (["check-config", "a", "b"], "usage:"), (["watch"], "usage:"), (["send"], "usage:"), (["send", "--nope"], "--nope"), (["token", "x"], "usage:"), (["query"], "usage:"),
+    (["query", "up", "--step", "5s"], "--step without --range"), (["query", "up", "--range", "long"], "--range"),
+    (["query", "up", "--range", "1h", "--time", "late"], "late"), (["query", "up", "--nope"], "--nope")])
 def test_wrong_usage_ends_with_2_and_says_why(args, says):
     rc, out, err = cli(*args)
     assert rc == 2 and says in err and not out, (rc, out, err)
