@@ -108,6 +108,12 @@ static uint32_t told_of(const struct plan *p, uint32_t row)
     return n;
 }
 
+/* Of those for which there was no slot nobody knows more than that they had a value of late. */
+static bool may_live(const struct plan *p, uint32_t row)
+{
+    return p->full->left_out && told_of(p, row) == p->n_points;
+}
+
 /* A stream that fails knows of no series that they have ended. */
 static struct plan plan_history(const struct sg_frame *full, const struct sg_history *h)
 {
@@ -120,7 +126,7 @@ static struct plan plan_history(const struct sg_frame *full, const struct sg_his
            h->start_ms + (int64_t)p.n_points * h->step_ms < full->time_ms)
         p.n_points++;
     for (uint32_t i = 0; i < h->n_series && !full->error; i++)
-        if (!has_slot[i] && told_of(&p, i))
+        if (!has_slot[i] && told_of(&p, i) && !may_live(&p, i))
             p.ended[p.n_ended++] = i;
     sg_free(has_slot);
     return p;

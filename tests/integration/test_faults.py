@@ -169,7 +169,19 @@ def test_viewers_are_told_how_many_series_are_left_out(start):
         server.post("/api/v1/import/prometheus", wide(60, 1))
         ws.until(lambda m: m.get("leftOut") == 10)
         ws.send({"action": "subscribe", "id": "h", "query": "wide", "interval": "100ms", "history": "1s"})
-        assert ws.type("full")["leftOut"] == 10
+        full = ws.type("full")
+        assert full["leftOut"] == 10 and "ended" not in full  # they live
+
+
+def test_what_has_ended_is_told_from_what_is_left_out(start):
+    server = start(config="limits: {series_per_stream: 50}\n")
+    now = kit.now_ms()
+    server.put(("wide", 7, {"i": "dead"}, now - 20 * 60_000), *[("wide", 1, {"i": f"alive{i}"}, now - 60_000) for i in range(60)])
+    server.wait_for("wide", lambda v: len(v) == 50)
+    with server.ws(v1=True) as ws:
+        ws.send({"action": "subscribe", "id": "h", "query": "wide", "interval": "10s", "history": "30m"})
+        full = ws.type("full")
+    assert full["leftOut"] == 10 and [labels["i"] for labels, _ in full["ended"]] == ["dead"]
 
 
 def test_file_descriptors_run_out_and_come_back(start):

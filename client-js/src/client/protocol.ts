@@ -22,6 +22,8 @@ export interface FullMessage {
     points: [number, WireValue[]][];
     /** Of series without a slot, only in the past: the values of the first points. */
     ended?: [Labels, WireValue[]][];
+    /** Series beyond the server's limit; in an update: where it is another number than none before. */
+    leftOut?: number;
     error?: WireError;
 }
 
@@ -33,6 +35,7 @@ export interface UpdateMessage {
     d?: (number | WireValue)[];
     add?: [number, Labels][];
     del?: number[];
+    leftOut?: number;
 }
 
 export type ServerMessage =

@@ -27,6 +27,7 @@ export class Shared {
     time = 0;
     private _firstTime = 0;
     private readonly _stepMs: number;
+    private _leftOut = 0;
     private _gap = false;
 
     constructor(readonly id: string, readonly key: string, private readonly _request: Action) {
@@ -88,6 +89,7 @@ export class Shared {
         this.live = true;
         this._gap = false;
         this.error = m.error ? toError(m.error) : null;
+        this._leftOut = m.leftOut ?? 0;
         const ended = (m.ended ?? []).map(([labels, values]) => ({ labels, points: values.map((v, i) => [points[i]![0], v as Value] as const) }));
         this._deliver({ kind: 'full', changed: null, points: fresh, ended, reset });
         if (gap)
@@ -110,6 +112,7 @@ export class Shared {
         const changed = this.data.update(m);
         this._place(m, epoch);
         this.error = null;
+        this._leftOut = m.leftOut ?? this._leftOut;
         this._deliver({ kind: 'update', changed, points: [[m.t, this.data.values]], ended: [], reset: false });
     }
 
@@ -147,7 +150,7 @@ export class Shared {
     private _frame(part: FramePart): Frame {
         const { series, values } = this.data;
         return {
-            ...part, time: this.time, offset: this.offset, series, values,
+            ...part, time: this.time, offset: this.offset, series, values, leftOut: this._leftOut,
             get value() {
                 return sum(values);
             },

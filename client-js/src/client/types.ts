@@ -42,6 +42,8 @@ export interface Frame {
     readonly points: readonly Point[];
     /** Series that are in the history only; each full with history has all of them. */
     readonly ended: readonly EndedSeries[];
+    /** Series of the result that the server leaves out, its limits.series_per_stream being reached: `value` is without them. */
+    readonly leftOut: number;
     /** Forget what was delivered before: `points` begin anew. */
     readonly reset: boolean;
     /** The sum of the values: the one number of a subscription that expects one. null: no value. */

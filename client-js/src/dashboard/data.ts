@@ -53,6 +53,8 @@ export class Source {
     /** Series beyond MAX_SERIES, and those of them that had ended. */
     refused = 0;
     refusedEnded = 0;
+    /** Series that the server leaves out. */
+    leftOut = 0;
     /** The connection is gone, and what was missed is not known yet. */
     detached = false;
     /** The server is behind with it. */
@@ -90,6 +92,7 @@ export class Source {
         for (const [time, values] of frame.points)
             this.row(time, values);
         this.bury(frame.ended);
+        this.leftOut = frame.leftOut;
         this.values = [...frame.values];
         this.time = frame.time;
         this.newest(frame.time);

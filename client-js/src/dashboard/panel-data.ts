@@ -11,7 +11,6 @@ import type { Field } from './model/transform.ts';
 import type { FieldConfig, PanelModel, Target } from './model/types.ts';
 import { interpolate, type Macros, type Purpose, type Variables } from './model/vars.ts';
 import type { DataBlock, DataSeries, DataTable, PanelData } from './panels/base.ts';
-import { MAX_SERIES } from './data.ts';
 
 const SCRAPE_MS = 15_000; /* what is assumed where nothing says how often there are samples */
 const SHIFT_MS = 15_000;
@@ -278,8 +277,8 @@ export class PanelQueries {
         }
         if (shown.length && !shown.some((s) => s.last !== null || s.values.some((v) => !Number.isNaN(v))))
             return { state: 'empty', reason: `The series have no values in this time.\n${this.asks.map((a) => a.expr).join('\n')}` };
-        const refused = sources.reduce((n, s) => n + s.refused + (OVER_TIME.has(this.model.type) ? s.refusedEnded : 0), 0);
-        return { state: 'live', reason: refused ? `${refused} more series than the ${MAX_SERIES} shown` : '' };
+        const refused = sources.reduce((n, s) => n + s.leftOut + s.refused + (OVER_TIME.has(this.model.type) ? s.refusedEnded : 0), 0);
+        return { state: 'live', reason: refused ? `${refused} more series than the ${sources.reduce((n, s) => n + s.series.length, 0)} shown` : '' };
     }
 }
 

@@ -2,6 +2,8 @@
  * mouse. The address always says what is shown.
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { address, axe, equipped, inspectPanels, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
 
@@ -180,6 +182,21 @@ describe('a dashboard of one\'s own', () => {
             assert.doesNotMatch(number.words, /crashed|5/);
             assert.deepEqual(page.complaints, []);
         });
+    });
+
+    test('a panel says how many series the server leaves out', async (t) => {
+        const small = new Site();
+        t.after(() => small.stop());
+        const config = join(small.folder, 'small.yml');
+        writeFileSync(config, 'limits: {series_per_stream: 3}\n');
+        small.flags.push('--config', config, '--data', join(small.folder, 'data'));
+        await small.start();
+        await small.post(Array.from({ length: 8 }, (_, i) => ({ metric: 'crowd', labels: { i: `${i}` }, value: i })));
+        await fetch(`${small.url}/api/v1/dashboards/crowd`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ uid: 'crowd', title: 'Crowd', panels: [panel('Crowd', 'timeseries', 'crowd', { x: 0, y: 0, w: 24, h: 8 })] }) });
+        const page = await openPage(browser);
+        await page.goto(`${small.url}/d/crowd`);
+        await page.getByText('5 more series than the 3 shown').waitFor();
+        await page.context().close();
     });
 
     test('full view, table, inspection and the way back, by keys', () => on('/d/made-here', async (page) => {

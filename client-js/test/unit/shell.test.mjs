@@ -58,7 +58,7 @@ describe('a source whose values do not change', () => {
     const make = () => {
         const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
         const series = [{ labels: { i: '0' }, key: '{i="0"}' }];
-        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[10_000, [7]]], series, values: [7], value: 7, ended: [] });
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[10_000, [7]]], series, values: [7], value: 7, ended: [], leftOut: 0 });
         return source;
     };
     const ends = (source) => source.ring.timesView().at(-1);
@@ -80,26 +80,26 @@ describe('a source whose values do not change', () => {
     test('that ended before it was asked for is old, not new', () => {
         const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
         const series = ['0', '1', '2'].map((i) => ({ labels: { i }, key: `{i="${i}"}` }));
-        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3, 1, null]], [9000, [4, 2, null]], [10_000, [null, 3, null]]], series, values: [null, 3, null], value: 3, ended: [] });
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3, 1, null]], [9000, [4, 2, null]], [10_000, [null, 3, null]]], series, values: [null, 3, null], value: 3, ended: [], leftOut: 0 });
         assert.deepEqual(source.series.map((s) => [s.last, s.lastTime, s.stale]), [[4, 9000, true], [3, 10_000, false], [null, 0, false]]);
     });
     test('is a line of the past when it has no slot any more', () => {
         const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
         const series = [{ labels: { i: '0' }, key: '{i="0"}' }];
         const ended = [{ labels: { i: '1' }, points: [[8000, 5], [9000, null]] }, { labels: { i: '0' }, points: [[1000, 9]] }];
-        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [9000, [4]], [10_000, [6]]], ended, series, values: [6], value: 6 });
+        source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [9000, [4]], [10_000, [6]]], ended, series, values: [6], value: 6, leftOut: 0 });
         assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6]], [true, null, [5, NaN, NaN]]]);
         /* Where there is no room for all, what has ended gives way to what lives. */
         const crowd = Array.from({ length: 2000 }, (_, i) => ({ labels: { n: `${i}` }, points: [[8000, i]] }));
         const full = new Source({ expr: 'up', intervalMs: 1000, historyMs: 60_000, to: null });
-        full.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [10_000, [6]]], ended: crowd, series, values: [6], value: 6 });
+        full.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[8000, [3]], [10_000, [6]]], ended: crowd, series, values: [6], value: 6, leftOut: 0 });
         assert.deepEqual([full.series.length, full.refused, full.refusedEnded], [1000, 0, 1001]);
         const born = { labels: { i: 'new' }, key: '{i="new"}' };
-        full.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 8]]], ended: [], series: [...series, born], values: [6, 8], value: 14 });
+        full.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 8]]], ended: [], series: [...series, born], values: [6, 8], value: 14, leftOut: 0 });
         const shown = full.series.find((s) => s.key === born.key);
         assert.deepEqual([full.series.length, shown.last, [...full.ring.columnView(shown.column)].filter((v) => !Number.isNaN(v)), full.refused], [1000, 8, [8], 0]);
         /* Comes back: the line goes on in its column. */
-        source.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 7]]], ended: [], series: [...series, { labels: { i: '1' }, key: '{i="1"}' }], values: [6, 7], value: 13 });
+        source.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 7]]], ended: [], series: [...series, { labels: { i: '1' }, key: '{i="1"}' }], values: [6, 7], value: 13, leftOut: 0 });
         assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6, 6]], [false, 7, [5, NaN, NaN, 7]]]);
     });
 });

@@ -182,6 +182,20 @@ test('series that ended before the history was read come with their own times', 
     assert.deepEqual(frames[0].series.map((s) => s.key), ['{i="0"}']);
 });
 
+test('series that the server leaves out are counted until it says otherwise', async () => {
+    await open();
+    const frames = [];
+    client.subscribe('up', into(frames));
+    subscribed('s1');
+    full(1, 1000, [1], { leftOut: 12 });
+    say({ s: 1, o: 2, t: 2000, d: [0, 2] });
+    say({ s: 1, o: 3, t: 3000, d: [0, 3], leftOut: 4 });
+    say({ s: 1, o: 4, t: 4000, d: [0, 4], leftOut: 0 });
+    full(5, 5000, [1], { leftOut: 7 });
+    full(6, 6000, [1]);
+    assert.deepEqual(frames.map((f) => f.leftOut), [12, 12, 4, 0, 7, 0]);
+});
+
 test('a gap that history fills: only what was missing, no break', async () => {
     await open();
     const got = [], gaps = [];
