@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import gzip
 import json
+import os
 import socket
 import threading
 import time
@@ -89,29 +90,35 @@ def test_a_full_pool_says_so(start):
     assert s.metric("streamgauge_queries_refused_total") >= 1
 
 
+def threads_of(s):
+    """{thread: the hundredths of a second it was at work}"""
+    folder, found = f"/proc/{s.pid}/task", {}
+    for task in os.listdir(folder):
+        with contextlib.suppress(OSError), open(f"{folder}/{task}/stat", encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+            found[task] = int(fields[11]) + int(fields[12])
+    return found
+
+
 def at_work(s):
-    """Waits until a query is evaluated; that it was given to the pool says less."""
-    before = s.cpu_s()
-    kit.eventually(lambda: s.cpu_s() - before > 0.2, "the query to begin")
+    """A client whose query is being evaluated; that it was given to the pool says less."""
+    before, sock = threads_of(s), s.dial().sock
+    sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    # The pool's threads are new; those that have nothing to do only wait.
+    kit.eventually(lambda: any(ticks >= 3 for task, ticks in threads_of(s).items() if task not in before), "the query to begin")
+    return sock
 
 
 def test_a_query_ends_when_its_client_goes(start):
     s = start("--query-timeout", "10m")
-    raw = s.dial()
-    sock = raw.sock
-    sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    at_work(s)
-    sock.close()
+    at_work(s).close()
     s.wait_metric("streamgauge_queries_canceled_total", 1)
 
 
 def test_stopping_does_not_wait_for_queries(start):
     s = start("--query-timeout", "10m")
-    raw = s.dial()
-    sock = raw.sock
-    sock.sendall(f"GET {query_range(HEAVY, 10000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    at_work(s)
-    assert s.stop() == 0
+    with contextlib.closing(at_work(s)):
+        assert s.stop() == 0
 
 
 # --- bad input ---
