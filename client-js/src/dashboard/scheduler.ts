@@ -3,14 +3,18 @@
  * each panel paints less often; it never stops. */
 
 const PER_FRAME = 4;
-const SHARE = 0.65; /* of a frame's time is for panels: data and hands need some as well */
+/* Of a frame's time panels get a share, data and hands the rest. A paint seems to take longer than it does, since its end is only heard
+ * of when the browser comes to it: so the share grows while no frame comes late, soon to where one did, then ever more boldly. */
+const SHARE = { least: 0.1, first: 0.65, most: 1.3, up: 0.1, down: 0.8, wary: 0.95, bolder: 0.001 };
+const WARM = 500; /* paints: scripts are slow at first */
+const LATE_FRAMES = 3; /* in a second */
 const LEARN = 0.1;
 const RATES = [10, 5, 2, 1]; /* paints a second */
 const SAMPLES = 120;
 const JUDGE_MS = 1000;
 const GOOD_SECONDS = 3; /* before it goes faster again */
 const SLOW_MS = 20;
-const IDLE_MS = 200; /* a longer pause between frames was ours, not the machine's */
+const IDLE_MS = 200; /* a longer time between frames: the page was not in sight */
 
 export interface Clock {
     now(): number;
@@ -82,15 +86,24 @@ export class Scheduler {
     painted = 0;
     private readonly entries = new Set<Entry>();
     private readonly gaps: number[] = [];
+    /** Those behind frames that painted hardly anything: they tell of the display. */
+    private readonly calm: number[] = [];
+    private before = 0; /* panels painted by the last frame */
     private frameAsked = false;
     private timerAt = Infinity;
     private frameAt = -Infinity;
+    /** The next frame was asked for in this one: the time between them is the display's, and no pause of ours. */
+    private chained = false;
     private judgedAt = 0;
     private good = 0;
     private level = 0;
     private held = false;
     /** ms between frames as the display has them. */
     private usual = 1000 / 60;
+    private share = SHARE.first;
+    private mostShare = SHARE.most;
+    private late = 0;
+    private inTime = 0; /* seconds */
     /** ms of one panel's paint, drawing included; of late. */
     private cost = 2;
 
@@ -164,10 +177,9 @@ export class Scheduler {
         this.frameAsked = false;
         this.measure(start);
         const ready = this.candidates().filter((e) => this.due(e) <= start).sort((a, b) => Number(b.urgent) - Number(a.urgent) || a.dirtyAt - b.dirtyAt);
-        const budget = SHARE * this.usual;
-        const some = ready.slice(0, Math.max(1, Math.min(PER_FRAME, Math.floor(budget / this.cost))));
+        const budget = this.share * this.usual;
         let painted = 0;
-        for (const entry of some) {
+        for (const entry of ready.slice(0, this.perFrame)) {
             entry.dirtyAt = -1;
             entry.urgent = false;
             entry.paintedAt = start;
@@ -185,25 +197,49 @@ export class Scheduler {
             this.clock.drawn(() => (this.cost += LEARN * ((this.clock.now() - start) / painted - this.cost)));
         }
         this.wake();
+        this.chained = this.frameAsked;
+        this.before = painted;
+    }
+
+    private get perFrame(): number {
+        return Math.max(1, Math.min(PER_FRAME, Math.floor((this.share * this.usual) / this.cost)));
+    }
+
+    private adjustShare(): void {
+        if (this.late >= LATE_FRAMES && this.painted > WARM) {
+            this.mostShare = SHARE.wary * this.share;
+            this.share = Math.max(SHARE.least, SHARE.down * this.share);
+            this.inTime = 0;
+        } else {
+            this.mostShare = Math.min(SHARE.most, this.mostShare * (1 + SHARE.bolder * this.inTime++));
+            this.share = Math.max(SHARE.least, Math.min(this.mostShare, this.share + SHARE.up));
+        }
+        this.late = 0;
     }
 
     private measure(now: number): void {
         const gap = now - this.frameAt;
         this.frameAt = now;
-        if (gap < IDLE_MS)
+        if (this.chained && gap < IDLE_MS) {
             this.gaps.push(gap);
-        if (this.gaps.length > SAMPLES)
-            this.gaps.shift();
+            if (this.before <= 1)
+                this.calm.push(gap);
+            this.late += gap > 1.5 * this.usual ? 1 : 0;
+        }
+        for (const kept of [this.gaps, this.calm])
+            if (kept.length > SAMPLES)
+                kept.shift();
         if (now - this.judgedAt < JUDGE_MS || this.gaps.length < 20)
             return;
         this.judgedAt = now;
-        const sorted = [...this.gaps].sort((a, b) => a - b);
-        const p95 = sorted[Math.floor(0.95 * (sorted.length - 1))]!;
+        this.adjustShare();
+        const p95 = quantile(this.gaps, 0.95);
         /* A display of 30 Hz is not a slow machine: its shortest frames are long as well. */
-        this.usual = Math.min(34, sorted[Math.floor(0.1 * sorted.length)]!);
+        if (this.calm.length >= 20)
+            this.usual = Math.min(34, quantile(this.calm, 0.1));
         const slow = p95 > Math.max(SLOW_MS, 1.4 * this.usual);
         this.good = slow ? 0 : this.good + 1;
-        if (slow && this.level < RATES.length - 1) {
+        if (slow && this.perFrame === 1 && this.level < RATES.length - 1) {
             this.level++;
             this.gaps.length = 0;
         } else if (this.good >= GOOD_SECONDS && this.level > 0) {
@@ -212,4 +248,8 @@ export class Scheduler {
             this.gaps.length = 0;
         }
     }
+}
+
+function quantile(values: readonly number[], part: number): number {
+    return [...values].sort((a, b) => a - b)[Math.floor(part * (values.length - 1))]!;
 }
