@@ -60,8 +60,8 @@ static int open_mirror(struct sg_hub *hub, struct sg_str key, int64_t interval_m
 {
     struct sg__mirror *m = sg__mirror_find(hub, key, interval_ms);
     if (!m && hub->mirrors_by_key.n > hub->limits.topics) /* the feed is one of them */
-        return sg_error_set(reterr, SG_ELIMIT, "limit of %u distinct streams reached",
-                            hub->limits.topics);
+        return sg_error_set(reterr, SG_EBUSY, "limit of %u distinct streams reached",
+                            hub->limits.topics); /* others leave */
     if (!m || !m->opened) {
         int rc = hub->hooks->open_topic(hub->hooks_ctx, key, interval_ms, reterr);
         if (rc < 0)

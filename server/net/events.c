@@ -57,7 +57,7 @@ static unsigned status_of(int rc)
     case SG_EBUSY:
     case SG_ENOMEM:
         return 503;
-    default: /* limits, too: the same words will not do a second later, and 429 would promise it */
+    default: /* limits of what was asked for, too: 429 would promise that it will do later */
         return 400;
     }
 }

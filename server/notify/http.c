@@ -441,7 +441,7 @@ enum sg__verdict sg__call_finish(struct sg__call *c, CURLcode code, const struct
 {
     bool answered = code == CURLE_OK || c->cut;
     enum sg__verdict v;
-    *ret = (struct sg__reply){.body = sg_buf_str(&c->reply), .retry_after_ms = -1};
+    *ret = (struct sg__reply){.from = t, .body = sg_buf_str(&c->reply), .retry_after_ms = -1};
     (void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &ret->status);
     if (c->request.mail)
         /* A refusal is an error of libcurl; its code is the server's last answer. */

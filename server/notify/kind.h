@@ -56,7 +56,8 @@ enum sg__verdict {
 
 /* What came back. */
 struct sg__reply {
-    long status; /* of HTTP or SMTP; 0: none */
+    const struct sg__target *from; /* who was asked */
+    long status;                   /* of HTTP or SMTP; 0: none */
     struct sg_str body;
     int64_t retry_after_ms; /* -1: not said */
 };

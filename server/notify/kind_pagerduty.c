@@ -240,7 +240,8 @@ static int build(const struct sg__job *job, struct sg__request *r, struct sg_err
 /* 413 and 400 "event too large": again with less. 403 is how version 1 says "too many". */
 static enum sg__verdict judge(enum sg__verdict by_status, struct sg__reply *reply)
 {
-    return reply->status == 413 ? SG__SHRINK : reply->status == 403 ? SG__RETRY : by_status;
+    bool too_many = reply->status == 403 && sg__opt(reply->from, "service_key")->set;
+    return reply->status == 413 ? SG__SHRINK : too_many ? SG__RETRY : by_status;
 }
 
 const struct sg__kind sg__kind_pagerduty = {

@@ -17,6 +17,8 @@ struct state {
     size_t cap_in, cap_info;
     uint32_t *head, *next; /* info rows of each group, in order; SG__NO_ROW at the end */
     size_t cap_head, cap_next;
+    uint32_t *twin; /* per info row the next one of the same name and group, round and round */
+    size_t cap_twin;
     bool *plain; /* input rows that are info series themselves */
     size_t cap_plain;
     bool fixed; /* when the info series are looked at, for the running query */
@@ -32,6 +34,7 @@ static void deinit(struct sg__node *n)
     sg_free(st->info_group);
     sg_free(st->head);
     sg_free(st->next);
+    sg_free(st->twin);
     sg_free(st->plain);
     if (st->name)
         sg_matcher_deinit(st->name);
@@ -66,6 +69,28 @@ static void update_groups(struct sg_promql_plan *p, struct state *st, const stru
     }
 }
 
+static void update_twins(struct sg_promql_plan *p, struct state *st, const struct sg__rows *info)
+{
+    struct sg_str identity[] = {SG_METRIC_NAME, SG_STR("instance"), SG_STR("job")};
+    const struct sg_matching m = {.on = true, .labels = identity, .label_count = 3};
+    const struct sg__rows none = {0};
+    uint32_t *group = sg_alloc((info->n + 1) * sizeof(*group)), no_group;
+    size_t groups = sg__match_groups(p, &m, info, group, &none, &no_group);
+    uint32_t *last = sg_alloc((groups + 1) * sizeof(*last));
+    st->twin = sg_grow(st->twin, &st->cap_twin, info->n + 1, sizeof(*st->twin));
+    for (size_t g = 0; g < groups; g++)
+        last[g] = SG__NO_ROW;
+    for (uint32_t i = 0; i < info->n; i++) {
+        uint32_t *before = &last[group[i]];
+        st->twin[i] = *before == SG__NO_ROW ? i : st->twin[*before];
+        if (*before != SG__NO_ROW)
+            st->twin[*before] = i;
+        *before = i;
+    }
+    sg_free(last);
+    sg_free(group);
+}
+
 static void update(struct sg_promql_plan *p, struct sg__node *n)
 {
     struct state *st = n->state;
@@ -75,6 +100,7 @@ static void update(struct sg_promql_plan *p, struct sg__node *n)
     st->in_version = in->version;
     st->info_version = info->version;
     update_groups(p, st, in, info);
+    update_twins(p, st, info);
     st->plain = sg_grow(st->plain, &st->cap_plain, in->n + 1, sizeof(*st->plain));
     for (size_t i = 0; i < in->n; i++)
         st->plain[i] = is_info(st, in->labels[i]);
@@ -190,19 +216,19 @@ static int is_newest(struct sg_promql_plan *p, struct sg__node *n, const struct 
                      size_t j, size_t step, bool *ret)
 {
     struct state *st = n->state;
-    struct sg_str name = sg__metric_name(st->sel.rows.labels[j]);
     int64_t mine = t->time_ms[j * t->k + step];
+    int rc = 0;
     *ret = true;
-    for (uint32_t i = st->head[st->info_group[j]]; i != SG__NO_ROW; i = st->next[i]) {
+    for (uint32_t i = st->twin[j]; rc == 0 && i != j; i = st->twin[i]) {
         int64_t other = t->time_ms[i * t->k + step];
-        if (i == j || other < mine || !sg_str_eq(name, sg__metric_name(st->sel.rows.labels[i])))
-            continue;
-        if (other == mine)
+        rc = sg__check_stop(p, 1);
+        if (rc == 0 && other == mine)
             return sg__fail(p, n->expr, SG_EEXECUTION,
-                            "found duplicate series for info metric %.*s", SG_STR_ARG(name));
-        *ret = false;
+                            "found duplicate series for info metric %.*s",
+                            SG_STR_ARG(sg__metric_name(st->sel.rows.labels[j])));
+        *ret &= other < mine;
     }
-    return 0;
+    return rc;
 }
 
 static bool must_match(const struct state *st)
@@ -221,14 +247,15 @@ static int find_row(struct sg_promql_plan *p, struct sg__node *n, const struct p
     struct state *st = n->state;
     const struct sg__rows *in = n->child[0]->rows;
     bool joined = false;
-    int rc = sg__check_stop(p, 1);
+    int rc = 0;
     struct sg_labels_builder b;
     sg_labels_builder_init(&b);
     sg_labels_builder_load(&b, in->labels[row]);
     uint32_t j = st->plain[row] ? SG__NO_ROW : st->head[st->in_group[row]];
     for (; rc == 0 && j != SG__NO_ROW; j = st->next[j]) {
         bool newest;
-        if (t->time_ms[j * t->k + step] == INT64_MIN)
+        rc = sg__check_stop(p, 1);
+        if (rc < 0 || t->time_ms[j * t->k + step] == INT64_MIN)
             continue;
         rc = is_newest(p, n, t, j, step, &newest);
         if (rc == 0 && newest)

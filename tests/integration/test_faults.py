@@ -140,7 +140,8 @@ def test_distinct_streams_are_limited(start):
             ws.type("subscribed", id=str(i))
         ws.send({"action": "subscribe", "id": "more", "query": "vector(4)"})
         m = ws.until(lambda m: m.get("type") == "error" or m.get("id") == "more")
-        assert m["type"] == "error" and "4" in m["message"], m
+        assert m["type"] == "error" and "4" in m["message"] and m["retryable"], m  # others leave
+        assert server.get("/events?query=vector(5)").status == 503
         ws.send({"action": "subscribe", "id": "again", "query": "vector(1)"})  # one that is there costs nothing
         ws.type("subscribed", id="again")
 

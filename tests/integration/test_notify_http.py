@@ -101,6 +101,14 @@ def test_what_is_refused_is_given_up_at_once(notifier, status):
         assert len(f.requests) == 1
 
 
+@pytest.mark.parametrize("key", ["routing_key", "service_key"])
+def test_pagerduty_says_too_many_in_the_words_of_its_version(notifier, key):
+    """403 is a refusal, but version 1, that of service keys, says it of too many events."""
+    with fake(scripted((403, {}, b"no"), OK)) as f:
+        marks = notifier(only("pagerduty", f"{key}: {'k' * 32}, url: '{f.url}'")).finish(row("team/pagerduty/0"))
+        assert [m["mark"] for m in marks] == (["dead"] if key == "routing_key" else ["retry", "sent"])
+
+
 def test_retry_after_in_seconds_is_obeyed(notifier):
     with fake(scripted((429, {"Retry-After": "2"}, b""), OK)) as f:
         notifier("receivers:\n" + webhook(f.url)).finish(row("team/webhook/0"))
