@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 const NIGHT = { from: 22, to: 7 };
 
 let only: 'all' | 'firing' | 'services' = 'all';
-const silenced = new Set<string>(); /* by us, in this visit: silences come on no feed */
+const silenced = new Map<string, number>(); /* until when; by us, in this visit: silences come on no feed */
 
 export function showNotices(anchor: HTMLElement, app: App): void {
     new Notices(app).show(anchor);
@@ -120,7 +120,7 @@ export class Notices {
             return href ? [h('a', { class: 'button small', href, rel: 'noopener', data: { key: `${label} ${item.id}` } }, label)] : [];
         });
         if (labels && item.live && item.state !== 'resolved') {
-            const done = silenced.has(item.id);
+            const done = (silenced.get(item.id) ?? 0) > Date.now();
             all.push(h('button', { type: 'button', class: 'button small', disabled: done, data: { key: `silence ${item.id}` }, onclick: (e: Event) => void this.silence(item, labels, e.currentTarget as HTMLButtonElement) }, done ? 'Silenced' : 'Silence 1 h'));
         }
         return all.length ? h('div', { class: 'actions' }, ...all) : null;
@@ -135,7 +135,7 @@ export class Notices {
                 matchers: Object.entries(labels).map(([name, value]) => ({ name, value, isRegex: false, isEqual: true })),
                 startsAt: new Date(now).toISOString(), endsAt: new Date(now + HOUR_MS).toISOString(), createdBy: 'dashboard', comment: 'for an hour, from the dashboard',
             }) });
-            silenced.add(item.id);
+            silenced.set(item.id, now + HOUR_MS);
             text(button, 'Silenced');
             this.app.announcer.say(`Silenced for an hour: ${item.notification.title}`);
         } catch (error) {

@@ -89,6 +89,7 @@ export class Scheduler {
     /** Those behind frames that painted hardly anything: they tell of the display. */
     private readonly calm: number[] = [];
     private before = 0; /* panels painted by the last frame */
+    private urgentLast = false; /* what is urgent comes first, but no two of it while others wait */
     private frameAsked = false;
     private timerAt = Infinity;
     private frameAt = -Infinity;
@@ -176,10 +177,12 @@ export class Scheduler {
         const start = this.clock.now();
         this.frameAsked = false;
         this.measure(start);
-        const ready = this.candidates().filter((e) => this.due(e) <= start).sort((a, b) => Number(b.urgent) - Number(a.urgent) || a.dirtyAt - b.dirtyAt);
+        const ready = this.candidates().filter((e) => this.due(e) <= start).sort((a, b) => a.dirtyAt - b.dirtyAt);
         const budget = this.share * this.usual;
         let painted = 0;
-        for (const entry of ready.slice(0, this.perFrame)) {
+        for (let left = Math.min(this.perFrame, ready.length); left > 0; left--) {
+            const [entry] = ready.splice(Math.max(0, ready.findIndex((e) => e.urgent !== this.urgentLast)), 1) as [Entry];
+            this.urgentLast = entry.urgent;
             entry.dirtyAt = -1;
             entry.urgent = false;
             entry.paintedAt = start;

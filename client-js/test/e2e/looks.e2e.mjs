@@ -30,6 +30,8 @@ const BOARD = {
         panel(13, 'Low', 'stat', target('vector(99)', { legendFormat: 'of all' }), at(12, 40, 6, 4), { ...field({ thresholds: JUDGED, unit: 'percent' }), options: { textMode: 'value_and_name', colorMode: 'background' } }),
         panel(14, 'Kernel', 'stat', target('node_uname_info', { format: 'table', instant: true }), at(18, 40, 6, 4), { options: { reduceOptions: { calcs: ['lastNotNull'], fields: '/^release$/' } } }),
         panel(15, 'One of two', 'stat', [target('vector(1)', { legendFormat: 'one' }), target('vector(2)', { legendFormat: 'two' })], at(12, 44, 6, 4), { options: { reduceOptions: { fields: '/^two$/' }, textMode: 'value_and_name' } }),
+        panel(16, 'Warm', 'timeseries', target('vector(time() % 20)', { legendFormat: 'warm' }), at(18, 44, 6, 4),
+            field({ min: 0, max: 20, color: { mode: 'continuous-GrYlRd' }, custom: { lineWidth: 4, fillOpacity: 40, gradientMode: 'scheme' } })),
         panel(10, 'Left $host', 'stat', target('vector(1)'), at(0, 32, 12, 4), { repeat: 'host' }),
         panel(11, 'Right $host', 'stat', target('vector(2)'), at(12, 32, 12, 4), { repeat: 'host' }),
     ],
@@ -50,7 +52,7 @@ before(async () => {
     browser = await launch();
     page = await openPage(browser, { viewport: { width: 1440, height: 2100 } }); /* all of it in sight */
     await page.goto(`${site.url}/d/looks`);
-    await page.waitForFunction(() => document.querySelectorAll('.grid .panel[data-state="live"]').length === 17);
+    await page.waitForFunction(() => document.querySelectorAll('.grid .panel[data-state="live"]').length === 18);
     await shot(page, 'looks');
 });
 after(async () => {
@@ -108,6 +110,36 @@ test('a line coloured by its value is', async () => {
         return is;
     });
     assert.equal(color, red);
+});
+
+test('a line takes the colour of its newest value without a new chart', async () => {
+    const canvas = await of('Warm').locator('canvas').elementHandle(), mark = await of('Warm').locator('.legend .mark').elementHandle();
+    const before = await mark.evaluate((e) => e.style.backgroundColor);
+    await page.waitForFunction(([c, m, old]) => {
+        const wanted = m.style.backgroundColor.match(/\d+/g).map(Number);
+        if (m.style.backgroundColor === old || !c.isConnected)
+            return !c.isConnected;
+        const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+        let drawn = 0;
+        for (let i = 0; i < data.length; i += 4)
+            drawn += data[i + 3] === 255 && wanted.every((v, k) => Math.abs(v - data[i + k]) < 3) ? 1 : 0;
+        return drawn > 5;
+    }, [canvas, mark, before]);
+    assert.ok(await canvas.evaluate((e) => e.isConnected), 'it was made anew');
+    await shot(of('Warm'), 'looks-warm');
+});
+
+test('a chart goes on when the end of a press is not heard of', async () => {
+    const over = of('Warm').locator('.u-over'), mark = await of('Warm').locator('.legend .mark').elementHandle();
+    const goesOn = async () => page.waitForFunction(([m, old]) => m.style.backgroundColor !== old, [mark, await mark.evaluate((e) => e.style.backgroundColor)]);
+    await over.dispatchEvent('mousedown', { button: 2, buttons: 2 });
+    await goesOn();
+    await over.dispatchEvent('mousedown', { button: 0, buttons: 1 });
+    await page.evaluate(() => window.dispatchEvent(new Event('blur')));
+    await goesOn();
+    await over.dispatchEvent('mousedown', { button: 0, buttons: 1 });
+    await over.dispatchEvent('mousemove', { buttons: 0 });
+    await goesOn();
 });
 
 test('a column hidden by the text "true" is hidden', async () => {

@@ -69,6 +69,26 @@ test('what is out of sight or held does not paint, except for what a hand does',
     ticket.remove();
 });
 
+test('what a hand does all the time leaves every second paint to the others, those that wait longest first', () => {
+    const clock = fakeClock(), { now } = clock, painted = [];
+    let ahead = 0; /* a paint takes more than its frame has */
+    clock.now = () => now() + ahead;
+    const scheduler = new Scheduler(undefined, clock);
+    const add = (name) => scheduler.add(() => {
+        painted.push(name);
+        ahead += 20;
+        if (name === 'hand')
+            hand.invalidate(true);
+    });
+    const first = add('first'), second = add('second'), hand = add('hand');
+    [first, second, hand].forEach((t) => (t.visible = true));
+    hand.invalidate(true);
+    first.invalidate();
+    second.invalidate();
+    clock.run(1100);
+    assert.deepEqual(painted.slice(0, 6), ['hand', 'first', 'hand', 'second', 'hand', 'hand']);
+});
+
 /** Two dozen panels with news all the time, for a minute: how many each of the last frames painted. `drawn`: ms it takes until n are. */
 function crowd(drawn, frameMs = () => 16) {
     const clock = fakeClock();

@@ -32,7 +32,7 @@ function incrsOf(unit: string): { incrs?: number[] } {
 }
 
 interface Style {
-    readonly color: string;
+    color: string; /* goes with the newest value, where the dashboard wants that */
     readonly draw: 'line' | 'bars' | 'points';
     readonly scale: string;
     readonly right: boolean;
@@ -44,7 +44,15 @@ interface Style {
 /** By its newest value, where the dashboard wants that; '' : it does not. */
 function colorByValue({ field, values, last }: DataSeries, theme: Theme): string {
     const { mode } = field.color;
-    return mode === 'thresholds' || mode.startsWith('continuous') ? display(reduceValues(values, 'lastNotNull') ?? last, field, theme, limits(field, Array.from(values))).color : '';
+    if (mode !== 'thresholds' && !mode.startsWith('continuous'))
+        return '';
+    const absolute = mode === 'thresholds' && field.thresholds.mode === 'absolute';
+    return display(reduceValues(values, 'lastNotNull') ?? last, field, theme, absolute ? {} : limits(field, values)).color;
+}
+
+function colorOf(s: DataSeries, theme: Theme): string {
+    const { mode, fixed } = s.field.color, own = seriesStyle(s.index).color;
+    return mode === 'fixed' || mode === 'shades' ? resolveColor(fixed, theme, own) : colorByValue(s, theme) || own;
 }
 
 /** The first scale that may stand anywhere has the left, others the right: there is no telling apart two on one side. */
@@ -61,16 +69,15 @@ function placeAxes(styles: readonly Style[]): Style[] {
 }
 
 function styleOf(s: DataSeries, theme: Theme): Style {
-    const { custom, color, unit } = s.field;
+    const { custom, unit } = s.field;
     const stacking = string(at(custom, 'stacking.mode'), 'none');
     const draw = string(custom['drawStyle']);
     const right = custom['axisPlacement'] === 'right';
     const log = number(at(custom, 'scaleDistribution.log')) ?? 10;
     const distribution = at(custom, 'scaleDistribution.type') === 'log' ? `log${log === 2 ? 2 : 10}` : '';
     const percent = stacking === 'percent';
-    const own = seriesStyle(s.index).color;
     return {
-        color: color.mode === 'fixed' || color.mode === 'shades' ? resolveColor(color.fixed, theme, own) : colorByValue(s, theme) || own,
+        color: colorOf(s, theme),
         draw: draw === 'bars' || draw === 'points' ? draw : 'line',
         scale: `${right ? 'r' : 'l'}\n${percent ? 'percentunit' : unit}\n${distribution}`, right,
         hidden: bool(at(custom, 'hideFrom.viz')),
@@ -94,13 +101,13 @@ function pathsOf({ draw, custom, rule }: Style, dash: number[]): uPlot.Series.Pa
     }
 }
 
-/** Fades downwards. Made anew when the plot has another height. */
-function gradient(color: string, opacity: number): uPlot.Series.Fill {
+/** Fades downwards. Made anew when the plot has another height, or the line another colour. */
+function gradient(style: Style, opacity: number): uPlot.Series.Fill {
     let kept: CanvasGradient | null = null, key = '';
     return (u) => {
-        const { top, height } = u.bbox;
-        if (key !== `${top} ${height}` && Number.isFinite(top) && height > 0) {
-            key = `${top} ${height}`;
+        const { top, height } = u.bbox, { color } = style;
+        if (key !== `${top} ${height} ${color}` && Number.isFinite(top) && height > 0) {
+            key = `${top} ${height} ${color}`;
             kept = u.ctx.createLinearGradient(0, top, 0, top + height);
             kept.addColorStop(0, alpha(color, opacity));
             kept.addColorStop(1, alpha(color, 0));
@@ -190,9 +197,10 @@ class TimeSeries implements Panel {
             this.aligned = { times: this.aligned.times, raw: this.aligned.raw.slice(0, MAX_DRAWN), series: this.aligned.series.slice(0, MAX_DRAWN) };
         const { series } = this.aligned;
         const theme = this.context.theme.get();
-        const shape = `${data.shape} ${series.map((s) => s.key + colorByValue(s, theme)).join()} ${[...this.hidden].join()}`;
+        const shape = `${data.shape} ${series.map((s) => s.key).join()} ${[...this.hidden].join()}`;
         if (shape !== this.builtFor || !this.u || this.ends !== this.endRoom())
             this.build(shape);
+        this.styles.forEach((s, i) => (s.color = colorOf(series[i]!, theme)));
         const { drawn } = stack(this.aligned.raw, this.styles.map((s, i) => (this.isHidden(i) ? null : s.rule)));
         this.legend.update(this.ends ? [] : series, this.styles.map((s) => s.color), this.hidden, this.aligned.raw);
         this.fit();
@@ -282,7 +290,7 @@ class TimeSeries implements Panel {
         this.u.over.addEventListener('mouseleave', () => this.leave());
         this.plot.addEventListener('mousemove', () => (this.led = false), { capture: true });
         this.u.over.addEventListener('click', () => this.click());
-        this.u.over.addEventListener('mousedown', () => this.press());
+        this.u.over.addEventListener('mousedown', (e) => e.button || this.press());
     }
 
     private cursor(): uPlot.Cursor {
@@ -294,10 +302,10 @@ class TimeSeries implements Panel {
 
     private series(s: DataSeries, i: number): uPlot.Series {
         const style = this.styles[i]!;
-        const { custom, color, draw } = style;
+        const { custom, draw } = style, color = () => style.color;
         const opacity = Math.min(1, Math.max(0, numberOr(custom['fillOpacity'], draw === 'bars' ? 60 : 0) / 100));
         const mode = custom['gradientMode'];
-        const fill = opacity === 0 ? undefined : mode === 'opacity' || mode === 'hue' || mode === 'scheme' ? gradient(color, opacity) : alpha(color, opacity);
+        const fill = opacity === 0 ? undefined : mode === 'opacity' || mode === 'hue' || mode === 'scheme' ? gradient(style, opacity) : () => alpha(style.color, opacity);
         const showPoints = draw === 'points' || custom['showPoints'] === 'always';
         const dash = dashOf(style, s, this.aligned.series.length > 1).map((part) => part * this.bold);
         const lone = custom['showPoints'] !== 'never'; /* a point between two gaps would be nothing else */
@@ -449,11 +457,18 @@ class TimeSeries implements Panel {
 
     /** It stands still under a hand that marks a time. */
     private press(): void {
-        this.pressed = true;
-        document.addEventListener('mouseup', () => {
+        const held = new AbortController(), { signal } = held;
+        const end = () => {
+            held.abort();
             this.pressed = false;
             this.context.invalidate();
-        }, { once: true, signal: this.context.signal });
+        };
+        this.pressed = true;
+        this.context.signal.addEventListener('abort', () => held.abort(), { signal });
+        document.addEventListener('mouseup', end, { signal });
+        /* Menus and other windows keep the end to themselves. */
+        window.addEventListener('blur', end, { signal });
+        document.addEventListener('mousemove', (e) => e.buttons || end(), { signal });
     }
 
     private hover(u: uPlot): void {

@@ -26,11 +26,15 @@ export interface Shown {
 const MAX_SHOWN = 100;
 
 /** Limits of a scale: as configured; else of 0 to 1 or 100 for percent; else from the values. */
-export function limits(field: FieldConfig, values: readonly (number | string | null)[]): { min: number; max: number } {
-    const finite = values.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
+export function limits(field: FieldConfig, values: Iterable<number | string | null>): { min: number; max: number } {
     const natural = field.unit === 'percentunit' ? 1 : field.unit === 'percent' ? 100 : null;
-    const min = field.min ?? (natural !== null ? 0 : Math.min(0, ...finite));
-    const max = field.max ?? natural ?? Math.max(min + 1e-9, ...finite);
+    let least = 0, most = -Infinity;
+    if (natural === null && (field.min === null || field.max === null))
+        for (const v of values)
+            if (typeof v === 'number' && Number.isFinite(v))
+                [least, most] = [Math.min(least, v), Math.max(most, v)];
+    const min = field.min ?? least;
+    const max = field.max ?? natural ?? Math.max(min + 1e-9, most);
     return { min, max: max > min ? max : min + 1 };
 }
 
