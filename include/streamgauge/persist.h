@@ -11,8 +11,8 @@
  * numbered by `PRAGMA user_version`. A database of a newer version is refused. A corrupt one is set
  * aside as *.corrupt-<time>, said aloud, and a new one begun.
  *
- * Of each target at most SG_PERSIST_WINDOW rows that are not marked (SENT, DEAD) are handed on;
- * further ones wait in the database. */
+ * Of each target at most SG_PERSIST_WINDOW rows that are not marked (SENT, DEAD) are handed on, and
+ * no further one once they have SG_PERSIST_WINDOW_BYTES; those wait in the database. */
 #ifndef STREAMGAUGE_PERSIST_H
 #define STREAMGAUGE_PERSIST_H
 
@@ -27,6 +27,7 @@
 /* Rows of one target that are handed on and not yet marked; what is more waits in the database, so
  * a dead receiver holds neither memory nor the rows of others. */
 #define SG_PERSIST_WINDOW 1000u
+#define SG_PERSIST_WINDOW_BYTES ((size_t)32 << 20)
 
 struct sg_persist;
 

@@ -185,7 +185,7 @@ static void on_retry(void *ctx, struct sg_net_exchange *x)
 static uint64_t waiting_of(const struct sg_alerts *a, const struct sg_target_info *t)
 {
     uint64_t all = 0, held = t->waiting + t->in_flight;
-    if (held < SG_PERSIST_WINDOW / 2 || atomic_load(&sg_persist_get_stats(a->persist)->failing) ||
+    if (!held || atomic_load(&sg_persist_get_stats(a->persist)->failing) ||
         sg_persist_waiting(a->persist, t->target, &all, NULL) < 0)
         return t->waiting;
     return all > t->in_flight ? all - t->in_flight : 0;

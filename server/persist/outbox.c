@@ -37,10 +37,15 @@ static struct sg_str put(char **at, struct sg_str text)
 }
 
 /* In one block. */
+static size_t bytes_of(const struct sg_outbox_row *row)
+{
+    return sizeof(*row) + row->key.n + row->target.n + row->order_key.n + row->body.n +
+           row->push.n + 5;
+}
+
 static struct sg_outbox_row *copy_row(const struct sg_outbox_row *row)
 {
-    size_t texts = row->key.n + row->target.n + row->order_key.n + row->body.n + row->push.n + 5;
-    struct sg_outbox_row *copy = sg_alloc(sizeof(*copy) + texts);
+    struct sg_outbox_row *copy = sg_alloc(bytes_of(row));
     char *at = (char *)(copy + 1);
     *copy = *row;
     copy->key = put(&at, row->key);
@@ -56,8 +61,19 @@ static void collect(struct sg_persist *p, struct sg__target *t, const struct sg_
     p->rows = sg_grow(p->rows, &p->cap_rows, p->n_rows + 1, sizeof(struct sg_outbox_row *));
     p->rows[p->n_rows++] = copy_row(row);
     t->last = row->id;
-    t->ids = sg_grow(t->ids, &t->cap_ids, t->n_ids + 1, sizeof(*t->ids));
-    t->ids[t->n_ids++] = row->id;
+    t->held = sg_grow(t->held, &t->cap_held, t->n_held + 1, sizeof(*t->held));
+    t->held[t->n_held++] = (struct sg__held){row->id, bytes_of(row)};
+    t->held_bytes += bytes_of(row);
+}
+
+static bool has_room(const struct sg__target *t)
+{
+    return t->n_held < SG__WINDOW && t->held_bytes < SG__WINDOW_BYTES;
+}
+
+static bool half_empty(const struct sg__target *t)
+{
+    return t->n_held <= SG__WINDOW / 2 && t->held_bytes <= SG__WINDOW_BYTES / 2;
 }
 
 /* False: the disk did not give all of them. */
@@ -65,13 +81,12 @@ static bool load_target(struct sg_persist *p, struct sg__target *t)
 {
     int rc;
     sqlite3_stmt *s = p->stmt[SG__STMT_NEXT];
-    size_t room = t->n_ids < SG__WINDOW ? SG__WINDOW - t->n_ids : 0, n = 0;
     sg__bind(s, 1, sg_str_from(t->name));
     sqlite3_bind_int64(s, 2, (int64_t)t->last);
-    sqlite3_bind_int64(s, 3, (int64_t)room + 1);
+    sqlite3_bind_int64(s, 3, SG__WINDOW + 1);
     t->more = false;
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-        if (n++ == room) {
+        if (!has_room(t)) {
             t->more = true;
             break;
         }
@@ -98,7 +113,7 @@ void sg__outbox_load(struct sg_persist *p)
         struct sg__target *t = &p->targets[i];
         /* A half-empty window is filled at once: fewer, larger reads. */
         bool done = true;
-        if (t->touched && (!t->more || t->n_ids <= SG__WINDOW / 2))
+        if (t->touched && (!t->more || half_empty(t)))
             done = load_target(p, t);
         t->touched = !done; /* the chores come back to it */
     }
@@ -110,7 +125,7 @@ void sg__outbox_take(struct sg_persist *p, const struct sg_journal *j)
         if (op->kind != SG_JOURNAL_SEND)
             continue;
         struct sg__target *t = sg__target(p, op->target);
-        if (t->more || t->n_ids >= SG__WINDOW) {
+        if (t->more || !has_room(t)) {
             t->more = true; /* in order: those before it come first */
             continue;
         }
@@ -131,17 +146,18 @@ static void release(struct sg_persist *p, uint64_t id)
 {
     for (size_t i = 0; i < p->n_targets; i++) {
         struct sg__target *t = &p->targets[i];
-        size_t lo = 0, hi = t->n_ids;
+        size_t lo = 0, hi = t->n_held;
         while (lo < hi) {
             size_t mid = lo + (hi - lo) / 2;
-            if (t->ids[mid] < id)
+            if (t->held[mid].id < id)
                 lo = mid + 1;
             else
                 hi = mid;
         }
-        if (lo == t->n_ids || t->ids[lo] != id)
+        if (lo == t->n_held || t->held[lo].id != id)
             continue;
-        memmove(t->ids + lo, t->ids + lo + 1, (--t->n_ids - lo) * sizeof(*t->ids));
+        t->held_bytes -= t->held[lo].bytes;
+        memmove(t->held + lo, t->held + lo + 1, (--t->n_held - lo) * sizeof(*t->held));
         t->touched = t->touched || t->more;
         return;
     }

@@ -360,7 +360,7 @@ void sg_persist_free(struct sg_persist *p)
     sg__db_close(p);
     for (size_t i = 0; i < p->n_targets; i++) {
         sg_free(p->targets[i].name);
-        sg_free(p->targets[i].ids);
+        sg_free(p->targets[i].held);
     }
     for (size_t i = 0; i < p->n_subs; i++) {
         sg_free(p->subs[i].key);

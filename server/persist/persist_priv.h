@@ -7,6 +7,7 @@
 #include <streamgauge/persist.h>
 
 #define SG__WINDOW SG_PERSIST_WINDOW
+#define SG__WINDOW_BYTES SG_PERSIST_WINDOW_BYTES
 
 struct sg__conn {
     sqlite3 *db;
@@ -24,11 +25,16 @@ enum sg__stmt {
     SG__N_STMTS
 };
 
+struct sg__held {
+    uint64_t id;
+    size_t bytes;
+};
+
 struct sg__target {
     char *name;
     uint64_t last; /* id of the newest row handed on */
-    uint64_t *ids; /* handed on and not marked, ascending */
-    size_t n_ids, cap_ids;
+    struct sg__held *held; /* handed on and not marked, ascending */
+    size_t n_held, cap_held, held_bytes;
     bool more;    /* rows after `last` wait in the database */
     bool touched; /* look for more after the commit */
 };

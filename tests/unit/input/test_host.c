@@ -197,9 +197,9 @@ static int submit(void *ctx, struct sg_batch *batch)
 static void test_host__the_thread_reads_at_once_and_stops(void **state)
 {
     (void)state;
-    struct sink sink = {0};
-    struct sg_source source = {.name = "host"};
-    struct sg_ingest_gate gate = {0};
+    static struct sink sink; /* a thread that hangs may be left behind */
+    static struct sg_source source = {.name = "host"};
+    static struct sg_ingest_gate gate;
     struct sg_host_config config = {
         .proc = SG_TEST_DATA "/host/proc",
         .sys = SG_TEST_DATA "/host/sys",

@@ -524,6 +524,32 @@ static void test_outbox__a_target_has_a_window(void **state)
     }
 }
 
+/* Rows of large groups are large. */
+static void test_outbox__a_window_is_of_bytes_too(void **state)
+{
+    struct rig *r = *state;
+    enum { ROW = 1 << 20, ROWS = 40, FIT = 32 };
+    char *body = calloc(1, ROW + 1);
+    memset(body, 'x', ROW);
+    start(r);
+    for (int i = 0; i < ROWS; i++) {
+        struct sg_journal *j = sg_journal_new();
+        add_send(j, "slow/webhook/0", "key", body);
+        write_now(r, j);
+    }
+    wait_rows(r, FIT);
+    send_n(r, "fast/webhook/0", 1);
+    wait_rows(r, FIT + 1);
+    assert_string_equal(r->rows[FIT]->target.p, "fast/webhook/0");
+    struct sg_journal *j = sg_journal_new();
+    for (size_t i = 0; i < FIT / 2 + 1; i++)
+        sg_journal_add(j,
+                       &(struct sg_journal_op){.kind = SG_JOURNAL_SENT, .number = r->rows[i]->id});
+    write_now(r, j);
+    wait_rows(r, ROWS + 1);
+    free(body);
+}
+
 static void test_outbox__beyond_the_maximum_the_oldest_are_given_up(void **state)
 {
     struct rig *r = *state;
@@ -726,6 +752,7 @@ int main(void)
         T(test_outbox__tells_what_became_of_rows),
         T(test_outbox__dead_letters_can_be_sent_after_all),
         T(test_outbox__a_target_has_a_window),
+        T(test_outbox__a_window_is_of_bytes_too),
         T(test_outbox__beyond_the_maximum_the_oldest_are_given_up),
         T(test_outbox__each_browser_gets_a_row),
         T(test_feed__is_read_newest_and_in_order),
