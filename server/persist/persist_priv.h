@@ -32,7 +32,7 @@ struct sg__held {
 
 struct sg__target {
     char *name;
-    uint64_t last; /* id of the newest row handed on */
+    uint64_t last;         /* id of the newest row handed on */
     struct sg__held *held; /* handed on and not marked, ascending */
     size_t n_held, cap_held, held_bytes;
     bool more;    /* rows after `last` wait in the database */
