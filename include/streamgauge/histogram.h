@@ -61,6 +61,9 @@ static inline const double *sg_histogram_custom(const struct sg_histogram *h)
  * first. */
 SG_API struct sg_histogram *sg_histogram_new(uint32_t n_positive, uint32_t n_negative,
                                              uint32_t n_custom);
+/* The same with all of h but its buckets, which may be of other counts. */
+SG_API struct sg_histogram *sg_histogram_like(const struct sg_histogram *h, uint32_t n_positive,
+                                              uint32_t n_negative);
 SG_API const struct sg_histogram *sg_histogram_ref(const struct sg_histogram *h);
 SG_API void sg_histogram_unref(const struct sg_histogram *h);  /* accepts NULL */
 SG_API size_t sg_histogram_size(const struct sg_histogram *h); /* heap bytes */

@@ -74,10 +74,10 @@ static bool is_custom(const struct sg_histogram *h)
     return h->schema == SG_HISTOGRAM_SCHEMA_CUSTOM;
 }
 
-/* Same shape and content; the caller may then change the copy. */
-static struct sg_histogram *copy(const struct sg_histogram *h)
+struct sg_histogram *sg_histogram_like(const struct sg_histogram *h, uint32_t n_positive,
+                                       uint32_t n_negative)
 {
-    struct sg_histogram *c = sg_histogram_new(h->n_positive, h->n_negative, h->n_custom);
+    struct sg_histogram *c = sg_histogram_new(n_positive, n_negative, h->n_custom);
     if (!c)
         return NULL;
     c->schema = h->schema;
@@ -86,7 +86,17 @@ static struct sg_histogram *copy(const struct sg_histogram *h)
     c->zero_count = h->zero_count;
     c->count = h->count;
     c->sum = h->sum;
-    memcpy(c->buckets, h->buckets, sg_histogram_size(h) - sizeof(*h));
+    if (h->n_custom)
+        memcpy(c->buckets + bucket_count(c), sg_histogram_custom(h), h->n_custom * sizeof(double));
+    return c;
+}
+
+/* Same shape and content; the caller may then change the copy. */
+static struct sg_histogram *copy(const struct sg_histogram *h)
+{
+    struct sg_histogram *c = sg_histogram_like(h, h->n_positive, h->n_negative);
+    if (c)
+        memcpy(c->buckets, h->buckets, bucket_count(h) * sizeof(*h->buckets));
     return c;
 }
 

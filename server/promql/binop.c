@@ -74,17 +74,7 @@ bool sg__operate(struct sg_promql_plan *p, const struct sg_expr *e, struct sg__p
  * infinitely many infinities. */
 struct sg_histogram *sg__histogram_divide(const struct sg_histogram *h, double divisor)
 {
-    uint32_t custom = h->n_custom;
-    struct sg_histogram *r = divisor == 0 ? sg_histogram_new(0, 0, custom) : NULL;
-    if (r) {
-        r->schema = h->schema;
-        r->zero_threshold = h->zero_threshold;
-        if (custom)
-            memcpy(r->buckets, sg_histogram_custom(h), custom * sizeof(double));
-    } else {
-        r = sg_histogram_scale(h, 1);
-    }
-    r->reset_hint = h->reset_hint;
+    struct sg_histogram *r = divisor == 0 ? sg_histogram_like(h, 0, 0) : sg_histogram_scale(h, 1);
     for (uint32_t i = 0; i < r->n_positive + r->n_negative; i++)
         r->buckets[i].count = h->buckets[i].count / divisor;
     r->zero_count = h->zero_count / divisor;

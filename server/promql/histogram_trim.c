@@ -141,20 +141,11 @@ static struct sg_histogram *compact(struct sg_histogram *h)
 {
     uint32_t positive = put_filled(NULL, sg_histogram_positive(h), h->n_positive),
              negative = put_filled(NULL, sg_histogram_negative(h), h->n_negative);
-    struct sg_histogram *r = sg_histogram_new(positive, negative, h->n_custom);
+    struct sg_histogram *r = sg_histogram_like(h, positive, negative);
     if (!r) /* out of memory; empty buckets do no harm but to such comparisons */
         return h;
-    r->schema = h->schema;
-    r->reset_hint = h->reset_hint;
-    r->zero_threshold = h->zero_threshold;
-    r->zero_count = h->zero_count;
-    r->count = h->count;
-    r->sum = h->sum;
     put_filled(r->buckets, sg_histogram_positive(h), h->n_positive);
     put_filled(r->buckets + positive, sg_histogram_negative(h), h->n_negative);
-    if (h->n_custom)
-        memcpy(r->buckets + positive + negative, sg_histogram_custom(h),
-               h->n_custom * sizeof(double));
     sg_histogram_unref(h);
     return r;
 }
