@@ -178,7 +178,6 @@ export class Scheduler {
         this.frameAsked = false;
         this.measure(start);
         const ready = this.candidates().filter((e) => this.due(e) <= start).sort((a, b) => a.dirtyAt - b.dirtyAt);
-        const budget = this.share * this.usual;
         let painted = 0;
         for (let left = Math.min(this.perFrame, ready.length); left > 0; left--) {
             const [entry] = ready.splice(Math.max(0, ready.findIndex((e) => e.urgent !== this.urgentLast)), 1) as [Entry];
@@ -192,7 +191,7 @@ export class Scheduler {
             } catch (error) {
                 this.onError(error);
             }
-            if (this.clock.now() - start > budget)
+            if (this.clock.now() - start > this.budget)
                 break;
         }
         if (painted) {
@@ -204,8 +203,13 @@ export class Scheduler {
         this.before = painted;
     }
 
+    /** ms of a frame that are for panels. */
+    private get budget(): number {
+        return this.share * this.usual;
+    }
+
     private get perFrame(): number {
-        return Math.max(1, Math.min(PER_FRAME, Math.floor((this.share * this.usual) / this.cost)));
+        return Math.max(1, Math.min(PER_FRAME, Math.floor(this.budget / this.cost)));
     }
 
     private adjustShare(): void {
