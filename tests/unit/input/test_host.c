@@ -194,24 +194,37 @@ static int submit(void *ctx, struct sg_batch *batch)
     return 0;
 }
 
+/* What a reading thread uses. Static in each test: one that hangs is left behind with it. */
+struct under {
+    struct sink sink;
+    struct sg_source source;
+    struct sg_ingest_gate gate;
+};
+
+static struct sg_host *begin(struct under *u, const char *proc, const char *sys,
+                             int64_t interval_ms)
+{
+    u->source.name = "host";
+    struct sg_host_config config = {
+        .proc = proc,
+        .sys = sys,
+        .interval_ms = interval_ms,
+        .batcher = {.submit = submit, .ctx = &u->sink, .source = &u->source, .gate = &u->gate}};
+    struct sg_host *host;
+    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
+    return host;
+}
+
 static void test_host__the_thread_reads_at_once_and_stops(void **state)
 {
     (void)state;
-    static struct sink sink; /* a thread that hangs may be left behind */
-    static struct sg_source source = {.name = "host"};
-    static struct sg_ingest_gate gate;
-    struct sg_host_config config = {
-        .proc = SG_TEST_DATA "/host/proc",
-        .sys = SG_TEST_DATA "/host/sys",
-        .interval_ms = 3600000,
-        .batcher = {.submit = submit, .ctx = &sink, .source = &source, .gate = &gate}};
-    struct sg_host *host;
-    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
-    while (atomic_load(&source.samples) < 50)
+    static struct under u;
+    struct sg_host *host = begin(&u, SG_TEST_DATA "/host/proc", SG_TEST_DATA "/host/sys", 3600000);
+    while (atomic_load(&u.source.samples) < 50)
         ;
     sg_host_stop(host);
-    assert_true(atomic_load(&sink.points) >= 50);
-    assert_int_equal(atomic_load(&source.rejected), 0);
+    assert_true(atomic_load(&u.sink.points) >= 50);
+    assert_int_equal(atomic_load(&u.source.rejected), 0);
 }
 
 /* As a network mount whose server is gone: whoever looks at it waits, with all that it uses. */
@@ -223,18 +236,10 @@ static void test_host__what_hangs_does_not_keep_the_process(void **state)
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/stat", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
-    static struct sink sink;
-    static struct sg_source source = {.name = "host"};
-    static struct sg_ingest_gate gate;
-    struct sg_host_config config = {
-        .proc = folder,
-        .sys = folder,
-        .interval_ms = 3600000,
-        .batcher = {.submit = submit, .ctx = &sink, .source = &source, .gate = &gate}};
-    struct sg_host *host;
-    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
+    static struct under u;
+    struct sg_host *host = begin(&u, folder, folder, 3600000);
     sg_host_stop(host); /* returns */
-    assert_int_equal(atomic_load(&sink.points), 0);
+    assert_int_equal(atomic_load(&u.sink.points), 0);
     assert_int_equal(unlink(path) | rmdir(folder), 0);
 }
 
@@ -248,17 +253,9 @@ static void test_host__a_mount_that_hangs_leaves_the_rest(void **state)
     snprintf(self, sizeof(self), "%s/self", folder);
     snprintf(file, sizeof(file), "%s/mounts", self);
     assert_int_equal(mkdir(self, 0700) | mkfifo(file, 0600), 0);
-    static struct sink sink;
-    static struct sg_source source = {.name = "host"};
-    static struct sg_ingest_gate gate;
-    struct sg_host_config config = {
-        .proc = folder,
-        .sys = folder,
-        .interval_ms = 100,
-        .batcher = {.submit = submit, .ctx = &sink, .source = &source, .gate = &gate}};
-    struct sg_host *host;
-    assert_int_equal(sg_host_start(&config, &host, NULL), 0);
-    while (atomic_load(&source.samples) < 6) /* uname and the time, three times */
+    static struct under u;
+    struct sg_host *host = begin(&u, folder, folder, 100);
+    while (atomic_load(&u.source.samples) < 6) /* uname and the time, three times */
         usleep(1000);
     sg_host_stop(host);
     assert_int_equal(unlink(file) | rmdir(self) | rmdir(folder), 0);
