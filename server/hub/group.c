@@ -61,9 +61,9 @@ void sg__flavour_unref(struct sg__flavour *f)
 static uint64_t group_hash(const struct sg__group_key *key, struct sg__flavour *const *flavours,
                            size_t n)
 {
-    uint64_t h =
-        sg_hash_mix((uint64_t)key->wire | (uint64_t)key->dialect << 2 | (uint64_t)key->simple << 4 |
-                    (uint64_t)key->deflate << 5 | (uint64_t)key->anon << 6);
+    uint64_t h = sg_hash_mix((uint64_t)key->wire | (uint64_t)key->dialect << 2 |
+                             (uint64_t)key->simple << 4 | (uint64_t)key->deflate << 5 |
+                             (uint64_t)key->anon << 6 | (uint64_t)key->calm << 7);
     for (size_t i = 0; i < n; i++)
         h = sg_hash_mix(h ^ (uint64_t)(uintptr_t)flavours[i]);
     return h;
@@ -72,7 +72,7 @@ static uint64_t group_hash(const struct sg__group_key *key, struct sg__flavour *
 static bool key_eq(const struct sg__group_key *a, const struct sg__group_key *b)
 {
     return a->wire == b->wire && a->dialect == b->dialect && a->simple == b->simple &&
-           a->deflate == b->deflate && a->anon == b->anon;
+           a->deflate == b->deflate && a->anon == b->anon && a->calm == b->calm;
 }
 
 static struct sg__group *group_find(struct sg_hub *hub, const struct sg__group_key *key,
@@ -182,7 +182,8 @@ void sg__group_join(struct sg_session *s)
                                 .dialect = s->dialect,
                                 .simple = s->simple,
                                 .deflate = s->deflate,
-                                .anon = s->wire == SG_WIRE_SSE && sg__session_anon(s)};
+                                .anon = s->wire == SG_WIRE_SSE && sg__session_anon(s),
+                                .calm = sg__session_calm(s)};
     struct sg__flavour *few[16], **flavours = few;
     if (s->n_subs > SG_ARRAY_LEN(few))
         flavours = sg_alloc(s->n_subs * sizeof(*flavours));
@@ -249,7 +250,7 @@ void sg__group_flush(struct sg_hub *hub, struct sg__group *g)
         reap(hub, g);
         return;
     }
-    if (hub->heartbeat && g->key.dialect == SG_DIALECT_V1 && !g->key.simple)
+    if (hub->heartbeat && g->key.dialect == SG_DIALECT_V1 && !g->key.simple && !g->key.calm)
         sg__pieces_add(p, 0, hub->heartbeat, NULL);
     for (uint32_t i = 0; i < g->n_flavours; i++)
         sg__pieces_collect(p, g->in[i].flavour, hub->flushed, GROUP_MAX_EXACT);

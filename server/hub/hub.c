@@ -292,8 +292,11 @@ void sg__due_serve(struct sg_hub *hub)
         struct sg_session *s = hub->due[0];
         s->due_ms = hub->now_ms + s->gap_ms;
         heap_down(hub, 0, s);
-        if (s->state == SG_SESSION_OPEN && sg_list_empty(&s->behind))
-            sg__session_catch_up(s, true);
+        if (s->state != SG_SESSION_OPEN || !sg_list_empty(&s->behind))
+            continue;
+        if (sg__session_calm(s))
+            sg__session_owe_heartbeat(s);
+        sg__session_catch_up(s, true);
     }
 }
 

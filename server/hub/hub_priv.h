@@ -185,7 +185,8 @@ struct sg__member {
 struct sg__group_key {
     enum sg_wire wire;
     enum sg_dialect dialect;
-    bool simple, deflate, anon; /* simple: no heartbeats; anon: events carry no ids */
+    /* simple: no heartbeats; anon: events carry no ids; calm: heartbeats come with the frames */
+    bool simple, deflate, anon, calm;
 };
 
 struct sg__group {
@@ -258,7 +259,7 @@ struct sg_session {
     struct sg__place
         cursor; /* streams: seen up to here; means something when behind or throttled */
     struct sg__place note_cursor; /* notifications: when behind */
-    bool heartbeat_owed;          /* missed while behind */
+    bool heartbeat_owed;          /* missed while behind, or not sent through its group */
     /* Some live streams have more to tell than went into the last block: `cursor` stays, those that
      * were told have `joined`, and the next block begins with subs[turn]. Such a session is in no
      * group for its streams. */
@@ -287,6 +288,10 @@ void sg__session_dead(struct sg_session *s);
 /* True while events must carry no ids: a subscription has not been told its state yet, streams are
  * left to be told, or they are throttled. */
 bool sg__session_anon(const struct sg_session *s);
+/* True while its rate is slower than heartbeats: they come with its frames. */
+bool sg__session_calm(const struct sg_session *s);
+/* The newest heartbeat goes out when it is caught up, if it is told any. */
+void sg__session_owe_heartbeat(struct sg_session *s);
 /* Appends one message, encoded for the session's wire, to its replies. event: SSE name, "" for the
  * default. */
 void sg__session_put(struct sg_session *s, const char *event, struct sg_str json);

@@ -221,6 +221,8 @@ static int act_rate(struct action *a, struct sg_error *reterr)
         gap_ms = rate >= MAX_RATE ? 0 : (int64_t)(1000 / rate);
     }
     sg__group_leave(s); /* keeps its place under the old rule */
+    if (sg__session_calm(s))
+        sg__session_owe_heartbeat(s); /* whoever looks again wants to know at once */
     s->gap_ms = gap_ms;
     s->due_ms = s->hub->now_ms + gap_ms;
     if (gap_ms)

@@ -197,6 +197,16 @@ bool sg__session_anon(const struct sg_session *s)
     return false;
 }
 
+bool sg__session_calm(const struct sg_session *s)
+{
+    return s->gap_ms > s->hub->opt.heartbeat_ms;
+}
+
+void sg__session_owe_heartbeat(struct sg_session *s)
+{
+    s->heartbeat_owed = s->dialect == SG_DIALECT_V1 && !s->simple;
+}
+
 /* ---- sending ---- */
 
 void sg__session_attend(struct sg_session *s)
@@ -472,7 +482,7 @@ void sg_session_writable(struct sg_session *s)
     sg__hub_settle(hub);
     sg_list_remove(&s->behind);
     atomic_fetch_sub_explicit(&hub->stats.behind, 1, memory_order_relaxed);
-    s->heartbeat_owed = s->dialect == SG_DIALECT_V1 && !s->simple;
+    sg__session_owe_heartbeat(s);
     sg__session_catch_up(s, !s->gap_ms || s->left || s->due_ms <= hub->now_ms);
 }
 

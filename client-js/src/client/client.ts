@@ -95,6 +95,11 @@ export class PushClient {
         return this._level;
     }
 
+    /** ms within which the server says something when all is well: with a rate slower than heartbeats they come with the frames. */
+    get heartbeat(): number {
+        return Math.max(this.welcome?.heartbeat ?? 5000, 1000 / (RATES[this._level] ?? Infinity));
+    }
+
     on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void {
         return this._events.on(event, listener);
     }
@@ -496,7 +501,7 @@ export class PushClient {
             if (!this._link)
                 return;
             const slept = this._env.date() - this._watchedAt > ASLEEP_MS;
-            if (this._env.now() - this._heardAt > this.welcome!.heartbeat + DEAD_GRACE_MS)
+            if (this._env.now() - this._heardAt > this.heartbeat + DEAD_GRACE_MS)
                 this._lost({ reason: 'the server went silent' });
             else if (slept)
                 this._checkAlive();

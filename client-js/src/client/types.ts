@@ -166,7 +166,7 @@ export interface Welcome {
 export interface ClientEvents {
     state: StateChange;
     welcome: Welcome;
-    /** Server time up to which everything that was due has come: the display's clock. Beats at least every `heartbeat`. */
+    /** Server time up to which everything that was due has come: the display's clock. Beats at least every `client.heartbeat` ms. */
     time: number;
     power: Power;
     /** Errors that belong to no subscription, and what callbacks throw. */

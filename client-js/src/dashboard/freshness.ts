@@ -26,6 +26,7 @@ export class Freshness {
     readonly beat: Signal<number> = signal(0);
     private skew = 0;
     private heardAt = 0; /* local, monotonic */
+    private rateAt = 0;  /* since when as much is to be heard as now */
     private downAt = 0;
     private retryAt = 0;
     private fatal = '';
@@ -35,6 +36,7 @@ export class Freshness {
     constructor(private readonly client: PushClient) {
         client.on('time', (time) => this.heard(time));
         client.on('welcome', (w) => this.heard(w.time));
+        client.on('power', () => (this.rateAt = performance.now()));
         client.on('state', ({ state, retryAt, error, attempt }) => {
             this.downAt = state === 'open' ? 0 : this.downAt || performance.now();
             this.retryAt = retryAt ?? 0;
@@ -74,7 +76,7 @@ export class Freshness {
 
     private look(): void {
         const now = performance.now();
-        const silent = this.heardAt && now - this.heardAt > (this.client.welcome?.heartbeat ?? 5000) + GRACE_MS;
+        const silent = this.heardAt && now - Math.max(this.heardAt, this.rateAt) > this.client.heartbeat + GRACE_MS;
         const down = this.downAt && now - this.downAt > LOST_MS;
         const lost = (down || silent || this.restored > 0) && this.client.state !== 'suspended';
         const next: Connection = {

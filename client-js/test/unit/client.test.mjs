@@ -215,6 +215,19 @@ test('silence beyond the heartbeat and ten seconds: the socket is dead', async (
     assert.ok(FakeSocket.all[0].closedByClient);
 });
 
+test('a hidden page hears as rarely as it is sent frames, and waits that much longer', async () => {
+    await open();
+    assert.equal(client.heartbeat, 5000);
+    client.setPower('saver');
+    assert.equal(client.heartbeat, 5000);
+    client.setPower('hidden');
+    assert.equal(client.heartbeat, 10_000);
+    await fake.clock.advance(20_000);
+    assert.equal(client.state, 'open');
+    await fake.clock.advance(1000);
+    assert.deepEqual([states.at(-1).state, states.at(-1).reason], ['reconnecting', 'the server went silent']);
+});
+
 test('back from sleep: a ping, and two seconds later another socket', async () => {
     const page = new FakePage();
     await open({}, { window: page, document: page });

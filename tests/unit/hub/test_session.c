@@ -327,6 +327,36 @@ static void test_session__heartbeats_name_streams_that_were_put_off(void **state
     finish(f);
 }
 
+static void test_session__heartbeats_come_with_the_frames_of_a_slow_rate(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    sg_session_start(f->l.session);
+    line_subscribe(&f->l, "a", "x");
+    rig_step(&f->r);
+    line_say(&f->l, "{\"action\":\"rate\",\"max\":0.25}"); /* faster than heartbeats */
+    beat(f, 1000);
+    assert_int_equal(f->c.heartbeats, 1);
+    line_say(&f->l, "{\"action\":\"rate\",\"max\":0.1}");
+    unsigned writes = f->l.writes;
+    beat(f, 2000);
+    beat(f, 3000);
+    int steps = 0;
+    while (f->l.writes == writes && steps++ < 200)
+        rig_step(&f->r);
+    assert_in_range(steps, 99, 102); /* of 100 ms */
+    assert_int_equal(f->c.heartbeats, 2);
+    assert_int_equal(f->c.heartbeat_ms, 3000);
+    beat(f, 4000);
+    assert_int_equal(f->c.heartbeats, 2);
+    line_say(&f->l, "{\"action\":\"rate\",\"max\":null}"); /* somebody looks: at once */
+    assert_int_equal(f->c.heartbeat_ms, 4000);
+    beat(f, 5000);
+    assert_int_equal(f->c.heartbeat_ms, 5000);
+    assert_int_equal(f->c.heartbeats, 4);
+    finish(f);
+}
+
 static bool judge(void *ctx, uint32_t rights, uint32_t *ret_rights)
 {
     const int *verdict = ctx;
@@ -763,6 +793,7 @@ int main(void)
         cmocka_unit_test(test_session__equals_share_one_group_and_one_block),
         cmocka_unit_test(test_session__heartbeats_go_to_v1_only),
         cmocka_unit_test(test_session__heartbeats_name_streams_that_were_put_off),
+        cmocka_unit_test(test_session__heartbeats_come_with_the_frames_of_a_slow_rate),
         cmocka_unit_test(test_session__judging_ends_those_who_may_not_read_any_more),
         cmocka_unit_test(test_session__arguments_are_checked_as_a_whole),
         cmocka_unit_test(test_session__deflate_compresses_large_frames),
