@@ -15,7 +15,8 @@ import type { DataBlock, DataSeries, DataTable, PanelData } from './panels/base.
 const SCRAPE_MS = 15_000; /* what is assumed where nothing says how often there are samples */
 const SHIFT_MS = 15_000;
 const STALE_KEPT_MS = 60_000;
-const STALE_INTERVALS = 5;
+const OLD_INTERVALS = 2;   /* its age is told */
+const STALE_INTERVALS = 5; /* it looks it */
 
 /** What all panels of a dashboard share. */
 export interface Surroundings {
@@ -267,9 +268,13 @@ export class PanelQueries {
         }
         if (lost)
             return { state: 'stale', reason: `No connection. Data from ${timeOfDay(lost)}.` };
-        const behind = sources.filter((s) => s.late && this.around.now() - s.knownAt > STALE_INTERVALS * Math.max(1000, s.spec.intervalMs));
-        if (behind.length)
-            return { state: 'stale', reason: `The server is behind. Data from ${timeOfDay(Math.min(...behind.map((s) => s.knownAt)))}.` };
+        const behind = (intervals: number) => {
+            const old = sources.filter((s) => s.late && this.around.now() - s.knownAt > intervals * Math.max(1000, s.spec.intervalMs));
+            return old.length ? `Data from ${timeOfDay(Math.min(...old.map((s) => s.knownAt)))}` : '';
+        };
+        const stale = behind(STALE_INTERVALS);
+        if (stale)
+            return { state: 'stale', reason: `The server is behind. ${stale}.` };
         const limit = (s: DataSeries) => s.stale;
         if (shown.length && shown.every((s) => limit(s) || s.last === null) && shown.some(limit)) {
             const newest = Math.max(...shown.map((s) => s.lastTime));
@@ -278,7 +283,7 @@ export class PanelQueries {
         if (shown.length && !shown.some((s) => s.last !== null || s.values.some((v) => !Number.isNaN(v))))
             return { state: 'empty', reason: `The series have no values in this time.\n${this.asks.map((a) => a.expr).join('\n')}` };
         const refused = sources.reduce((n, s) => n + s.leftOut + s.refused + (OVER_TIME.has(this.model.type) ? s.refusedEnded : 0), 0);
-        return { state: 'live', reason: refused ? `${refused} more series than the ${sources.reduce((n, s) => n + s.series.length, 0)} shown` : '' };
+        return { state: 'live', reason: refused ? `${refused} more series than the ${sources.reduce((n, s) => n + s.series.length, 0)} shown` : behind(OLD_INTERVALS) };
     }
 }
 

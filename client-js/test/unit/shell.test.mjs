@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Source } from '../../dist/.js/dashboard/data.js';
 import { ancestors, levelOf, plainTags } from '../../dist/.js/dashboard/crumbs.js';
+import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
+import { PanelQueries } from '../../dist/.js/dashboard/panel-data.js';
 import { tokenOf } from '../../dist/.js/dashboard/login.js';
 import { hrefOf, matching } from '../../dist/.js/dashboard/picker-box.js';
 
@@ -102,4 +104,26 @@ describe('a source whose values do not change', () => {
         source.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 7]]], ended: [], series: [...series, { labels: { i: '1' }, key: '{i="1"}' }], values: [6, 7], value: 13, leftOut: 0 });
         assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6, 6]], [false, 7, [5, NaN, NaN, 7]]]);
     });
+});
+
+test('a panel the server is behind with tells its age after two intervals, and looks old after five', () => {
+    const { dashboard } = loadDashboard({ title: 'T', panels: [{ type: 'stat', targets: [{ refId: 'A', expr: 'up' }] }] });
+    const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 0, to: null });
+    let now = 0;
+    const queries = new PanelQueries(dashboard.panels[0], {
+        hub: { acquire: () => ({ source, release() {} }) }, now: () => now, range: () => ({ from: 'now-1m', to: 'now' }), variables: () => new Map(), lostSince: () => 0, scrapeMs: 0,
+    }, () => {});
+    queries.refresh(300);
+    const at = (seconds) => {
+        now = seconds * 1000;
+        const { state, reason } = queries.build();
+        return [state, reason.replace(/\d\d:\d\d:\d\d/, 'then')];
+    };
+    assert.deepEqual(at(9), ['loading', 'Waiting for the first answer.']);
+    source.take({ kind: 'full', changed: null, reset: true, time: 10_000, offset: 1, points: [[10_000, [7]]], series: [{ labels: {}, key: '{}' }], values: [7], value: 7, ended: [], leftOut: 0 });
+    assert.deepEqual(at(20), ['live', ''], 'nothing says that it is old');
+    source.advance(13_000, true);
+    assert.deepEqual([at(12), at(13), at(15), at(16)], [['live', ''], ['live', 'Data from then'], ['live', 'Data from then'], ['stale', 'The server is behind. Data from then.']]);
+    source.advance(16_000, false);
+    assert.deepEqual(at(16), ['live', '']);
 });
