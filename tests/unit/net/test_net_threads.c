@@ -677,7 +677,7 @@ static void test_net__drain_tells_clients_when_to_come_back(void **state)
     close(ws);
     close(sse);
     close(idle);
-    sg_net_drain(f->net, 8000); /* the stuck one is given up after close_ms, twice */
+    sg_net_drain(f->net, WAIT_MS); /* the stuck one is given up after close_ms, twice */
     struct sg_buf out;
     sg_buf_init(&out, 1 << 20);
     sg_net_metrics(f->net, &out);

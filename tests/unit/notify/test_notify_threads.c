@@ -18,6 +18,8 @@
 #include <streamgauge/notify.h>
 #include <streamgauge/time.h>
 
+#define WAIT_MS 60000 /* only so that a failure ends */
+
 /* ---- a server that says 200 to everything, one connection at a time ---- */
 
 struct server {
@@ -176,7 +178,7 @@ static void send_row(struct fixture *f, uint64_t id, const char *target, const c
 
 static void wait_for(struct fixture *f, const unsigned *counter, unsigned n)
 {
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < WAIT_MS / 10; i++) {
         pthread_mutex_lock(&f->lock);
         bool there = *counter >= n;
         pthread_mutex_unlock(&f->lock);
@@ -249,7 +251,8 @@ static void test_test__reports_without_secrets(void **state)
     struct sg_buf report;
     struct sg_error err = {0};
     sg_buf_init(&report, 1 << 20);
-    int rc = sg_notify_test(f->n, SG_STR("team/webhook/0"), sg_str_from(body), 5000, &report, &err);
+    int rc =
+        sg_notify_test(f->n, SG_STR("team/webhook/0"), sg_str_from(body), WAIT_MS, &report, &err);
     if (rc < 0)
         fail_msg("%s", err.text);
     assert_non_null(strstr(sg_buf_cstr(&report), "\"alertname\":\"A\""));
@@ -265,7 +268,7 @@ static void test_test__of_what_is_not_there(void **state)
     struct sg_error err = {0};
     sg_buf_init(&report, 1 << 20);
     assert_int_equal(
-        sg_notify_test(f->n, SG_STR("nobody/webhook/0"), sg_str_from(body), 5000, &report, &err),
+        sg_notify_test(f->n, SG_STR("nobody/webhook/0"), sg_str_from(body), WAIT_MS, &report, &err),
         SG_ENOTFOUND);
     assert_non_null(strstr(err.text, "nobody/webhook/0"));
     sg_buf_deinit(&report);

@@ -728,7 +728,7 @@ static void test_queue__a_journal_larger_than_it_is_taken_alone(void **state)
     memset(big, 'x', sizeof(big) - 1);
     struct sg_journal *j = sg_journal_new();
     sg_journal_put(j, SG_TABLE_META, SG_STR("a"), sg_str_from(big), 0);
-    assert_int_equal(sg_persist_submit_wait(r->p, j, 10000, &err), 0);
+    assert_int_equal(sg_persist_submit_wait(r->p, j, WAIT_MS, &err), 0);
 }
 
 int main(void)
