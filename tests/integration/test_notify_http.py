@@ -228,7 +228,7 @@ def test_a_reply_of_a_gibibyte_is_read_to_64_kib(notifier):
 def test_a_target_that_does_not_answer_is_left_and_tried_again(notifier, what):
     with fake(scripted(what, OK)) as f:
         f.reply = (lambda answers: lambda r: answers.pop(0) if len(answers) > 1 else answers[0])([what, OK])
-        marks = notifier("receivers:\n" + webhook(f.url, timeout="1s")).finish(row("team/webhook/0"))
+        marks = notifier("receivers:\n" + webhook(f.url, timeout="3s")).finish(row("team/webhook/0"))  # enough for a good answer
         assert [m["mark"] for m in marks] == ["retry", "sent"], marks
 
 
@@ -463,7 +463,7 @@ def test_pagerduty_too_large_is_sent_smaller(notifier):
 def test_heartbeats_are_sent(notifier):
     with fake() as f:
         n = notifier(only("heartbeat", f"url: '{f.url}/beat', interval: 200ms"))
-        assert [r.path for r in f.wait(3)] == ["/beat"] * 3
+        assert {r.path for r in f.wait(3)} == {"/beat"}  # it may be more than three by the time they are counted
         n.finish()
 
 
@@ -483,6 +483,7 @@ def test_alertmanagers_are_told_again_until_it_resolves(notifier):
             return any(r.json[0]["endsAt"] == "2026-11-22T03:14:05Z" for r in f.requests)
 
         kit.eventually(resolved, "the end of the alert")
+        kit.eventually(lambda: [m for m in n.marks if m["row"] == 2], "the answer to it")  # until then it may be refreshed
         time.sleep(0.3)
         quiet = len(f.requests)
         time.sleep(0.8)
