@@ -1,4 +1,6 @@
 """What the browser tests are made of: the real binary on free ports of this machine, a relay that can be cut, Chromium."""
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -7,6 +9,7 @@ import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -85,6 +88,23 @@ class Server:
         if token:
             command += ["-H", f"Authorization: Bearer {token}"]
         subprocess.run([*command, self.url + "/api/v1/samples"], check=True, timeout=30)
+
+    def ticks(self, query):
+        """A list that grows by the time of every evaluation of an expression each second, over a connection that nobody cuts."""
+        request = urllib.request.Request(f"{self.url}/events?interval=1s&query={urllib.parse.quote(query)}",
+                                         headers={"Accept": "application/x-ndjson"})
+        seen = []
+
+        def read():
+            with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(request, timeout=30) as lines:
+                for line in filter(bytes.strip, lines):
+                    message = json.loads(line)
+                    if "d" in message or message.get("type") == "full":
+                        seen.append(message["t"])
+
+        threading.Thread(target=read, daemon=True).start()
+        wait_until(f"the first value of {query}", lambda: seen)
+        return seen
 
     def counter(self, name, token=None):
         _, text = self.get("/metrics", {"Authorization": f"Bearer {token}"} if token else None)
@@ -196,8 +216,13 @@ class Page:
     def eval(self, code):
         return self.ask("eval", code=code)
 
-    def wait(self, code, seconds=20):
+    def wait(self, code, seconds=60):
+        """The deadline is only there so that a failure ends."""
         self.ask("wait", code=code, ms=seconds * 1000)
+
+    def painted(self):
+        """Waits until what was asked of the page before has been drawn."""
+        self.eval("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(r))))")
 
     def text(self, selector):
         return self.eval(f"document.querySelector({json.dumps(selector)})?.textContent ?? null")
@@ -205,5 +230,5 @@ class Page:
     def link(self):
         return self.eval("document.body.dataset.link")
 
-    def wait_link(self, state, seconds=20):
-        self.wait(f"document.body.dataset.link === {json.dumps(state)}", seconds)
+    def wait_link(self, state):
+        self.wait(f"document.body.dataset.link === {json.dumps(state)}")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from browser_kit import free_port
+from browser_kit import free_port, wait_until
 
 LIVE = "document.body.dataset.link === 'live' && document.querySelector('#tile-memory .value span').textContent !== '–'"
 PANELS = ["cpu", "memory", "network", "disk", "load", "pressure", "mounts"]
@@ -137,7 +137,7 @@ def test_a_killed_server_is_shown_as_disconnected_until_it_is_back(server, page)
     assert "Disconnected" in page.text("#live-alert")
     assert page.text("#tile-memory .value span") != "–"
     server.start()
-    page.wait_link("live", 40)
+    page.wait_link("live")
     server.send("orders", 11)
     page.wait("document.getElementById('own-lead').textContent.includes('orders is 11.')")
 
@@ -146,10 +146,11 @@ def test_a_polite_end_of_the_server_says_when_to_come_back(server, page):
     server.stop()
     page.wait_link("lost")
     server.start()
-    page.wait_link("live", 40)
+    page.wait_link("live")
 
 
 def test_a_cut_connection_is_resumed_without_a_gap(server, relay, browse):
+    seen = server.ticks("time()")  # the page's pulse; a machine that is busy may leave a second out
     page = browse(relay.url + server.simple.removeprefix(server.url))
     page.wait(LIVE)
     resumed = server.counter("streamgauge_hub_resumed_total")
@@ -158,28 +159,35 @@ def test_a_cut_connection_is_resumed_without_a_gap(server, relay, browse):
     page.wait_link("lost")
     time.sleep(2.5)  # ticks are missed meanwhile
     relay.refuse = False
-    page.wait_link("live", 40)
+    page.wait_link("live")
     page.wait("document.getElementById('banner').hidden")
-    sockets = page.ask("sockets")
-    first = [json.loads(f) for f in sockets[0]["frames"]]
-    pulse = next(m["stream"] for m in first if m.get("id") == "pulse")
-    later = [json.loads(f) for s in sockets[1:] for f in s["frames"]]
+
+    def frames():
+        """What came before the cut, and what after it."""
+        sockets = page.ask("sockets")
+        return [[json.loads(f) for s in some for f in s["frames"]] for some in (sockets[:1], sockets[1:])]
+
+    def times(messages):
+        return [m["t"] for m in messages if m.get("s") == pulse and m.get("type") in (None, "full")]
+
+    pulse = next(m["stream"] for m in frames()[0] if m.get("id") == "pulse")
+    wait_until("the pulse to go on", lambda: times(frames()[1]))
+    first, later = frames()
     assert any(m.get("type") == "subscribed" and m["recovered"] for m in later)
     assert not any(m.get("type") == "gap" for m in later)
-    ticks = [m["t"] for m in first + later if m.get("s") == pulse and m.get("type") in (None, "full")]
-    ticks = sorted(ticks)
-    missing = [b for a, b in zip(ticks, ticks[1:]) if b - a > 1000]
-    assert missing == [] and len(set(ticks)) == len(ticks), f"every second once: {ticks}"
+    ticks = sorted(times(first + later))
+    wait_until("the last one on the connection that was not cut", lambda: seen[-1] >= ticks[-1])
+    assert ticks == [t for t in seen if ticks[0] <= t <= ticks[-1]], f"all of them, each once: {ticks}, {seen}"
     assert server.counter("streamgauge_hub_resumed_total") >= resumed
 
 
 def test_pause_keeps_the_picture_still(page):
     page.ask("click", selector="#pause")
     page.wait("document.getElementById('pause').getAttribute('aria-pressed') === 'true'")
-    time.sleep(0.3)
+    page.painted()
     before, clock = page.eval(ink("#panel-cpu")), page.text("#clock")
     page.wait(f"document.getElementById('clock').textContent !== {json.dumps(clock)}")
-    time.sleep(0.5)
+    page.painted()
     assert page.eval(ink("#panel-cpu")) == before
     page.ask("click", selector="#pause")
     page.wait(f"{ink('#panel-cpu')} !== {before}")
