@@ -60,6 +60,8 @@ SG_API size_t sg_utf8_valid_prefix(const char *p, size_t n);
 SG_API size_t sg_utf8_put(char *dst, uint32_t c);
 /* 0 to 15, or -1 for what is no hexadecimal digit. */
 SG_API int sg_hex_digit(char c);
+/* n bytes as lower-case hexadecimal digits: dst has 2n + 1 bytes, NUL-terminated. */
+SG_API void sg_hex_format(const void *p, size_t n, char *dst);
 /* NUL-terminated copy; free with sg_free. */
 SG_API char *sg_str_dup(struct sg_str s);
 /* Edit distance (Levenshtein), for "did you mean"; at most `max` + 1 is returned. Inputs up to 64

@@ -78,8 +78,7 @@ static void random_key(const struct sg_alerting *a, char dst[33])
 {
     unsigned char bytes[16];
     a->o.hooks.random_bytes(bytes, sizeof(bytes));
-    for (int i = 0; i < 16; i++)
-        snprintf(dst + 2 * i, 3, "%02x", bytes[i]);
+    sg_hex_format(bytes, sizeof(bytes), dst);
 }
 
 /* Returns how many lines are in it. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <streamgauge/mem.h>
+#include <streamgauge/base64.h>
 #include <streamgauge/time.h>
 
 #include "alerts_priv.h"
@@ -20,32 +20,6 @@ static void on_key(void *ctx, struct sg_net_exchange *x)
     sg_buf_puts(&x->out, "{\"key\":");
     sg_buf_put_json_str(&x->out, sg_str_from(a->vapid.public_key));
     sg_buf_puts(&x->out, "}\n");
-}
-
-static int base64url_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' || c == '+' ? 62 : c == '_' || c == '/' ? 63 : -1;
-}
-
-/* Bytes it stands for, and the first of them; -1: it is none. */
-static ssize_t base64url_bytes(const char *text, unsigned *ret_first)
-{
-    size_t n = strlen(text);
-    while (n > 0 && text[n - 1] == '=')
-        n--;
-    if (n < 2 || n % 4 == 1)
-        return -1;
-    for (size_t i = 0; i < n; i++)
-        if (base64url_value(text[i]) < 0)
-            return -1;
-    *ret_first = (unsigned)(base64url_value(text[0]) << 2 | base64url_value(text[1]) >> 4);
-    return (ssize_t)(n * 3 / 4);
 }
 
 /* Only what notify would call: else each notification for it would be a dead letter. Its guard
@@ -64,9 +38,10 @@ static bool good_endpoint(const char *url)
 
 static bool good_keys(const char *p256dh, const char *auth)
 {
-    unsigned first = 0, unused;
-    return p256dh && auth && base64url_bytes(p256dh, &first) == P256DH_BYTES && first == 4 &&
-           base64url_bytes(auth, &unused) == AUTH_BYTES;
+    uint8_t point[P256DH_BYTES], secret[AUTH_BYTES];
+    return p256dh && auth &&
+           sg_base64_parse(sg_str_from(p256dh), point, P256DH_BYTES) == P256DH_BYTES &&
+           point[0] == 4 && sg_base64_parse(sg_str_from(auth), secret, AUTH_BYTES) == AUTH_BYTES;
 }
 
 /* The row's body: what was sent, without what we do not know. NULL: refused. */

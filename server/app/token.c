@@ -11,14 +11,9 @@
 
 static void random_token(char *dst)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[TOKEN_BYTES];
     sg_rand_bytes(bytes, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        dst[2 * i] = digits[bytes[i] >> 4];
-        dst[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    dst[2 * sizeof(bytes)] = '\0';
+    sg_hex_format(bytes, sizeof(bytes), dst);
 }
 
 int sg_command_token(int argc, char **argv)

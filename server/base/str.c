@@ -144,6 +144,17 @@ int sg_hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+void sg_hex_format(const void *p, size_t n, char *dst)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < n; i++) {
+        dst[2 * i] = digits[bytes[i] >> 4];
+        dst[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    dst[2 * n] = '\0';
+}
+
 char *sg_str_dup(struct sg_str s)
 {
     char *copy = sg_alloc(s.n + 1);

@@ -41,8 +41,7 @@ static void make_id(struct sg_hub *hub, char *dst)
     else
         sg_rand_bytes(bytes, sizeof(bytes));
     int n = snprintf(dst, SG_SESSION_ID_MAX, "%u-", hub->opt.edge);
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        n += snprintf(dst + n, SG_SESSION_ID_MAX - (size_t)n, "%02x", bytes[i]);
+    sg_hex_format(bytes, sizeof(bytes), dst + n);
 }
 
 int sg_session_open(struct sg_hub *hub, const struct sg_session_options *opt,

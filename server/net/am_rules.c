@@ -273,8 +273,7 @@ static void token_of(const struct sg_rule_group *g, char dst[65])
     sg_buf_putc(&b, ';');
     sg_buf_put_str(&b, g->name);
     SHA256((const unsigned char *)sg_buf_cstr(&b), b.len, hash);
-    for (size_t i = 0; i < sizeof(hash); i++)
-        snprintf(dst + 2 * i, 3, "%02x", hash[i]);
+    sg_hex_format(hash, sizeof(hash), dst);
     sg_buf_deinit(&b);
 }
 

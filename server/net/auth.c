@@ -13,15 +13,10 @@ static void sha256(struct sg_str s, uint8_t ret[32])
 
 void sg_net_token_hash(struct sg_str token, char *dst)
 {
-    static const char hex[] = "0123456789abcdef";
     uint8_t h[32];
     sha256(token, h);
     memcpy(dst, "sha256:", 7);
-    for (int i = 0; i < 32; i++) {
-        dst[7 + 2 * i] = hex[h[i] >> 4];
-        dst[8 + 2 * i] = hex[h[i] & 15];
-    }
-    dst[71] = 0;
+    sg_hex_format(h, sizeof(h), dst + 7);
 }
 
 static bool parse_hash(const char *text, uint8_t ret[32])

@@ -2,43 +2,9 @@
 #include "http.h"
 
 #include <stdio.h>
+#include <streamgauge/base64.h>
 #include <streamgauge/labels.h>
 #include <string.h>
-
-static int base64_value(char ch)
-{
-    if (ch >= 'A' && ch <= 'Z')
-        return ch - 'A';
-    if (ch >= 'a' && ch <= 'z')
-        return ch - 'a' + 26;
-    if (ch >= '0' && ch <= '9')
-        return ch - '0' + 52;
-    if (ch == '-' || ch == '+')
-        return 62;
-    return ch == '_' || ch == '/' ? 63 : -1;
-}
-
-/* Both alphabets, padding optional. Returns the length or SG_ESYNTAX. dst holds 3/4 of src. */
-static ssize_t base64_decode(struct sg_str src, char *dst)
-{
-    while (src.n && src.p[src.n - 1] == '=')
-        src.n--;
-    uint32_t bits = 0;
-    unsigned have = 0;
-    char *at = dst;
-    for (size_t i = 0; i < src.n; i++) {
-        int v = base64_value(src.p[i]);
-        if (v < 0)
-            return SG_ESYNTAX;
-        bits = bits << 6 | (uint32_t)v;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            *at++ = (char)(bits >> have & 0xff);
-        }
-    }
-    return at - dst;
-}
 
 /* One "name/value" or "name@base64/value" of a push gateway's path, still percent-encoded. */
 static int add_grouping(struct sg_labels_builder *b, struct sg_str name, struct sg_str value)
@@ -53,7 +19,7 @@ static int add_grouping(struct sg_labels_builder *b, struct sg_str name, struct 
         k.n -= 7;
     ssize_t vn = sg_http1_percent_decode(value, false, text, sizeof(text));
     if (vn >= 0 && coded)
-        vn = base64_decode(sg_str_make(text, (size_t)vn), text);
+        vn = sg_base64_parse(sg_str_make(text, (size_t)vn), text, sizeof(text));
     /* "__name__" would rename every metric of the body. */
     if (vn < 0 || !sg_label_name_valid(k) || sg_str_starts_with(k, SG_STR("__")) ||
         !sg_utf8_valid(text, (size_t)vn))

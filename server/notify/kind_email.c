@@ -227,7 +227,7 @@ static void hash_text(const char *kind, struct sg_str a, struct sg_str b, char *
     sg_buf_init(&text, 1u << 20);
     sg_buf_printf(&text, "%s\n%.*s\n%.*s", kind, SG_STR_ARG(a), SG_STR_ARG(b));
     sg__sha256(sg_buf_str(&text), hash);
-    sg__hex(hash, 16, dst);
+    sg_hex_format(hash, 16, dst);
     sg_buf_deinit(&text);
 }
 

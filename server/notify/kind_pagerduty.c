@@ -160,7 +160,7 @@ static void put_incident(const struct sg__job *job, char ret_hex[65])
 {
     uint8_t hash[32];
     sg__sha256(job->note->group_key, hash);
-    sg__hex(hash, sizeof(hash), ret_hex);
+    sg_hex_format(hash, sizeof(hash), ret_hex);
 }
 
 static int put_client(const struct sg__job *job, struct sg_str link, struct sg_buf *out,

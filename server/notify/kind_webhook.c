@@ -73,7 +73,7 @@ static void sign(const struct sg__job *job, struct sg__request *r, struct sg_str
     sg_buf_printf(&text, "%lld.", (long long)(job->wall_ms / 1000));
     sg_buf_put_str(&text, sg_buf_str(&r->body));
     sg__hmac_sha256(secret, sg_buf_str(&text), mac);
-    sg__hex(mac, sizeof(mac), hex);
+    sg_hex_format(mac, sizeof(mac), hex);
     sg__request_header(r, "X-Streamgauge-Timestamp: %lld", (long long)(job->wall_ms / 1000));
     sg__request_header(r, "X-Streamgauge-Signature: sha256=%s", hex);
     sg_buf_deinit(&text);

@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include <streamgauge/base64.h>
+
 #include "notify/hash.h"
 #include "notify/kind.h"
 #include "notify/webpush.h"
@@ -35,8 +37,8 @@ static int read_subscription(const struct sg__job *job, struct push *p, struct s
     const json_t *keys = json_object_get(p->json, "keys");
     p->endpoint = sg__json_text(p->json, "endpoint");
     if (p->endpoint.n < 9 || p->endpoint.n > 4096 ||
-        sg__base64url_parse(sg__json_text(keys, "p256dh"), p->keys.p256dh, 65) != 65 ||
-        sg__base64url_parse(sg__json_text(keys, "auth"), p->keys.auth, 16) != 16)
+        sg_base64_parse(sg__json_text(keys, "p256dh"), p->keys.p256dh, 65) != 65 ||
+        sg_base64_parse(sg__json_text(keys, "auth"), p->keys.auth, 16) != 16)
         return sg_error_set(reterr, SG_ENOTFOUND,
                             "the subscription is incomplete; expected endpoint, keys.p256dh and "
                             "keys.auth");
@@ -86,7 +88,7 @@ static void make_tag(const struct sg__note *n, struct sg_buf *out)
 {
     uint8_t hash[32];
     sg__sha256(n->group_key, hash);
-    sg__put_base64url(out, hash, 24); /* 32 characters, the most a Topic may have */
+    sg_base64url_put(out, hash, 24); /* 32 characters, the most a Topic may have */
 }
 
 struct words {

@@ -3,25 +3,12 @@
 
 #include <string.h>
 
+#include <streamgauge/base64.h>
 #include <streamgauge/time.h>
 
 #define MAX_PLAIN 70  /* a value that long stays on its line */
 #define WORD_BYTES 42 /* of text in one encoded word: 56 characters of base64 */
 #define LINE 76
-
-static void put_base64(struct sg_buf *out, const char *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)(unsigned char)p[i] << 16;
-        v |= i + 1 < n ? (uint32_t)(unsigned char)p[i + 1] << 8 : 0;
-        v |= i + 2 < n ? (uint32_t)(unsigned char)p[i + 2] : 0;
-        sg_buf_putc(out, digits[v >> 18 & 63]);
-        sg_buf_putc(out, digits[v >> 12 & 63]);
-        sg_buf_putc(out, i + 1 < n ? digits[v >> 6 & 63] : '=');
-        sg_buf_putc(out, i + 2 < n ? digits[v & 63] : '=');
-    }
-}
 
 static bool is_plain(struct sg_str s)
 {
@@ -53,7 +40,7 @@ static void put_words(struct sg_buf *out, struct sg_str s)
             }
         }
         sg_buf_puts(out, "=?UTF-8?B?");
-        put_base64(out, text, n);
+        sg_base64_put(out, text, n);
         sg_buf_puts(out, at < s.n ? "?=\r\n " : "?=");
     }
 }

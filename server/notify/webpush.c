@@ -10,9 +10,8 @@
 #include <openssl/kdf.h>
 #include <openssl/param_build.h>
 #include <openssl/params.h>
+#include <streamgauge/base64.h>
 #include <streamgauge/rand.h>
-
-#include "notify/hash.h"
 
 #define RECORD_SIZE 4096u
 
@@ -78,10 +77,10 @@ int sg_vapid_new(struct sg_vapid *ret, struct sg_error *reterr)
     struct sg_buf text;
     memset(ret, 0, sizeof(*ret));
     sg_buf_init(&text, 256);
-    sg__put_base64url(&text, private_key, sizeof(private_key));
+    sg_base64url_put(&text, private_key, sizeof(private_key));
     memcpy(ret->private_key, text.data, text.len);
     sg_buf_reset(&text);
-    sg__put_base64url(&text, public_key, sizeof(public_key));
+    sg_base64url_put(&text, public_key, sizeof(public_key));
     memcpy(ret->public_key, text.data, text.len);
     OPENSSL_cleanse(private_key, sizeof(private_key));
     sg_buf_deinit(&text);
@@ -215,8 +214,8 @@ int sg__vapid_header(const struct sg_vapid *keys, struct sg_str audience, int64_
     static const char head[] = "{\"typ\":\"JWT\",\"alg\":\"ES256\"}";
     uint8_t private_key[32], public_key[65], signature[64];
     struct sg_buf claims, token;
-    if (sg__base64url_parse(sg_str_from(keys->private_key), private_key, 32) != 32 ||
-        sg__base64url_parse(sg_str_from(keys->public_key), public_key, 65) != 65)
+    if (sg_base64_parse(sg_str_from(keys->private_key), private_key, 32) != 32 ||
+        sg_base64_parse(sg_str_from(keys->public_key), public_key, 65) != 65)
         return sg_error_set(reterr, SG_EINVALID, "web push: there are no VAPID keys");
     sg_buf_init(&claims, 8192);
     sg_buf_init(&token, 16384);
@@ -225,14 +224,14 @@ int sg__vapid_header(const struct sg_vapid *keys, struct sg_str audience, int64_
     sg_buf_printf(&claims, ",\"exp\":%lld,\"sub\":", (long long)expires_s);
     sg_buf_put_json_str(&claims, sg_str_from(subject));
     sg_buf_putc(&claims, '}');
-    sg__put_base64url(&token, (const uint8_t *)head, sizeof(head) - 1);
+    sg_base64url_put(&token, head, sizeof(head) - 1);
     sg_buf_putc(&token, '.');
-    sg__put_base64url(&token, (const uint8_t *)claims.data, claims.len);
+    sg_base64url_put(&token, claims.data, claims.len);
     EVP_PKEY *key = key_from(private_key, public_key);
     int rc = key && sign_es256(key, sg_buf_str(&token), signature) ? 0 : failed(reterr, "signing");
     if (rc == 0) {
         sg_buf_putc(&token, '.');
-        sg__put_base64url(&token, signature, sizeof(signature));
+        sg_base64url_put(&token, signature, sizeof(signature));
         sg_buf_printf(out, "vapid t=%s, k=%s", sg_buf_cstr(&token), keys->public_key);
     }
     OPENSSL_cleanse(private_key, sizeof(private_key));
