@@ -8,6 +8,7 @@ import math
 import os
 import random
 import signal
+import threading
 import time
 import zlib
 
@@ -412,10 +413,14 @@ def test_full_queue_is_429_with_retry_after_and_counted(start):
     server = start("--tick", "1s", config="limits: {queue_bytes: 1048576}\n")
     body = "".join(f'flood{{i="{i}"}} 1\n' for i in range(20000))
     with server.dial() as s, engine_last(server):
-        server.process.send_signal(signal.SIGSTOP)  # all of it is there before the first line is read
-        s.send(f"POST /api/v1/import/prometheus HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+        head = f"POST /api/v1/import/prometheus HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        sender = threading.Thread(target=s.send, args=(head + body,))
+        server.process.send_signal(signal.SIGSTOP)
+        sender.start()
+        sender.join(5)  # all of it, or what the kernel has room for, is there before the first line is read
         server.process.send_signal(signal.SIGCONT)
         answer = s.response()
+        sender.join()
     assert answer.status == 429, answer
     assert int(answer.headers["retry-after"]) >= 1
     assert answer.json["dropped"] > 0
