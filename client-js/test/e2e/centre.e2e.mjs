@@ -36,7 +36,8 @@ const json = async (path) => (await fetch(site.url + path)).json();
 test('by service: each with its alerts', async () => {
     const page = await centre();
     await page.getByRole('button', { name: 'By service' }).click();
-    await page.locator('.notes-group').nth(1).waitFor();
+    for (const group of ['mail · 1', 'payments · 2']) /* they come one by one */
+        await page.locator('.notes-group', { hasText: group }).waitFor();
     const lines = await page.locator('.notes-group, .note-title').allInnerTexts();
     const groups = lines.join('\n').split(/\n(?=payments · |mail · )/).map((g) => g.replace(/(CRIT|WARN|ACK) /g, '')).sort();
     assert.match(groups[0], /^mail · 1\n.*QueueLong/);

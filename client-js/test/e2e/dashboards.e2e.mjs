@@ -23,7 +23,6 @@ async function wander(page) {
     for (let y = 0; y < height; y += 600) {
         await page.evaluate((top) => scrollTo(0, top), y);
         await settled(page);
-        await page.waitForTimeout(150);
     }
     await page.evaluate(() => scrollTo(0, 0));
 }

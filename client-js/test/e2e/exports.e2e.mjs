@@ -50,7 +50,6 @@ async function look(page) {
     for (let y = 0; y < height; y += 500) {
         await page.evaluate((top) => scrollTo(0, top), y);
         await settled(page);
-        await page.waitForTimeout(400);
         for (const p of await inspectPanels(page)) {
             const before = seen.get(p.title);
             if (!before || (p.state === 'live' && before.state !== 'live') || p.ink > before.ink)

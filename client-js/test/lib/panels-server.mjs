@@ -58,4 +58,4 @@ export async function servePanels() {
 }
 
 /** Debian's browser; everything is drawn by the processor, so pictures are the same everywhere. */
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb'] });
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', timeout: 60_000, args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb'] });

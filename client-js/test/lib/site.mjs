@@ -81,10 +81,13 @@ export function feedShop(site) {
     return () => clearInterval(timer);
 }
 
+const DEADLINE_MS = 60_000; /* reached only when something is broken */
+
 /** A page that complains: exceptions and errors of the console go to `page.complaints`. */
 export async function openPage(browser, options = {}) {
     const { theme, ...rest } = options;
     const context = await browser.newContext({ viewport: SIZES.desk, colorScheme: theme ?? 'dark', reducedMotion: 'reduce', serviceWorkers: 'block', ...rest });
+    context.setDefaultTimeout(DEADLINE_MS);
     const page = await context.newPage();
     page.complaints = [];
     page.on('pageerror', (e) => page.complaints.push(`exception: ${e.message}`));
@@ -92,15 +95,13 @@ export async function openPage(browser, options = {}) {
     return page;
 }
 
-const DEADLINE_MS = 60_000; /* reached only when something is broken */
-
 /** What comes after the shell is there too: keys, pasting and dropping, the strip of a wall, the bar of a phone (extras.ts makes that last). */
 export const equipped = (page) => page.locator('.phone-bar, .strip').waitFor({ state: 'attached', timeout: DEADLINE_MS });
 
 /** As the page has it: page.url() hears of it later. */
 export const address = (page) => page.evaluate(() => location.href);
 
-/** Every panel in sight has something to show, or says why not; the page does what it is asked. */
+/** Every panel in sight shows something, or says why not; the page does what it is asked. */
 export async function settled(page) {
     await equipped(page);
     await page.waitForFunction(() => {
@@ -110,6 +111,13 @@ export async function settled(page) {
             return b.bottom < 0 || b.top > innerHeight || p.dataset.state !== 'loading';
         });
     }, null, { timeout: DEADLINE_MS });
+    /* The state of a number may be known before its turn to be painted: a frame paints one panel at the least, every second one that is new. */
+    await page.evaluate(() => new Promise((done) => {
+        const near = [...document.querySelectorAll('.grid .panel')].map((p) => p.getBoundingClientRect()).filter((b) => b.bottom > -300 && b.top < innerHeight + 300);
+        let frames = 2 * near.length + 2;
+        const frame = () => (frames-- > 0 ? requestAnimationFrame(frame) : done());
+        frame();
+    }));
 }
 
 /** What each panel shows: ink on canvases, shapes, words; and what sticks out of it. */
