@@ -44,8 +44,8 @@ struct sg__instance {
     bool writing;  /* its series have a sample that is not stale */
     struct sg_alert_times t;
     double value;
-    uint64_t expanded_bits; /* of the value its annotations were expanded for */
-    int64_t next_tell_ms;   /* monotonic */
+    uint64_t expanded;    /* number of the evaluation its annotations were expanded at */
+    int64_t next_tell_ms; /* monotonic */
     int64_t active_wall_ms, fired_wall_ms, resolved_wall_ms, kept_wall_ms;
 };
 

@@ -55,9 +55,10 @@ const struct sg_labels *sg__alert_with_external(struct sg_ruler *r, const struct
 void sg__alert_annotate(struct sg_ruler *r, const struct sg__rule *u, struct sg__instance *i)
 {
     const struct sg_labels *labels = i->source ? i->source : i->labels;
-    uint64_t bits = sg_double_bits(i->value);
-    /* Until a restored one is seen again there may be no data to expand them with. */
-    if (i->annotations && (i->restored || !(u->annotations_vary && bits != i->expanded_bits)))
+    bool news = i->seen == u->evaluation && i->expanded != u->evaluation;
+    /* Until a restored one is seen again there may be no data to expand them with; neither when it
+     * has ended. */
+    if (i->annotations && (i->restored || !u->annotations_vary || !news))
         return;
     SG_AUTO(sg_labels_builder_deinit) struct sg_labels_builder b;
     sg_labels_builder_init(&b);
@@ -69,7 +70,7 @@ void sg__alert_annotate(struct sg_ruler *r, const struct sg__rule *u, struct sg_
     }
     sg_labels_unref(i->annotations);
     i->annotations = sg_labels_builder_build(&b);
-    i->expanded_bits = bits;
+    i->expanded = u->evaluation;
 }
 
 /* ---- the series ALERTS and ALERTS_FOR_STATE ---- */

@@ -35,7 +35,7 @@ struct sg__rule {
     struct sg_promql_root *judge; /* while some are restored; see ruler_restore.c; may be NULL */
     const struct sg_rule_text **labels; /* of group and rule, by name */
     size_t n_labels;
-    bool labels_vary; /* with the value: expanded anew each time */
+    bool labels_vary; /* with the value, or with queries: expanded anew each time */
     bool annotations_vary;
     bool reads_recorded; /* the expression uses what rules write */
     struct sg__row *rows;

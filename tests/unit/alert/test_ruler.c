@@ -332,6 +332,40 @@ static void test_ruler__tells_again(void **state)
     assert_in_range(times, 2, 3);
 }
 
+static void test_ruler__tells_again_what_queries_say_now(void **state)
+{
+    struct rig *rig = *state;
+    rig_load(rig, HEAD "  - alert: A\n    expr: m > 5\n"
+                       "    annotations: {v: '{{ query \"n\" | first | value }}'}\n");
+    rig_put(rig, "m", 7);
+    rig_put(rig, "n", 1);
+    rig_tick(rig, 0);
+    rig_expect(rig, "firing{alertname=\"A\"} since 0 v=1\n");
+    rig_put(rig, "n", 2);
+    for (int i = 0; i < 60; i++)
+        rig_tick(rig, 1000);
+    rig_expect(rig, "firing{alertname=\"A\"} since 0 v=2\n");
+    rig_put(rig, "m", 1);
+    rig_put(rig, "n", 3);
+    rig_tick(rig, 1000); /* as it was last */
+    rig_expect(rig, "resolved{alertname=\"A\"} since 0 until 61000 v=2\n");
+}
+
+static void test_ruler__asks_queries_once_per_evaluation(void **state)
+{
+    struct rig *rig = *state;
+    rig_load(rig, HEAD "  - alert: A\n    expr: m > 5\n"
+                       "    annotations: {v: '{{ query \"m\" | first | value }}'}\n");
+    rig_put(rig, "m", 7);
+    rig_tick(rig, 0);
+    assert_int_equal(rig->queries, 1);
+    rig_tick(rig, 1000);
+    assert_int_equal(rig->queries, 1); /* nobody wants to know */
+    sg_ruler_info_free(sg_ruler_look(rig->ruler));
+    sg_ruler_info_free(sg_ruler_look(rig->ruler));
+    assert_int_equal(rig->queries, 2);
+}
+
 static int64_t soon(void *ctx, const struct sg_labels *labels)
 {
     (void)ctx;
@@ -492,6 +526,8 @@ int main(void)
         TEST(test_ruler__a_failed_evaluation_changes_nothing),
         TEST(test_ruler__says_when_the_store_refuses),
         TEST(test_ruler__tells_again),
+        TEST(test_ruler__tells_again_what_queries_say_now),
+        TEST(test_ruler__asks_queries_once_per_evaluation),
         TEST(test_ruler__tells_again_as_soon_as_is_asked),
         TEST(test_ruler__adds_external_labels),
         TEST(test_ruler__groups_have_their_intervals),
