@@ -12,10 +12,16 @@
 #include <streamgauge/num.h>
 
 #define LE SG_STR("le")
+#define MAX_QUANTILES 16
 
 struct member {
     double bound;
     uint32_t row, group;
+};
+
+struct place {
+    size_t step;
+    uint32_t value; /* which of the quantiles */
 };
 
 struct state {
@@ -27,14 +33,17 @@ struct state {
     uint32_t *rival; /* per single: the group with the same labels, or SG__NO_ROW */
     size_t cap_rival;
     struct sg__rows groups; /* labels without le, name included */
-    uint32_t *to;           /* output rows: (groups, then singles) * n_values */
+    uint32_t *to;           /* output rows: (groups, then singles) * n_labels */
     size_t cap_to;
     struct sg__le *buckets; /* scratch */
     size_t cap_buckets;
     bool *busy; /* groups with a bucket at this step */
     size_t cap_busy;
     uint32_t n_values; /* quantiles asked for at once */
-    char labels[16][SG_DOUBLE_MAX + 3];
+    uint32_t n_labels; /* different ones of all steps; 1 where there are none */
+    char labels[MAX_QUANTILES][SG_DOUBLE_MAX + 3];
+    uint8_t *label_of; /* per step and quantile */
+    size_t cap_label_of;
 };
 
 static void deinit(struct sg__node *n)
@@ -47,6 +56,7 @@ static void deinit(struct sg__node *n)
     sg_free(st->to);
     sg_free(st->buckets);
     sg_free(st->busy);
+    sg_free(st->label_of);
 }
 
 static enum sg_function_id id_of(const struct sg__node *n)
@@ -108,7 +118,7 @@ static void collect(struct state *st, const struct sg__rows *in)
 }
 
 static const struct sg_labels *output_labels(struct sg_promql_plan *p, const struct sg__node *n,
-                                             const struct sg_labels *in, uint32_t value)
+                                             const struct sg_labels *in, uint32_t label)
 {
     const struct state *st = n->state;
     const struct sg_labels *l = p->opt.delayed_names ? sg_labels_ref(in) : sg__labels_drop_name(in);
@@ -118,7 +128,7 @@ static const struct sg_labels *output_labels(struct sg_promql_plan *p, const str
     sg_labels_builder_init(&b);
     sg_labels_builder_load(&b, l);
     sg_labels_unref(l);
-    sg_labels_builder_set(&b, n->expr->u.call.args[1]->u.string, sg_str_from(st->labels[value]));
+    sg_labels_builder_set(&b, n->expr->u.call.args[1]->u.string, sg_str_from(st->labels[label]));
     l = sg_labels_builder_build(&b);
     sg_labels_builder_deinit(&b);
     return l;
@@ -133,42 +143,65 @@ static void quantile_label(double q, char *dst)
         memcpy(dst + n, ".0", 3);
 }
 
-/* Labels of histogram_quantiles hang on its arguments. */
-static bool labels_changed(struct sg__node *n)
+/* The index of a label among `labels`, of which there are *n; it is added when it is new. */
+static uint32_t take_label(char labels[][SG_DOUBLE_MAX + 3], uint32_t *n, const char *text)
 {
-    struct state *st = n->state;
-    bool changed = false;
-    for (uint32_t i = 0; id_of(n) == SG_FN_HISTOGRAM_QUANTILES && i < st->n_values; i++) {
-        char text[SG_DOUBLE_MAX + 3];
-        quantile_label(scalar_child(n, i)->out.v[0], text);
-        changed |= strcmp(text, st->labels[i]) != 0;
-        memcpy(st->labels[i], text, sizeof(text));
-    }
-    return changed;
+    uint32_t i = 0;
+    while (i < *n && strcmp(labels[i], text) != 0)
+        i++;
+    if (i == *n && i < MAX_QUANTILES)
+        memcpy(labels[(*n)++], text, strlen(text) + 1);
+    return i;
 }
 
-static int update(struct sg_promql_plan *p, struct sg__node *n, bool first_block)
+/* Labels of histogram_quantiles hang on its arguments, at each step. 1: there are others now. */
+static int find_labels(struct sg_promql_plan *p, struct sg__node *n, size_t k)
+{
+    struct state *st = n->state;
+    char labels[MAX_QUANTILES][SG_DOUBLE_MAX + 3] = {""}, text[SG_DOUBLE_MAX + 3];
+    uint32_t n_labels = 0, label = 0;
+    st->label_of = sg_grow(st->label_of, &st->cap_label_of, k * st->n_values, 1);
+    for (uint32_t i = 0; i < st->n_values; i++) {
+        const double *v = scalar_child(n, i)->out.v;
+        for (size_t step = 0; step < k; step++) {
+            if (step == 0 || sg_double_bits(v[step]) != sg_double_bits(v[step - 1])) {
+                quantile_label(v[step], text);
+                label = take_label(labels, &n_labels, text);
+            }
+            if (label == MAX_QUANTILES)
+                return sg__fail(p, n->expr, SG_ELIMIT, "more than %d quantiles", MAX_QUANTILES);
+            st->label_of[step * st->n_values + i] = (uint8_t)label;
+        }
+    }
+    if (n_labels == st->n_labels && memcmp(labels, st->labels, sizeof(labels)) == 0)
+        return 0;
+    st->n_labels = n_labels;
+    memcpy(st->labels, labels, sizeof(labels));
+    return 1;
+}
+
+static int update(struct sg_promql_plan *p, struct sg__node *n, size_t k)
 {
     struct state *st = n->state;
     const struct sg__rows *in = vector_child(n)->rows;
-    bool relabel = first_block && labels_changed(n);
-    if (st->version == in->version && !relabel)
-        return 0;
+    int relabel = id_of(n) == SG_FN_HISTOGRAM_QUANTILES ? find_labels(p, n, k) : 0;
+    if (relabel < 0 || (st->version == in->version && !relabel))
+        return relabel;
     st->version = in->version;
     collect(st, in);
-    size_t count = (st->groups.n + st->n_singles) * st->n_values;
+    size_t count = (st->groups.n + st->n_singles) * st->n_labels;
     st->to = sg_grow(st->to, &st->cap_to, count + 1, sizeof(*st->to));
     st->busy = sg_grow(st->busy, &st->cap_busy, st->groups.n + 1, sizeof(*st->busy));
     sg__rows_clear(&n->own_rows);
     struct sg__intern set;
     sg__intern_init(&set, count);
     for (size_t i = 0; i < count; i++) {
-        size_t which = i / st->n_values;
+        size_t which = i / st->n_labels;
         const struct sg_labels *l = which < st->groups.n
                                         ? st->groups.labels[which]
                                         : in->labels[st->singles[which - st->groups.n]];
         st->to[i] = sg__intern_row_take(&set, &n->own_rows,
-                                        output_labels(p, n, l, (uint32_t)(i % st->n_values)),
+                                        output_labels(p, n, l, (uint32_t)(i % st->n_labels)),
                                         p->opt.delayed_names);
     }
     sg__intern_deinit(&set);
@@ -180,15 +213,19 @@ static int update(struct sg_promql_plan *p, struct sg__node *n, bool first_block
 
 /* ---- per step ---- */
 
-static int put(struct sg_promql_plan *p, struct sg__node *n, size_t which, size_t step, double v)
+/* A value of a group or, behind them, of a single. */
+static int put(struct sg_promql_plan *p, struct sg__node *n, size_t which, struct place at,
+               double v)
 {
     struct state *st = n->state;
-    uint64_t *present = sg__row_present(&n->own, st->to[which]);
+    size_t step = at.step, label = st->label_of ? st->label_of[step * st->n_values + at.value] : 0;
+    uint32_t row = st->to[which * st->n_labels + label];
+    uint64_t *present = sg__row_present(&n->own, row);
     if (sg__has(present, step))
         return sg__fail(p, n->expr, SG_EEXECUTION,
                         "vector cannot contain metrics with the same labelset");
     sg__put(present, step);
-    sg__row_v(&n->own, st->to[which])[step] = v;
+    sg__row_v(&n->own, row)[step] = v;
     return 0;
 }
 
@@ -225,7 +262,7 @@ static int put_classic(struct sg_promql_plan *p, struct sg__node *n, uint32_t gr
                      "https://prometheus.io/docs/prometheus/latest/querying/functions/"
                      "#histogram_quantile) for metric name \"%.*s\"",
                      SG_STR_ARG(sg__metric_name(st->groups.labels[group])));
-        rc = put(p, n, (size_t)group * st->n_values + i, step, v);
+        rc = put(p, n, group, (struct place){step, i}, v);
     }
     return rc;
 }
@@ -269,7 +306,7 @@ static int put_native(struct sg_promql_plan *p, struct sg__node *n, size_t singl
                        ? sg__histogram_fraction(arg, n->child[1]->out.v[step], h)
                        : sg_histogram_quantile(h, arg);
         note_nan(p, n, h, v, name);
-        rc = put(p, n, (st->groups.n + single) * st->n_values + i, step, v);
+        rc = put(p, n, st->groups.n + single, (struct place){step, i}, v);
     }
     return rc;
 }
@@ -328,7 +365,7 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
     for (uint32_t i = 0; rc == 0 && i < n->n_child; i++)
         rc = sg__compute(p, n->child[i], s);
     if (rc == 0)
-        rc = update(p, n, s->first == 0);
+        rc = update(p, n, s->k);
     if (rc == 0)
         rc = sg__cols_reset(p, n, n->rows->n, s->k);
     for (size_t step = 0; rc == 0 && step < s->k; step++)
@@ -344,11 +381,11 @@ struct sg__node *sg__histogram_node(struct sg_promql_plan *p, const struct sg_ex
     if (!n)
         return NULL;
     struct state *st = n->state;
-    st->n_values = 1;
+    st->n_values = st->n_labels = 1;
     if (e->u.call.fn->id == SG_FN_HISTOGRAM_QUANTILES) {
         st->n_values = e->u.call.arg_count - 2;
-        if (st->n_values > SG_ARRAY_LEN(st->labels)) {
-            sg__fail(p, e, SG_ELIMIT, "more than %zu quantiles", SG_ARRAY_LEN(st->labels));
+        if (st->n_values > MAX_QUANTILES) {
+            sg__fail(p, e, SG_ELIMIT, "more than %d quantiles", MAX_QUANTILES);
             return NULL;
         }
         p->single_block = true;
