@@ -232,9 +232,10 @@ static void put_asof(struct sg_buf *b, const struct sg_asof *a)
 /* ---- selectors ---- */
 
 /* name{a="b", c=~"d"} ; a name that cannot stand alone is the first string in the braces. */
-static void put_selector(struct sg_buf *b, const struct sg_selector *s)
+/* nameless: no name in front of the braces. */
+static void put_selector(struct sg_buf *b, const struct sg_selector *s, bool nameless)
 {
-    bool bare = is_bare_metric(s->name), first = true;
+    bool bare = !nameless && is_bare_metric(s->name), first = true;
     if (bare)
         sg_buf_put_str(b, s->name);
     if (bare && s->matcher_count == 1)
@@ -340,9 +341,15 @@ static void put_call(struct sg_buf *b, const struct sg_call *c)
     sg_buf_puts(b, c->fn->name);
     sg_buf_putc(b, '(');
     for (uint32_t i = 0; i < c->arg_count; i++) {
+        const struct sg_expr *arg = c->args[i];
         if (i > 0)
             sg_buf_puts(b, ", ");
-        put_expr(b, c->args[i]);
+        if (c->fn->id == SG_FN_INFO && i == 1 && arg->kind == SG_EXPR_SELECTOR) {
+            put_selector(b, &arg->u.selector, true);
+            put_asof(b, &arg->u.selector.asof);
+        } else {
+            put_expr(b, arg);
+        }
     }
     sg_buf_putc(b, ')');
 }
@@ -373,11 +380,11 @@ static void put_expr(struct sg_buf *b, const struct sg_expr *e)
         put_string(b, e->u.string);
         break;
     case SG_EXPR_SELECTOR:
-        put_selector(b, &e->u.selector);
+        put_selector(b, &e->u.selector, false);
         put_asof(b, &e->u.selector.asof);
         break;
     case SG_EXPR_RANGE_SELECTOR:
-        put_selector(b, &e->u.selector);
+        put_selector(b, &e->u.selector, false);
         put_range(b, &e->u.selector.range);
         sg_buf_putc(b, ']');
         put_asof(b, &e->u.selector.asof);

@@ -90,6 +90,7 @@ static void test_print__sorts_selectors(void **state)
         {"{__name__=~\"f.*\"}", "{__name__=~\"f.*\"}"},
         {"{__name__=\"a\",__name__=\"b\"}", "{__name__=\"a\", __name__=\"b\"}"},
         {"{__name__=\"\",a=\"b\"}", "{__name__=\"\", a=\"b\"}"},
+        {"info(foo, {a=\"b\",__name__=\"bar\"} @ 1)", "info(foo, {\"bar\", a=\"b\"} @ 1)"},
         {"{\"a.b\"=\"c\"}", "{\"a.b\"=\"c\"}"},
         {"{\"x\"=\"c\"}", "{x=\"c\"}"},
         {"{on=\"c\",without=\"1\"}", "{on=\"c\", without=\"1\"}"},
