@@ -62,6 +62,9 @@ SG_API size_t sg_utf8_put(char *dst, uint32_t c);
 SG_API int sg_hex_digit(char c);
 /* n bytes as lower-case hexadecimal digits: dst has 2n + 1 bytes, NUL-terminated. */
 SG_API void sg_hex_format(const void *p, size_t n, char *dst);
+/* Copies s and a NUL to *at, which moves on behind them: several texts in one block. Returns the
+ * copy. */
+SG_API struct sg_str sg_str_pack(char **at, struct sg_str s);
 /* NUL-terminated copy; free with sg_free. */
 SG_API char *sg_str_dup(struct sg_str s);
 /* Edit distance (Levenshtein), for "did you mean"; at most `max` + 1 is returned. Inputs up to 64

@@ -155,6 +155,16 @@ void sg_hex_format(const void *p, size_t n, char *dst)
     dst[2 * n] = '\0';
 }
 
+struct sg_str sg_str_pack(char **at, struct sg_str s)
+{
+    struct sg_str copy = {*at, s.n};
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    (*at)[s.n] = '\0';
+    *at += s.n + 1;
+    return copy;
+}
+
 char *sg_str_dup(struct sg_str s)
 {
     char *copy = sg_alloc(s.n + 1);

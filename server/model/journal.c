@@ -1,8 +1,6 @@
 /* journal.c - changes that must survive, in the order they were made. */
 #include <streamgauge/journal.h>
 
-#include <string.h>
-
 #include <streamgauge/mem.h>
 
 const char *sg_table_name(enum sg_table table)
@@ -34,17 +32,6 @@ void sg_journal_free(struct sg_journal *j)
     sg_free(j);
 }
 
-/* Copies text to *at, NUL-terminated, and moves *at on. */
-static struct sg_str put(char **at, struct sg_str text)
-{
-    struct sg_str copy = {*at, text.n};
-    if (text.n)
-        memcpy(*at, text.p, text.n);
-    (*at)[text.n] = 0;
-    *at += text.n + 1;
-    return copy;
-}
-
 struct sg_journal_op *sg_journal_add(struct sg_journal *j, const struct sg_journal_op *op)
 {
     size_t texts = op->key.n + op->target.n + op->order_key.n + op->body.n + op->extra.n + 5;
@@ -52,11 +39,11 @@ struct sg_journal_op *sg_journal_add(struct sg_journal *j, const struct sg_journ
     char *at = (char *)(copy + 1);
     *copy = *op;
     copy->next = NULL;
-    copy->key = put(&at, op->key);
-    copy->target = put(&at, op->target);
-    copy->order_key = put(&at, op->order_key);
-    copy->body = put(&at, op->body);
-    copy->extra = put(&at, op->extra);
+    copy->key = sg_str_pack(&at, op->key);
+    copy->target = sg_str_pack(&at, op->target);
+    copy->order_key = sg_str_pack(&at, op->order_key);
+    copy->body = sg_str_pack(&at, op->body);
+    copy->extra = sg_str_pack(&at, op->extra);
     *j->last = copy;
     j->last = &copy->next;
     j->n++;

@@ -26,16 +26,6 @@ struct sg__target *sg__target(struct sg_persist *p, struct sg_str name)
 
 /* ---- rows as notify gets them ---- */
 
-static struct sg_str put(char **at, struct sg_str text)
-{
-    struct sg_str copy = {*at, text.n};
-    if (text.n)
-        memcpy(*at, text.p, text.n);
-    (*at)[text.n] = 0;
-    *at += text.n + 1;
-    return copy;
-}
-
 /* In one block. */
 static size_t bytes_of(const struct sg_outbox_row *row)
 {
@@ -48,11 +38,11 @@ static struct sg_outbox_row *copy_row(const struct sg_outbox_row *row)
     struct sg_outbox_row *copy = sg_alloc(bytes_of(row));
     char *at = (char *)(copy + 1);
     *copy = *row;
-    copy->key = put(&at, row->key);
-    copy->target = put(&at, row->target);
-    copy->order_key = put(&at, row->order_key);
-    copy->body = put(&at, row->body);
-    copy->push = put(&at, row->push);
+    copy->key = sg_str_pack(&at, row->key);
+    copy->target = sg_str_pack(&at, row->target);
+    copy->order_key = sg_str_pack(&at, row->order_key);
+    copy->body = sg_str_pack(&at, row->body);
+    copy->push = sg_str_pack(&at, row->push);
     return copy;
 }
 

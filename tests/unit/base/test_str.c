@@ -179,6 +179,28 @@ static void test_hex_digit__takes_exactly_its_22_characters(void **state)
         assert_int_equal(sg_hex_digit(digits[i]), i < 16 ? i : i - 6);
 }
 
+static void test_hex_format__writes_two_digits_a_byte_and_terminates(void **state)
+{
+    (void)state;
+    char text[9];
+    sg_hex_format("\x00\x9f\xa0\xff", 4, text);
+    assert_string_equal(text, "009fa0ff");
+    sg_hex_format("", 0, text);
+    assert_string_equal(text, "");
+}
+
+static void test_str_pack__puts_one_text_behind_the_other(void **state)
+{
+    (void)state;
+    char block[8], *at = block;
+    memset(block, 'x', sizeof(block));
+    struct sg_str a = sg_str_pack(&at, SG_STR("ab")), b = sg_str_pack(&at, SG_STR(""));
+    struct sg_str c = sg_str_pack(&at, SG_STR("c"));
+    assert_memory_equal(block, "ab\0\0c\0xx", 8);
+    assert_true(sg_str_eq_c(a, "ab") && sg_str_eq_c(b, "") && sg_str_eq_c(c, "c"));
+    assert_ptr_equal(at, block + 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +215,8 @@ int main(void)
         cmocka_unit_test(test_utf8_valid_prefix__stops_at_a_cut_sequence),
         cmocka_unit_test(test_utf8_put__is_read_back_by_utf8_len),
         cmocka_unit_test(test_hex_digit__takes_exactly_its_22_characters),
+        cmocka_unit_test(test_hex_format__writes_two_digits_a_byte_and_terminates),
+        cmocka_unit_test(test_str_pack__puts_one_text_behind_the_other),
         cmocka_unit_test(test_str_dup__terminates),
         cmocka_unit_test(test_str_distance__is_levenshtein),
         cmocka_unit_test(test_str_distance__is_bounded),
