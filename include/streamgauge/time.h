@@ -11,6 +11,7 @@
 #include <streamgauge/compiler.h>
 #include <streamgauge/error.h>
 #include <streamgauge/str.h>
+#include <time.h>
 
 #define SG_MS_PER_S INT64_C(1000)
 #define SG_MS_PER_MIN INT64_C(60000)
@@ -51,7 +52,22 @@ static inline int64_t sg_time_align(int64_t t_ms, int64_t interval_ms)
     return r < 0 ? t_ms - r - interval_ms : t_ms - r;
 }
 
-SG_API int64_t sg_wall_now_ms(void); /* CLOCK_REALTIME */
-SG_API int64_t sg_mono_now_us(void); /* CLOCK_MONOTONIC */
+SG_API int64_t sg_wall_now_ms(void);  /* CLOCK_REALTIME */
+SG_API int64_t sg_mono_now_us(void);  /* CLOCK_MONOTONIC */
+SG_API uint64_t sg_mono_now_ns(void); /* the same, for what work costs */
+static inline int64_t sg_mono_now_ms(void)
+{
+    return sg_mono_now_us() / 1000;
+}
+
+/* A span, or a moment of a clock, >= 0, as the calls take it that sleep and wait. */
+static inline struct timespec sg_timespec_ms(int64_t ms)
+{
+    return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+}
+static inline struct timespec sg_timespec_us(int64_t us)
+{
+    return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+}
 
 #endif

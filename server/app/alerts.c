@@ -178,7 +178,7 @@ static int restore(struct sg_alerts *a, struct sg_error *reterr)
     static const enum sg_table tables[] = {SG_TABLE_ALERTS,  SG_TABLE_SILENCES,
                                            SG_TABLE_ACKS,    SG_TABLE_NFLOG,
                                            SG_TABLE_DIGESTS, SG_TABLE_DIGEST_POINTS};
-    struct restoring r = {.a = a, .wall_ms = sg_wall_now_ms(), .mono_ms = sg_mono_now_us() / 1000};
+    struct restoring r = {.a = a, .wall_ms = sg_wall_now_ms(), .mono_ms = sg_mono_now_ms()};
     int rc = 0;
     for (size_t i = 0; i < SG_ARRAY_LEN(tables) && rc == 0; i++) {
         r.table = tables[i];

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <streamgauge/hash.h>
 #include <streamgauge/live.h>
@@ -94,10 +93,8 @@ static int64_t on_resend(void *ctx, const struct sg_labels *labels)
 
 static uint64_t on_clock_ns(void *ctx)
 {
-    struct timespec ts;
     (void)ctx;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+    return sg_mono_now_ns();
 }
 
 struct sg_ruler_hooks sg__ruler_hooks(struct sg_alerts *a)
@@ -445,7 +442,7 @@ static void on_health(void *ctx, const char *text)
 static void on_given_up(void *ctx, uint64_t n)
 {
     struct sg_alerts *a = ctx;
-    int64_t now_ms = sg_mono_now_us() / 1000;
+    int64_t now_ms = sg_mono_now_ms();
     char text[160];
     if (a->overflow_ms && now_ms - a->overflow_ms < OVERFLOW_AGAIN_MS)
         return;
@@ -501,7 +498,7 @@ static void on_dead(void *ctx, struct sg_str target, const char *text)
 static bool on_alive(void *ctx)
 {
     const struct sg_alerts *a = ctx;
-    return sg_mono_now_us() / 1000 - atomic_load(&a->alive_ms) < ALIVE_MS;
+    return sg_mono_now_ms() - atomic_load(&a->alive_ms) < ALIVE_MS;
 }
 
 struct sg_notify_hooks sg__notify_hooks(struct sg_alerts *a)

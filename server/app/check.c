@@ -70,7 +70,7 @@ static void tell(const struct check *c, int code, const json_t *answer, int stat
 static int check(const struct check *c)
 {
     SG_AUTO(sg_buf_deinit) struct sg_buf raw;
-    const struct timespec pause = {.tv_sec = POLL_MS / 1000, .tv_nsec = POLL_MS % 1000 * 1000000};
+    const struct timespec pause = sg_timespec_ms(POLL_MS);
     int64_t end_us = sg_mono_now_us() + c->wait_ms * 1000;
     json_t *answer = NULL;
     struct sg_error err;

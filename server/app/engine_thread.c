@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <streamgauge/log.h>
@@ -23,9 +22,9 @@
 #include <streamgauge/time.h>
 
 /* How long somebody waits for the queue, and for the state of the streams. */
-#define SETTLE_WAIT_S 1
-#define STREAMS_WAIT_S 2
-#define CALL_WAIT_S 2
+#define SETTLE_WAIT_MS 1000
+#define STREAMS_WAIT_MS 2000
+#define CALL_WAIT_MS 2000
 #define MAX_WAITING_JOBS 4096
 /* Silences and routes are matched on this thread, and their expressions come from outside: a match
  * takes some 20 ms at most. */
@@ -91,14 +90,7 @@ static void wake(void *ctx)
 static uint64_t clock_ns(void *ctx)
 {
     (void)ctx;
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-}
-
-static int64_t mono_ms(void)
-{
-    return (int64_t)(clock_ns(NULL) / 1000000);
+    return sg_mono_now_ns();
 }
 
 static void collect(struct sg_engine_thread *t, unsigned edge, const struct sg_frame *f)
@@ -151,7 +143,7 @@ static void sleep_until(struct sg_engine_thread *t, int64_t next_ms)
         return;
     if (wait_ms > t->tick_ms)
         wait_ms = t->tick_ms;
-    struct timespec timeout = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    struct timespec timeout = sg_timespec_ms(wait_ms);
     struct pollfd p = {.fd = t->wake_fd, .events = POLLIN};
     if (ppoll(&p, 1, &timeout, NULL) > 0) {
         uint64_t count;
@@ -199,9 +191,7 @@ void sg_engine_thread_streams(struct sg_engine_thread *t,
                               void (*each)(void *ctx, const struct sg_live_stream_info *info),
                               void *ctx)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STREAMS_WAIT_S;
+    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + STREAMS_WAIT_MS);
     pthread_mutex_lock(&t->lock);
     uint64_t before = t->snapshots;
     int rc = 0;
@@ -221,11 +211,9 @@ void sg_engine_thread_streams(struct sg_engine_thread *t,
 
 void sg_engine_thread_settle(struct sg_engine_thread *t)
 {
-    struct timespec until;
     if (!sg_engine_pending(t->engine))
         return;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += SETTLE_WAIT_S;
+    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + SETTLE_WAIT_MS);
     uint64_t ticket = atomic_fetch_add(&t->settle_asked, 1) + 1;
     wake(t);
     int rc = 0;
@@ -258,7 +246,7 @@ static void run_jobs(struct sg_engine_thread *t)
         t->n_jobs--;
         j->state = JOB_RUNNING;
         pthread_mutex_unlock(&t->lock);
-        j->fn(j->arg, sg_wall_now_ms(), mono_ms());
+        j->fn(j->arg, sg_wall_now_ms(), sg_mono_now_ms());
         pthread_mutex_lock(&t->lock);
         if (j->posted) {
             sg_free(j);
@@ -283,9 +271,7 @@ static int add_job(struct sg_engine_thread *t, struct job *j)
 int sg_engine_thread_call(struct sg_engine_thread *t, sg_engine_work *fn, void *arg)
 {
     struct job j = {.fn = fn, .arg = arg, .state = JOB_WAITING};
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += CALL_WAIT_S;
+    struct timespec until = sg_timespec_ms(sg_mono_now_ms() + CALL_WAIT_MS);
     pthread_mutex_lock(&t->lock);
     int rc = add_job(t, &j), timed = 0;
     if (rc == 0)
@@ -337,7 +323,7 @@ static void *run(void *arg)
         if (tick != last) { /* forward as usual, or backward when the clock was set */
             sg_engine_tick(t->engine, tick, now);
             if (t->on_tick)
-                t->on_tick(t->on_tick_ctx, tick, mono_ms());
+                t->on_tick(t->on_tick_ctx, tick, sg_mono_now_ms());
             last = tick;
         } else {
             sg_engine_drain(t->engine, now);

@@ -170,8 +170,7 @@ static void reload(struct sg_server *s)
 static void run_until_told(struct sg_server *s, const sigset_t *set)
 {
     for (;;) {
-        int64_t wait = 1000 - sg_wall_now_ms() % 1000;
-        struct timespec timeout = {.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000};
+        struct timespec timeout = sg_timespec_ms(1000 - sg_wall_now_ms() % 1000);
         int signal = sigtimedwait(set, NULL, &timeout);
         if (signal == SIGTERM || signal == SIGINT)
             return;

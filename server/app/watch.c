@@ -170,7 +170,7 @@ static void back_off(struct watch *w, const struct sg_error *err)
     int64_t wait = (int64_t)(sg_rand_u64() % (uint64_t)(top < 10000 ? top : 10000));
     w->backoff++;
     sg_watch_view_draw(&w->view, err->text);
-    struct timespec pause = {.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000};
+    struct timespec pause = sg_timespec_ms(wait);
     nanosleep(&pause, NULL);
 }
 

@@ -295,9 +295,14 @@ int64_t sg_wall_now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int64_t sg_mono_now_us(void)
+uint64_t sg_mono_now_ns(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+int64_t sg_mono_now_us(void)
+{
+    return (int64_t)(sg_mono_now_ns() / 1000);
 }

@@ -7,7 +7,6 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <streamgauge/input.h>
@@ -81,7 +80,7 @@ static void read_once(struct reader *r, int64_t now_ms)
 static bool wait_for_next(struct sg_host *h)
 {
     int64_t next = sg_time_align(sg_wall_now_ms(), h->config.interval_ms) + h->config.interval_ms;
-    struct timespec until = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
+    struct timespec until = sg_timespec_ms(next);
     int rc = 0;
     pthread_mutex_lock(&h->lock);
     while (!h->stop && rc == 0)
@@ -177,9 +176,7 @@ void sg_host_stop(struct sg_host *h)
     h->stop = true;
     pthread_cond_broadcast(&h->wake);
     pthread_mutex_unlock(&h->lock);
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_WAIT_S;
+    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + STOP_WAIT_S * SG_MS_PER_S);
     bool all = true;
     for (size_t i = 0; i < SG_ARRAY_LEN(h->readers); i++) {
         struct reader *r = &h->readers[i];

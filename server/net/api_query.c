@@ -145,7 +145,7 @@ static int pass_and_stop(void *ctx)
 }
 
 /* How often one who waits looks whether it still should. */
-#define GATE_LOOK_NS (50 * 1000 * 1000)
+#define GATE_LOOK_MS 50
 
 /* 0, or why the query ended before it was its turn. */
 static int enter_gate(struct job *j)
@@ -154,11 +154,7 @@ static int enter_gate(struct job *j)
     int rc;
     pthread_mutex_lock(&api->gate);
     while ((rc = should_stop(j)) == 0 && api->evaluating >= api->cfg.concurrency) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += GATE_LOOK_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = sg_timespec_ms(sg_wall_now_ms() + GATE_LOOK_MS);
         (void)pthread_cond_timedwait(&api->passed, &api->gate, &until);
     }
     if (rc == 0)

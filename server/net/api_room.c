@@ -8,13 +8,14 @@
  * 4 * concurrency threads some are always there for whoever asks little.
  */
 #include <streamgauge/histogram.h>
+#include <streamgauge/time.h>
 #include <string.h>
 
 #include "net/api.h"
 
 /* Less than the queue of a connection holds (QUEUE_MAX in pieces.c), however it is encoded. */
 #define ANSWER_SMALL ((size_t)768 * 1024)
-#define TURN_WAIT_S 1
+#define TURN_WAIT_MS 1000
 /* A point as text, and what is around the labels of a series; rather too much. */
 #define POINT_TEXT 48
 #define SERIES_TEXT 64
@@ -47,12 +48,10 @@ struct sg__answer_size sg__answer_size(const struct sg_promql_result *r)
  * than `concurrency`, so that there are threads left. */
 static void wait_for_turn(struct sg_api *api)
 {
-    struct timespec until;
     int rc = 0;
     if (api->waiting >= api->cfg.concurrency)
         return;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += TURN_WAIT_S;
+    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + TURN_WAIT_MS);
     api->waiting++;
     while (api->sending >= 2 * api->cfg.concurrency && rc == 0)
         rc = pthread_cond_timedwait(&api->turn, &api->gate, &until);

@@ -7,9 +7,9 @@
 #include <streamgauge/log.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/rand.h>
+#include <streamgauge/time.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Descriptors besides connections: files, listeners, event loops. */
@@ -276,14 +276,7 @@ void sg_net_reload_names(struct sg_net *net, struct sg_live_names *names)
 
 void sg_net_drain(struct sg_net *net, int64_t timeout_ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = sg_timespec_us(sg_mono_now_us() + timeout_ms * 1000);
     atomic_store(&net->draining, true);
     for (unsigned i = 0; i < net->edge_count; i++)
         (void)sg__edge_tell(net->edge[i], message(SG__MSG_DRAIN), 0);

@@ -143,8 +143,7 @@ static void wait_for_room(struct sg__pieces *p, const struct sg__edge *edge)
     if (p->bytes < QUEUE_MAX || p->canceled)
         return;
     int64_t now_us = sg_mono_now_us();
-    int64_t until_us = now_us + patience_us(p, &edge->net->cfg.limits);
-    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+    struct timespec until = sg_timespec_us(now_us + patience_us(p, &edge->net->cfg.limits));
     int rc = 0;
     while (p->bytes >= QUEUE_MAX && !p->canceled && rc == 0)
         rc = pthread_cond_timedwait(&p->room, &p->lock, &until);

@@ -16,11 +16,6 @@
 #define BUSY_WAIT_MS 20
 #define KEPT_CONNECTIONS 128L
 
-static int64_t mono_now_ms(void)
-{
-    return sg_mono_now_us() / 1000;
-}
-
 void sg_notify_config_default(struct sg_notify_config *cfg)
 {
     *cfg = (struct sg_notify_config){
@@ -42,7 +37,7 @@ static struct sg__queue *queue_of(struct sg_notify *n, struct sg_str name)
     HASH_FIND(hh, n->queues, name.p, name.n, q);
     if (!q) {
         q = sg__queue_new(name);
-        sg__queue_aim(q, sg__receivers_find(n->receivers, name), mono_now_ms());
+        sg__queue_aim(q, sg__receivers_find(n->receivers, name), sg_mono_now_ms());
         HASH_ADD_KEYPTR(hh, n->queues, q->name.p, q->name.n, q);
     }
     return q;
@@ -52,7 +47,7 @@ static void take_inbox(struct sg_notify *n)
 {
     for (size_t i = 0; i < n->n_inbox; i++)
         sg__queue_push_take(queue_of(n, n->inbox[i]->target), n->inbox[i], sg_wall_now_ms(),
-                            mono_now_ms());
+                            sg_mono_now_ms());
     n->n_inbox = 0;
 }
 
@@ -62,7 +57,7 @@ static void reload(struct sg_notify *n)
     n->receivers = n->incoming;
     n->incoming = NULL;
     for (struct sg__queue *q = n->queues; q; q = q->hh.next)
-        sg__queue_aim(q, sg__receivers_find(n->receivers, q->name), mono_now_ms());
+        sg__queue_aim(q, sg__receivers_find(n->receivers, q->name), sg_mono_now_ms());
     sg__periodics_load(n);
     sg_receivers_free(old);
 }
@@ -80,7 +75,7 @@ static struct sg__item *next_of(struct sg_notify *n, struct sg__queue *q, int64_
 {
     int64_t w;
     pthread_mutex_lock(&n->lock);
-    struct sg__item *item = sg__queue_next(q, mono_now_ms(), &w);
+    struct sg__item *item = sg__queue_next(q, sg_mono_now_ms(), &w);
     pthread_mutex_unlock(&n->lock);
     *wait = sooner(*wait, w);
     return item;
@@ -138,7 +133,7 @@ static void *run(void *arg)
         bool going = take_orders(n);
         if (going) {
             wait = sooner(wait, start_due(n));
-        } else if (n->n_transfers == 0 || mono_now_ms() >= n->stop_at_ms) {
+        } else if (n->n_transfers == 0 || sg_mono_now_ms() >= n->stop_at_ms) {
             break;
         }
         (void)curl_multi_perform(n->multi, &running);
@@ -153,7 +148,7 @@ static void *run(void *arg)
     }
     while (n->transfers)
         sg__transfer_free(n, n->transfers);
-    while (!submit_marks(n) && mono_now_ms() < n->stop_at_ms)
+    while (!submit_marks(n) && sg_mono_now_ms() < n->stop_at_ms)
         (void)curl_multi_poll(n->multi, NULL, 0, BUSY_WAIT_MS, NULL);
     return NULL;
 }
@@ -235,7 +230,7 @@ void sg_notify_stop(struct sg_notify *n, int64_t timeout_ms)
         return;
     pthread_mutex_lock(&n->lock);
     n->stopping = true;
-    n->stop_at_ms = mono_now_ms() + timeout_ms;
+    n->stop_at_ms = sg_mono_now_ms() + timeout_ms;
     pthread_mutex_unlock(&n->lock);
     (void)curl_multi_wakeup(n->multi);
     (void)pthread_join(n->thread, NULL);
@@ -313,7 +308,7 @@ static void fill_info(const struct sg__queue *q, struct sg_target_info *t)
     t->oldest_ms = sg__queue_oldest(q);
     t->last_ok_ms = q->last_ok_wall_ms;
     t->last_failure_ms = q->last_failure_wall_ms;
-    t->next_ms = due < 0 ? 0 : sg_wall_now_ms() + (due - mono_now_ms());
+    t->next_ms = due < 0 ? 0 : sg_wall_now_ms() + (due - sg_mono_now_ms());
     t->healthy = q->failures == 0 && !q->dead_told;
     snprintf(t->last_error, sizeof(t->last_error), "%s", q->last_error);
 }

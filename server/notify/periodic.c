@@ -19,11 +19,6 @@
 #define MAX_HELD 10000
 #define PER_REQUEST 500
 
-static int64_t mono_now_ms(void)
-{
-    return sg_mono_now_us() / 1000;
-}
-
 static void forget(struct sg__periodic *p, struct sg__alert_held *a)
 {
     HASH_DEL(p->alerts, a);
@@ -73,7 +68,7 @@ void sg__periodics_load(struct sg_notify *n)
             p->name = (struct sg_str){sg_str_dup(t->name), t->name.n};
             p->next = n->periodics;
             n->periodics = p;
-            p->next_ms = mono_now_ms() + (t->kind == &sg__kind_heartbeat ? 0 : interval_of(t));
+            p->next_ms = sg_mono_now_ms() + (t->kind == &sg__kind_heartbeat ? 0 : interval_of(t));
         }
         p->target = t;
         p->interval_ms = interval_of(t);
@@ -130,7 +125,7 @@ static void start(struct sg_notify *n, struct sg__periodic *p)
     struct sg_error err = {0};
     if (beat && n->cfg.hooks.alive && !n->cfg.hooks.alive(n->cfg.hooks.ctx))
         return;
-    drop_old(p, mono_now_ms());
+    drop_old(p, sg_mono_now_ms());
     if (!beat && !p->alerts)
         return;
     struct sg__transfer *x = sg__transfer_new(n, p->target);
@@ -154,7 +149,7 @@ static int64_t step_of(const struct sg__periodic *p)
 
 int64_t sg__periodics_run(struct sg_notify *n)
 {
-    int64_t wait = -1, now = mono_now_ms();
+    int64_t wait = -1, now = sg_mono_now_ms();
     for (struct sg__periodic *p = n->periodics; p; p = p->next) {
         if (!p->target)
             continue;
@@ -198,7 +193,7 @@ void sg__periodic_learn(struct sg_notify *n, const struct sg__target *t,
     struct sg__periodic *p = t->kind == &sg__kind_alertmanager ? find(n, t->name) : NULL;
     if (!p || !p->target || note->digest)
         return;
-    int64_t until = mono_now_ms() + (int64_t)sg__opt(t, "hold")->number;
+    int64_t until = sg_mono_now_ms() + (int64_t)sg__opt(t, "hold")->number;
     for (size_t i = 0; i < note->n_alerts; i++) {
         struct sg__alert_view a;
         struct sg__alert_held *held = NULL;

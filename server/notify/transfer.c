@@ -11,11 +11,6 @@
 
 #define MAX_SHRINK 3
 
-static int64_t mono_now_ms(void)
-{
-    return sg_mono_now_us() / 1000;
-}
-
 /* ---- transfers ---- */
 
 struct sg__transfer *sg__transfer_new(struct sg_notify *n, const struct sg__target *t)
@@ -121,7 +116,7 @@ static void settle_sent(struct sg_notify *n, struct sg__queue *q, struct sg__ite
     q->sent++;
     q->last_ok_wall_ms = sg_wall_now_ms();
     q->dead_told = false;
-    sg__queue_succeeded(q, mono_now_ms());
+    sg__queue_succeeded(q, sg_mono_now_ms());
     sg__queue_done(q, item);
     pthread_mutex_unlock(&n->lock);
     if (failed)
@@ -151,7 +146,7 @@ static void settle_dead(struct sg_notify *n, struct sg__queue *q, struct sg__ite
 static void settle_retry(struct sg_notify *n, struct sg__queue *q, struct sg__item *item,
                          const struct outcome *o)
 {
-    int64_t now = mono_now_ms(), delay = sg__backoff_ms(item->row->attempts, &n->prng);
+    int64_t now = sg_mono_now_ms(), delay = sg__backoff_ms(item->row->attempts, &n->prng);
     if (o->retry_after_ms > delay)
         delay = o->retry_after_ms;
     if (now + delay - item->born_ms > n->receivers->give_up_ms) {
@@ -237,7 +232,7 @@ static void settle(struct sg_notify *n, struct sg__queue *q, struct sg__item *it
     if (o->verdict == SG__SHRINK && item->shrink < MAX_SHRINK) {
         item->shrink++;
         pthread_mutex_lock(&n->lock);
-        sg__queue_again(q, item, mono_now_ms());
+        sg__queue_again(q, item, sg_mono_now_ms());
         pthread_mutex_unlock(&n->lock);
         return;
     }

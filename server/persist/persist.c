@@ -6,7 +6,6 @@
  * memory, their rows are handed on unwritten, `health` tells it once, and every second the whole is
  * tried again. Further journals queue up behind until queue_bytes are in use. */
 #include <string.h>
-#include <time.h>
 
 #include <streamgauge/fault.h>
 #include <streamgauge/log.h>
@@ -219,7 +218,7 @@ static bool wait_for_work(struct sg_persist *p)
 {
     bool retrying = p->first && atomic_load(&p->stats.failing);
     int64_t until = retrying && p->retry_us < p->chores_us ? p->retry_us : p->chores_us;
-    struct timespec t = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+    struct timespec t = sg_timespec_us(until);
     int rc = 0;
     pthread_mutex_lock(&p->lock);
     while (!p->stop && sg_mpsc_empty(&p->queue) && rc == 0)
@@ -444,8 +443,7 @@ struct sg_persist_waiter *sg_persist_waiter_new(struct sg_journal *j)
 
 int sg_persist_waiter_wait_free(struct sg_persist_waiter *w, int64_t timeout_ms)
 {
-    int64_t until = sg_mono_now_us() + timeout_ms * 1000;
-    struct timespec t = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+    struct timespec t = sg_timespec_us(sg_mono_now_us() + timeout_ms * 1000);
     int rc = 0;
     pthread_mutex_lock(&w->lock);
     while (!w->is_done && rc == 0)

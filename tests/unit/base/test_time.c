@@ -268,6 +268,17 @@ static void test_clocks__go_forward(void **state)
     assert_true(sg_wall_now_ms() > INT64_C(1600000000000));
 }
 
+static void test_timespec__splits_ms_and_us(void **state)
+{
+    (void)state;
+    struct timespec ms = sg_timespec_ms(1764000000123), us = sg_timespec_us(5000007);
+    assert_int_equal(ms.tv_sec, 1764000000);
+    assert_int_equal(ms.tv_nsec, 123000000);
+    assert_int_equal(us.tv_sec, 5);
+    assert_int_equal(us.tv_nsec, 7000);
+    assert_int_equal(sg_timespec_ms(999).tv_nsec, 999000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_civil__knows_month_lengths),
         cmocka_unit_test(test_civil__saturates_outside_the_range),
         cmocka_unit_test(test_time_align__rounds_down),
+        cmocka_unit_test(test_timespec__splits_ms_and_us),
         cmocka_unit_test(test_clocks__go_forward),
     };
     return cmocka_run_group_tests_name("base/time", tests, NULL, NULL);
