@@ -19,10 +19,11 @@ SG_API struct sg_hash128 sg_hash128(const void *p, size_t n);
 /* Fixed (unseeded) 64-bit hash, for sketches whose state is kept or merged between processes. */
 SG_API uint64_t sg_hash64_stable(const void *p, size_t n);
 
-/* A finaliser that spreads an integer key (splitmix64). */
+/* A finaliser that spreads an integer key: the number that splitmix64 gives in the state x. */
+#define SG_HASH_MIX_STEP UINT64_C(0x9e3779b97f4a7c15)
 static inline uint64_t sg_hash_mix(uint64_t x)
 {
-    x += UINT64_C(0x9e3779b97f4a7c15);
+    x += SG_HASH_MIX_STEP;
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return x ^ (x >> 31);
