@@ -11,7 +11,7 @@
 
 static struct sg__ack *find(const struct sg_alerting *a, uint64_t fp)
 {
-    return (struct sg__ack *)sg__htab_first(&a->by_ack, fp);
+    return (struct sg__ack *)sg_hashtab_first(&a->by_ack, fp);
 }
 
 void sg__ack_free(struct sg__ack *ack)
@@ -31,7 +31,7 @@ static struct sg__ack *make(struct sg_alerting *a, uint64_t fp, int64_t starts_m
     ack->ack.by = sg__str_own(as->by);
     ack->ack.comment = sg__str_own(as->comment);
     ack->timer.kind = SG__TIMER_ACK;
-    sg__htab_add(&a->by_ack, &ack->node, fp);
+    sg_hashtab_add(&a->by_ack, &ack->node, fp);
     ack->index = (uint32_t)a->n_acks;
     SG__PUSH(a->acks, a->n_acks, a->cap_acks, ack);
     return ack;
@@ -49,7 +49,7 @@ static void drop(struct sg_alerting *a, struct sg__ack *ack)
     sg_alert_fingerprint_text(ack->fp, fp);
     sg_journal_delete(a->journal, SG_TABLE_ACKS, sg_str_from(fp));
     sg__timers_clear(&a->timers, &ack->timer);
-    sg__htab_remove(&a->by_ack, &ack->node);
+    sg_hashtab_remove(&a->by_ack, &ack->node);
     struct sg__ack *last = a->acks[--a->n_acks];
     a->acks[ack->index] = last;
     last->index = ack->index;

@@ -72,7 +72,7 @@ int64_t sg__resolve_timeout_ms(const struct sg_alerting *a)
 
 struct sg__alert *sg__alert_find(const struct sg_alerting *a, uint64_t fp)
 {
-    return (struct sg__alert *)sg__htab_first(&a->by_fp, fp);
+    return (struct sg__alert *)sg_hashtab_first(&a->by_fp, fp);
 }
 
 void sg__alert_dirty(struct sg_alerting *a, struct sg__alert *alert)
@@ -117,7 +117,7 @@ struct sg__alert *sg__alert_new(struct sg_alerting *a, const struct sg_alert *as
     alert->stable.kind = SG__TIMER_STABLE;
     alert->index = (uint32_t)a->n_alerts;
     SG__PUSH(a->alerts, a->n_alerts, a->cap_alerts, alert);
-    sg__htab_add(&a->by_fp, &alert->node, fp);
+    sg_hashtab_add(&a->by_fp, &alert->node, fp);
     alert->watches = sg__deadman_watches(a, alert->labels);
     sg__silences_match(a, alert);
     sg__inhibit_add(a, alert);
@@ -167,7 +167,7 @@ static void drop_alert(struct sg_alerting *a, struct sg__alert *alert)
     sg__timers_clear(&a->timers, &alert->stable);
     sg__inhibit_remove(a, alert);
     undirty(a, alert); /* last: the others may make it dirty */
-    sg__htab_remove(&a->by_fp, &alert->node);
+    sg_hashtab_remove(&a->by_fp, &alert->node);
     struct sg__alert *last = a->alerts[--a->n_alerts];
     a->alerts[alert->index] = last;
     last->index = alert->index;
@@ -541,12 +541,12 @@ void sg_alerting_free(struct sg_alerting *a)
     if (!a)
         return;
     free_all_alerts(a);
-    sg__htab_deinit(&a->by_fp);
-    sg__htab_deinit(&a->by_silence);
-    sg__htab_deinit(&a->by_ack);
-    sg__htab_deinit(&a->by_group);
-    sg__htab_deinit(&a->by_log);
-    sg__htab_deinit(&a->by_inhibit);
+    sg_hashtab_deinit(&a->by_fp);
+    sg_hashtab_deinit(&a->by_silence);
+    sg_hashtab_deinit(&a->by_ack);
+    sg_hashtab_deinit(&a->by_group);
+    sg_hashtab_deinit(&a->by_log);
+    sg_hashtab_deinit(&a->by_inhibit);
     sg__timers_deinit(&a->timers);
     sg__timers_deinit(&a->group_timers);
     sg_free(a->alerts);

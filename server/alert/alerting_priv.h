@@ -16,7 +16,9 @@
 #ifndef SG_ALERT_ALERTING_PRIV_H
 #define SG_ALERT_ALERTING_PRIV_H
 
-#include "alerting_table.h"
+#include <streamgauge/hashtab.h>
+
+#include "alerting_timers.h"
 #include "routing.h"
 
 #define SG__ALERT_KEEP_MS (15 * INT64_C(60000))      /* resolved ones, for flapping */
@@ -44,14 +46,14 @@ struct sg__member { /* an alert in a group */
 };
 
 struct sg__silence {
-    struct sg__hnode node; /* by id */
-    struct sg_silence s;   /* owned */
+    struct sg_hashlink node; /* by id */
+    struct sg_silence s;     /* owned */
     enum sg_silence_state state;
     const struct sg__maintenance *of; /* NULL: not of the configuration */
 };
 
 struct sg__inhibit_bucket { /* alerts of one rule with the same values of its `equal` labels */
-    struct sg__hnode node;
+    struct sg_hashlink node;
     uint32_t rule;
     uint32_t n_links;
     uint32_t n_sources, n_both; /* firing sources that are no targets too; that are */
@@ -67,7 +69,7 @@ struct sg__inhibit_link {
 };
 
 struct sg__ack {
-    struct sg__hnode node; /* by fingerprint */
+    struct sg_hashlink node; /* by fingerprint */
     uint64_t fp;
     uint32_t index;    /* in acks */
     int64_t starts_ms; /* the episode it belongs to */
@@ -81,7 +83,7 @@ struct sg__flap {
 };
 
 struct sg__alert {
-    struct sg__hnode node;     /* by fingerprint */
+    struct sg_hashlink node;   /* by fingerprint */
     uint32_t index, dirty_pos; /* in alerts; in dirty + 1 */
     uint64_t fp;
     const struct sg_labels *labels, *annotations;
@@ -121,9 +123,9 @@ struct sg__told {
 };
 
 struct sg__log {
-    struct sg__hnode node; /* by key */
-    uint32_t index;        /* in logs */
-    struct sg_str key;     /* "<receiver>:<group key>", owned */
+    struct sg_hashlink node; /* by key */
+    uint32_t index;          /* in logs */
+    struct sg_str key;       /* "<receiver>:<group key>", owned */
     struct sg__told *told;
     size_t n_told;
     int64_t flushed_mono_ms, put_ms, expires_ms;
@@ -132,7 +134,7 @@ struct sg__log {
 };
 
 struct sg__group {
-    struct sg__hnode node; /* by key */
+    struct sg_hashlink node; /* by key */
     const struct sg__route *route;
     const struct sg_labels *labels;
     struct sg_str key, order_key; /* owned; of the body; "<receiver>:<key>" */
@@ -159,7 +161,7 @@ struct sg_alerting {
     int64_t wall_ms, mono_ms;   /* as told last */
     struct sg_alerting_stats stats;
 
-    struct sg__htab by_fp, by_silence, by_ack, by_group, by_log, by_inhibit;
+    struct sg_hashtab by_fp, by_silence, by_ack, by_group, by_log, by_inhibit;
     struct sg__alert **alerts;
     size_t n_alerts, cap_alerts;
     struct sg__alert **dirty;

@@ -25,8 +25,9 @@ static void make_key(const struct sg__route *route, const struct sg_labels *labe
 static struct sg__group *find(const struct sg_alerting *a, const struct sg__route *route,
                               const struct sg_labels *labels)
 {
-    struct sg__hnode *node = sg__htab_first(&a->by_group, labels->hash ^ sg_hash_mix(route->index));
-    for (; node; node = sg__htab_next(node)) {
+    struct sg_hashlink *node =
+        sg_hashtab_first(&a->by_group, labels->hash ^ sg_hash_mix(route->index));
+    for (; node; node = sg_hashtab_next(node)) {
         struct sg__group *g = (struct sg__group *)node;
         if (g->route == route && sg_labels_eq(g->labels, labels))
             return g;
@@ -53,7 +54,7 @@ static struct sg__group *make(struct sg_alerting *a, const struct sg__route *rou
         g->log->n_groups++;
     g->index = (uint32_t)a->n_groups;
     SG__PUSH(a->groups, a->n_groups, a->cap_groups, g);
-    sg__htab_add(&a->by_group, &g->node, labels->hash ^ sg_hash_mix(route->index));
+    sg_hashtab_add(&a->by_group, &g->node, labels->hash ^ sg_hash_mix(route->index));
     g->timer.kind = SG__TIMER_GROUP;
     sg__timers_set(&a->group_timers, &g->timer, a->mono_ms + route->group_wait_ms);
     return g;
@@ -155,7 +156,7 @@ void sg__group_free(struct sg_alerting *a, struct sg__group *g)
     if (g->log)
         g->log->n_groups--;
     sg__timers_clear(&a->group_timers, &g->timer);
-    sg__htab_remove(&a->by_group, &g->node);
+    sg_hashtab_remove(&a->by_group, &g->node);
     struct sg__group *last = a->groups[--a->n_groups];
     a->groups[g->index] = last;
     last->index = g->index;

@@ -16,8 +16,8 @@
 
 struct sg__log *sg__log_find(const struct sg_alerting *a, struct sg_str key)
 {
-    struct sg__hnode *node = sg__htab_first(&a->by_log, sg_hash64(key.p, key.n));
-    for (; node; node = sg__htab_next(node))
+    struct sg_hashlink *node = sg_hashtab_first(&a->by_log, sg_hash64(key.p, key.n));
+    for (; node; node = sg_hashtab_next(node))
         if (sg_str_eq(((struct sg__log *)node)->key, key))
             return (struct sg__log *)node;
     return NULL;
@@ -30,7 +30,7 @@ struct sg__log *sg__log_make(struct sg_alerting *a, struct sg_str key)
         return log;
     log = sg_calloc(1, sizeof(*log));
     log->key = sg__str_own(key);
-    sg__htab_add(&a->by_log, &log->node, sg_hash64(key.p, key.n));
+    sg_hashtab_add(&a->by_log, &log->node, sg_hash64(key.p, key.n));
     log->index = (uint32_t)a->n_logs;
     SG__PUSH(a->logs, a->n_logs, a->cap_logs, log);
     return log;
@@ -51,7 +51,7 @@ void sg__log_remove(struct sg_alerting *a, struct sg__log *log)
 {
     if (log->put_ms)
         sg_journal_delete(a->journal, SG_TABLE_NFLOG, log->key);
-    sg__htab_remove(&a->by_log, &log->node);
+    sg_hashtab_remove(&a->by_log, &log->node);
     struct sg__log *last = a->logs[--a->n_logs];
     a->logs[log->index] = last;
     last->index = log->index;

@@ -37,15 +37,15 @@ static struct sg__inhibit_bucket *bucket_of(struct sg_alerting *a, uint32_t numb
 {
     const struct sg__inhibit_rule *rule = &a->routing->inhibit[number];
     uint64_t hash = equal_hash(rule, number, labels);
-    struct sg__hnode *node = sg__htab_first(&a->by_inhibit, hash);
-    for (; node; node = sg__htab_next(node)) {
+    struct sg_hashlink *node = sg_hashtab_first(&a->by_inhibit, hash);
+    for (; node; node = sg_hashtab_next(node)) {
         struct sg__inhibit_bucket *b = (struct sg__inhibit_bucket *)node;
         if (b->rule == number && equal_values(rule, b->links->alert->labels, labels))
             return b;
     }
     struct sg__inhibit_bucket *b = sg_calloc(1, sizeof(*b));
     b->rule = number;
-    sg__htab_add(&a->by_inhibit, &b->node, hash);
+    sg_hashtab_add(&a->by_inhibit, &b->node, hash);
     return b;
 }
 
@@ -126,7 +126,7 @@ void sg__inhibit_remove(struct sg_alerting *a, struct sg__alert *alert)
         if (l->next)
             l->next->prev = l->prev;
         if (--b->n_links == 0) {
-            sg__htab_remove(&a->by_inhibit, &b->node);
+            sg_hashtab_remove(&a->by_inhibit, &b->node);
             sg_free(b);
         }
         sg_free(l);

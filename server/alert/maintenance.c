@@ -48,7 +48,7 @@ static void drop_old(struct sg_alerting *a)
             continue;
         }
         a->n_active -= s->state == SG_SILENCE_ACTIVE;
-        sg__htab_remove(&a->by_silence, &s->node);
+        sg_hashtab_remove(&a->by_silence, &s->node);
         sg__silence_free(s);
     }
     a->n_silences = kept;

@@ -19,8 +19,8 @@ static uint64_t id_hash(const char *id)
 
 static struct sg__silence *find(const struct sg_alerting *a, struct sg_str id)
 {
-    struct sg__hnode *node = sg__htab_first(&a->by_silence, sg_hash64(id.p, id.n));
-    for (; node; node = sg__htab_next(node))
+    struct sg_hashlink *node = sg_hashtab_first(&a->by_silence, sg_hash64(id.p, id.n));
+    for (; node; node = sg_hashtab_next(node))
         if (sg_str_eq_c(id, ((struct sg__silence *)node)->s.id))
             return (struct sg__silence *)node;
     return NULL;
@@ -51,7 +51,7 @@ struct sg__silence *sg__silence_add(struct sg_alerting *a, const struct sg_silen
             own->s.n_matchers++;
     own->state = SG_SILENCE_PENDING;
     SG__PUSH(a->silences, a->n_silences, a->cap_silences, own);
-    sg__htab_add(&a->by_silence, &own->node, id_hash(own->s.id));
+    sg_hashtab_add(&a->by_silence, &own->node, id_hash(own->s.id));
     a->silence_due_ms = INT64_MIN; /* looked at with the next tick */
     return own;
 }
@@ -110,7 +110,7 @@ static void remove_at(struct sg_alerting *a, size_t i)
     set_state(a, s, SG_SILENCE_EXPIRED);
     if (!s->of)
         sg_journal_delete(a->journal, SG_TABLE_SILENCES, sg_str_from(s->s.id));
-    sg__htab_remove(&a->by_silence, &s->node);
+    sg_hashtab_remove(&a->by_silence, &s->node);
     a->silences[i] = a->silences[--a->n_silences];
     sg__silence_free(s);
 }

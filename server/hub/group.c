@@ -78,7 +78,7 @@ static bool key_eq(const struct sg__group_key *a, const struct sg__group_key *b)
 static struct sg__group *group_find(struct sg_hub *hub, const struct sg__group_key *key,
                                     struct sg__flavour *const *flavours, uint32_t n, uint64_t hash)
 {
-    for (struct sg__link *l = sg__table_first(&hub->groups, hash); l; l = sg__table_next(l)) {
+    for (struct sg_hashlink *l = sg_hashtab_first(&hub->groups, hash); l; l = sg_hashtab_next(l)) {
         struct sg__group *g = SG_CONTAINER_OF(l, struct sg__group, link);
         if (g->n_flavours != n || !key_eq(&g->key, key))
             continue;
@@ -104,14 +104,14 @@ static struct sg__group *group_new(struct sg_hub *hub, const struct sg__group_ke
         flavours[i]->refs++;
         sg_list_append(&flavours[i]->groups, &g->in[i].of_flavour);
     }
-    sg__table_add(&hub->groups, &g->link, hash);
+    sg_hashtab_add(&hub->groups, &g->link, hash);
     SG__STAT_SET(hub, groups, hub->groups.n);
     return g;
 }
 
 static void group_free(struct sg_hub *hub, struct sg__group *g)
 {
-    sg__table_remove(&hub->groups, &g->link);
+    sg_hashtab_remove(&hub->groups, &g->link);
     SG__STAT_SET(hub, groups, hub->groups.n);
     sg_list_remove(&g->dirty);
     for (uint32_t i = 0; i < g->n_flavours; i++) {

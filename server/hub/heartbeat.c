@@ -20,7 +20,7 @@ static size_t name_late(struct sg_hub *hub, int64_t now_ms, struct sg_buf *out)
 {
     size_t n = 0;
     for (size_t i = 0; hub->mirrors_by_key.n && i <= hub->mirrors_by_key.mask; i++) {
-        for (struct sg__link *l = hub->mirrors_by_key.buckets[i]; l; l = l->next) {
+        for (struct sg_hashlink *l = hub->mirrors_by_key.buckets[i]; l; l = l->next) {
             struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
             if (is_late(m, now_ms) && n++ < MAX_NAMED)
                 sg_buf_printf(out, "%s%u", n > 1 ? "," : "", m->topic->number);

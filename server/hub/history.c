@@ -34,7 +34,7 @@ bool sg__history_start(struct sg__sub *sub)
         return false;
     }
     sub->state = SG__SUB_HISTORY;
-    sg__table_add(&hub->by_token, &sub->by_token, rq.token);
+    sg_hashtab_add(&hub->by_token, &sub->by_token, rq.token);
     return true;
 }
 
@@ -266,13 +266,13 @@ void sg_hub_history_done(struct sg_hub *hub, uint64_t token, const struct sg_his
                          const struct sg_error *error)
 {
     sg__hub_settle(hub);
-    struct sg__link *l = sg__table_first(&hub->by_token, token);
+    struct sg_hashlink *l = sg_hashtab_first(&hub->by_token, token);
     if (!l)
         return;
     struct sg__sub *sub = SG_CONTAINER_OF(l, struct sg__sub, by_token);
     struct sg_session *s = sub->session;
     struct sg_error err = {0};
-    sg__table_remove(&hub->by_token, l);
+    sg_hashtab_remove(&hub->by_token, l);
     sub->state = SG__SUB_LIVE;
     sub->resume = false;
     sub->joined = hub->newest.seq;

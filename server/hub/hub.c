@@ -88,15 +88,15 @@ void sg_hub_free(struct sg_hub *hub)
         return;
     while (!sg_list_empty(&hub->sessions))
         sg_session_closed(SG_CONTAINER_OF(hub->sessions.next, struct sg_session, all));
-    for (struct sg__link *l; (l = sg__table_any(&hub->mirrors_by_key));) {
+    for (struct sg_hashlink *l; (l = sg_hashtab_any(&hub->mirrors_by_key));) {
         struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
         sg__mirror_free(m);
     }
-    sg__table_deinit(&hub->mirrors_by_key);
-    sg__table_deinit(&hub->mirrors_by_number);
-    sg__table_deinit(&hub->sessions_by_id);
-    sg__table_deinit(&hub->groups);
-    sg__table_deinit(&hub->by_token);
+    sg_hashtab_deinit(&hub->mirrors_by_key);
+    sg_hashtab_deinit(&hub->mirrors_by_number);
+    sg_hashtab_deinit(&hub->sessions_by_id);
+    sg_hashtab_deinit(&hub->groups);
+    sg_hashtab_deinit(&hub->by_token);
     sg_frame_unref(hub->heartbeat);
     sg_frame_unref(hub->last_heartbeat);
     sg_deflater_deinit(&hub->deflater);
@@ -136,7 +136,7 @@ static void mark_groups(struct sg_hub *hub)
     if (!hub->heartbeat)
         return;
     for (size_t i = 0; hub->groups.n && i <= hub->groups.mask; i++)
-        for (struct sg__link *l = hub->groups.buckets[i]; l; l = l->next)
+        for (struct sg_hashlink *l = hub->groups.buckets[i]; l; l = l->next)
             dirty(hub, SG_CONTAINER_OF(l, struct sg__group, link));
 }
 
@@ -312,7 +312,7 @@ static void send_comments(struct sg_hub *hub)
         return;
     hub->flushing = true;
     for (size_t i = 0; hub->groups.n && i <= hub->groups.mask; i++) {
-        for (struct sg__link *l = hub->groups.buckets[i]; l; l = l->next) {
+        for (struct sg_hashlink *l = hub->groups.buckets[i]; l; l = l->next) {
             struct sg__group *g = SG_CONTAINER_OF(l, struct sg__group, link);
             if (g->key.wire == SG_WIRE_SSE)
                 sg__group_write(hub, g, text.data + SG_LWS_PRE, text.len - SG_LWS_PRE, 0);
@@ -364,7 +364,7 @@ static void ask_again(struct sg_hub *hub, struct sg__mirror *m)
 static void check_mirrors(struct sg_hub *hub)
 {
     for (size_t i = 0; hub->mirrors_by_key.n && i <= hub->mirrors_by_key.mask; i++) {
-        for (struct sg__link *l = hub->mirrors_by_key.buckets[i], *next; l; l = next) {
+        for (struct sg_hashlink *l = hub->mirrors_by_key.buckets[i], *next; l; l = next) {
             next = l->next;
             struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
             sg__ring_expire(m, hub->now_ms);
@@ -385,7 +385,7 @@ static void retry_closes(struct sg_hub *hub)
 {
     hub->close_owed = false;
     for (size_t i = 0; hub->mirrors_by_key.n && i <= hub->mirrors_by_key.mask; i++) {
-        for (struct sg__link *l = hub->mirrors_by_key.buckets[i], *next; l; l = next) {
+        for (struct sg_hashlink *l = hub->mirrors_by_key.buckets[i], *next; l; l = next) {
             next = l->next; /* release may free the mirror */
             struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
             if (m->opened && !m->n_subs)

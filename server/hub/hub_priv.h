@@ -17,11 +17,10 @@
 #include <jansson.h>
 
 #include <streamgauge/deflate.h>
+#include <streamgauge/hashtab.h>
 #include <streamgauge/hub.h>
 #include <streamgauge/matcher.h>
 #include <streamgauge/queue.h>
-
-#include "hub/table.h"
 
 #define SG__NOT_MEMBER UINT32_MAX
 #define SG__MERGED_CACHE 4
@@ -45,9 +44,9 @@ struct sg__entry {
 
 struct sg__mirror {
     struct sg_hub *hub;
-    struct sg__link by_key, by_number; /* by_number only while topic is set */
-    struct sg_list subs;               /* struct sg__sub.of_mirror */
-    struct sg_list flavours;           /* struct sg__flavour.of_mirror */
+    struct sg_hashlink by_key, by_number; /* by_number only while topic is set */
+    struct sg_list subs;                  /* struct sg__sub.of_mirror */
+    struct sg_list flavours;              /* struct sg__flavour.of_mirror */
     uint32_t n_subs;
     char *key; /* owned */
     uint32_t key_len;
@@ -190,7 +189,7 @@ struct sg__group_key {
 };
 
 struct sg__group {
-    struct sg__link link;
+    struct sg_hashlink link;
     struct sg_list dirty; /* on hub->dirty_groups */
     struct sg__group_key key;
     uint32_t n_flavours;
@@ -222,19 +221,19 @@ struct sg__sub {
     struct sg_session *session;
     struct sg__flavour *flavour; /* one reference */
     enum sg__sub_state state;
-    char *id;                 /* NUL-terminated, owned; simple: the alias */
-    char *stream;             /* the configured name it came by, owned; NULL: none */
-    int64_t history_ms;       /* 0: none asked for */
-    struct sg__link by_token; /* in hub->by_token while HISTORY; its hash is the token */
-    uint64_t joined;          /* seq up to which it alone was told; nothing older may follow */
-    bool resume;              /* asks to go on after from_epoch, from_offset */
+    char *id;                    /* NUL-terminated, owned; simple: the alias */
+    char *stream;                /* the configured name it came by, owned; NULL: none */
+    int64_t history_ms;          /* 0: none asked for */
+    struct sg_hashlink by_token; /* in hub->by_token while HISTORY; its hash is the token */
+    uint64_t joined;             /* seq up to which it alone was told; nothing older may follow */
+    bool resume;                 /* asks to go on after from_epoch, from_offset */
     bool told; /* simple: has been sent a value, so it must hear when that goes stale */
     uint64_t from_epoch, from_offset;
 };
 
 struct sg_session {
     struct sg_hub *hub;
-    struct sg__link by_id;
+    struct sg_hashlink by_id;
     struct sg_list all;       /* hub->sessions */
     struct sg_list attention; /* hub->attention */
     struct sg_list behind;    /* hub->behind; linked exactly while behind */
@@ -382,7 +381,7 @@ struct sg_hub {
     struct sg_hub_stats stats;
     int64_t now_ms;
 
-    struct sg__table mirrors_by_key, mirrors_by_number, sessions_by_id, groups, by_token;
+    struct sg_hashtab mirrors_by_key, mirrors_by_number, sessions_by_id, groups, by_token;
     struct sg__mirror *feed;
     size_t ring_bytes; /* of all rings and caches */
     uint32_t n_sessions;

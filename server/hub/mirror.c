@@ -23,8 +23,8 @@ static uint64_t key_hash(struct sg_str key, int64_t interval_ms)
 struct sg__mirror *sg__mirror_find(struct sg_hub *hub, struct sg_str key, int64_t interval_ms)
 {
     uint64_t hash = key_hash(key, interval_ms);
-    for (struct sg__link *l = sg__table_first(&hub->mirrors_by_key, hash); l;
-         l = sg__table_next(l)) {
+    for (struct sg_hashlink *l = sg_hashtab_first(&hub->mirrors_by_key, hash); l;
+         l = sg_hashtab_next(l)) {
         struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
         if (m->interval_ms == interval_ms && sg_str_eq(sg_str_make(m->key, m->key_len), key))
             return m;
@@ -34,7 +34,7 @@ struct sg__mirror *sg__mirror_find(struct sg_hub *hub, struct sg_str key, int64_
 
 static struct sg__mirror *find_number(struct sg_hub *hub, uint32_t number)
 {
-    struct sg__link *l = sg__table_first(&hub->mirrors_by_number, number);
+    struct sg_hashlink *l = sg_hashtab_first(&hub->mirrors_by_number, number);
     return l ? SG_CONTAINER_OF(l, struct sg__mirror, by_number) : NULL;
 }
 
@@ -48,7 +48,7 @@ struct sg__mirror *sg__mirror_new(struct sg_hub *hub, struct sg_str key, int64_t
     m->sum = sg_stale_nan();
     sg_list_init(&m->subs);
     sg_list_init(&m->flavours);
-    sg__table_add(&hub->mirrors_by_key, &m->by_key, key_hash(key, interval_ms));
+    sg_hashtab_add(&hub->mirrors_by_key, &m->by_key, key_hash(key, interval_ms));
     SG__STAT_SET(hub, topics, hub->mirrors_by_key.n);
     return m;
 }
@@ -56,13 +56,13 @@ struct sg__mirror *sg__mirror_new(struct sg_hub *hub, struct sg_str key, int64_t
 void sg__mirror_set_topic(struct sg__mirror *m, struct sg_topic *topic)
 {
     if (m->topic) {
-        sg__table_remove(&m->hub->mirrors_by_number, &m->by_number);
+        sg_hashtab_remove(&m->hub->mirrors_by_number, &m->by_number);
         atomic_fetch_sub_explicit(&m->topic->viewers, m->n_subs, memory_order_relaxed);
         sg_topic_unref(m->topic);
     }
     m->topic = topic ? sg_topic_ref(topic) : NULL;
     if (topic) {
-        sg__table_add(&m->hub->mirrors_by_number, &m->by_number, topic->number);
+        sg_hashtab_add(&m->hub->mirrors_by_number, &m->by_number, topic->number);
         atomic_fetch_add_explicit(&topic->viewers, m->n_subs, memory_order_relaxed);
     }
 }
@@ -276,7 +276,7 @@ void sg__mirror_free(struct sg__mirror *m)
         if (hub->news[i] == m)
             hub->news[i--] = hub->news[--hub->n_news];
     sg__mirror_clear(m);
-    sg__table_remove(&hub->mirrors_by_key, &m->by_key);
+    sg_hashtab_remove(&hub->mirrors_by_key, &m->by_key);
     SG__STAT_SET(hub, topics, hub->mirrors_by_key.n);
     sg_free(m->labels);
     sg_free(m->value);

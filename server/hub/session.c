@@ -71,7 +71,7 @@ int sg_session_open(struct sg_hub *hub, const struct sg_session_options *opt,
     if (!(s->rights & SG_RIGHT_READ))
         sg_list_append(&hub->guests, &s->guests);
     make_id(hub, s->id);
-    sg__table_add(&hub->sessions_by_id, &s->by_id, sg_hash64(s->id, strlen(s->id)));
+    sg_hashtab_add(&hub->sessions_by_id, &s->by_id, sg_hash64(s->id, strlen(s->id)));
     sg_list_append(&hub->sessions, &s->all);
     SG__STAT_SET(hub, sessions, ++hub->n_sessions);
     *ret = s;
@@ -98,7 +98,7 @@ void sg_session_closed(struct sg_session *s)
     detach(s);
     while (s->n_subs)
         sg__session_drop_sub(s, s->n_subs - 1);
-    sg__table_remove(&hub->sessions_by_id, &s->by_id);
+    sg_hashtab_remove(&hub->sessions_by_id, &s->by_id);
     sg_list_remove(&s->all);
     SG__STAT_SET(hub, sessions, --hub->n_sessions);
     sg_buf_deinit(&s->out);
@@ -153,7 +153,7 @@ struct sg__sub *sg__session_find_sub(const struct sg_session *s, struct sg_str i
 static void leave_history(struct sg__sub *sub)
 {
     if (sub->state == SG__SUB_HISTORY)
-        sg__table_remove(&sub->session->hub->by_token, &sub->by_token);
+        sg_hashtab_remove(&sub->session->hub->by_token, &sub->by_token);
 }
 
 void sg__session_drop_sub(struct sg_session *s, uint32_t i)
@@ -514,8 +514,8 @@ const char *sg_session_id(const struct sg_session *s)
 
 struct sg_session *sg_hub_find_session(struct sg_hub *hub, struct sg_str id)
 {
-    for (struct sg__link *l = sg__table_first(&hub->sessions_by_id, sg_hash64(id.p, id.n)); l;
-         l = sg__table_next(l)) {
+    for (struct sg_hashlink *l = sg_hashtab_first(&hub->sessions_by_id, sg_hash64(id.p, id.n)); l;
+         l = sg_hashtab_next(l)) {
         struct sg_session *s = SG_CONTAINER_OF(l, struct sg_session, by_id);
         if (sg_str_eq(sg_str_from(s->id), id))
             return s;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <streamgauge/hash.h>
+#include <streamgauge/hashtab.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
@@ -25,8 +26,7 @@ struct sg_live {
     struct sg_live_stats stats;
     struct sg__stream **streams; /* in order of opening */
     size_t n_streams, cap_streams;
-    struct sg__stream **place; /* the same by key and interval: chains, mask + 1 of them */
-    size_t mask;
+    struct sg_hashtab by_key;           /* the same by key and interval */
     size_t turn;                        /* index the next tick starts with */
     struct sg_promql_eval_options eval; /* the owner's, with our deadline */
     uint64_t deadline_ns;               /* of the evaluation that runs; 0: none */
@@ -161,7 +161,7 @@ void sg_live_free(struct sg_live *l)
     sg_topic_unref(l->feed);
     sg_promql_graph_free(l->graph);
     sg_free(l->streams);
-    sg_free(l->place);
+    sg_hashtab_deinit(&l->by_key);
     sg_free(l);
 }
 
@@ -187,27 +187,15 @@ static uint64_t hash_of(struct sg_str key, int64_t interval_ms)
     return sg_hash64(key.p, key.n) ^ sg_hash_mix((uint64_t)interval_ms);
 }
 
-static struct sg__stream *find(const struct sg_live *l, struct sg_str key, int64_t interval_ms)
+static struct sg__stream *find(const struct sg_live *live, struct sg_str key, int64_t interval_ms)
 {
     uint64_t hash = hash_of(key, interval_ms);
-    for (struct sg__stream *s = l->place ? l->place[hash & l->mask] : NULL; s; s = s->same)
-        if (s->hash == hash && s->interval_ms == interval_ms && sg_str_eq(sg__stream_key(s), key))
+    for (struct sg_hashlink *l = sg_hashtab_first(&live->by_key, hash); l; l = sg_hashtab_next(l)) {
+        struct sg__stream *s = SG_CONTAINER_OF(l, struct sg__stream, by_key);
+        if (s->interval_ms == interval_ms && sg_str_eq(sg__stream_key(s), key))
             return s;
+    }
     return NULL;
-}
-
-static void place(struct sg_live *l, struct sg__stream *s)
-{
-    s->same = l->place[s->hash & l->mask];
-    l->place[s->hash & l->mask] = s;
-}
-
-static void displace(struct sg_live *l, const struct sg__stream *s)
-{
-    struct sg__stream **link = &l->place[s->hash & l->mask];
-    while (*link != s)
-        link = &(*link)->same;
-    *link = s->same;
 }
 
 static void add_stream_take(struct sg_live *l, struct sg__stream *s)
@@ -215,16 +203,7 @@ static void add_stream_take(struct sg_live *l, struct sg__stream *s)
     l->streams = sg_grow(l->streams, &l->cap_streams, l->n_streams + 1, sizeof(*l->streams));
     l->streams[l->n_streams++] = s;
     STAT_SET(l, streams, l->n_streams);
-    s->hash = hash_of(sg__stream_key(s), s->interval_ms);
-    if (l->place && l->n_streams <= l->mask) {
-        place(l, s);
-        return;
-    }
-    l->mask = l->place ? l->mask * 2 + 1 : 63;
-    sg_free(l->place);
-    l->place = sg_calloc(l->mask + 1, sizeof(struct sg__stream *));
-    for (size_t i = 0; i < l->n_streams; i++)
-        place(l, l->streams[i]);
+    sg_hashtab_add(&l->by_key, &s->by_key, hash_of(sg__stream_key(s), s->interval_ms));
 }
 
 /* A heavy stream takes its turn; while it is another's, a stream of unknown cost gets no more than
@@ -347,7 +326,7 @@ static void end_lingering(struct sg_live *l, int64_t now_ms)
             continue;
         }
         publish_take(l, SG_ALL_EDGES, sg_track_closed(s->track, now_ms));
-        displace(l, s);
+        sg_hashtab_remove(&l->by_key, &s->by_key);
         sg__stream_free(s);
     }
     l->n_streams = kept;

@@ -2,12 +2,12 @@
 #ifndef SG_LIVE_STREAM_H
 #define SG_LIVE_STREAM_H
 
+#include <streamgauge/hashtab.h>
 #include <streamgauge/live.h>
 #include <streamgauge/promql.h>
 
 struct sg__stream {
-    struct sg__stream *same; /* next with the same place in the owner's table */
-    uint64_t hash;           /* of key and interval */
+    struct sg_hashlink by_key; /* in the owner's table, by key and interval */
     struct sg_track *track;
     struct sg_promql_root *root; /* in the graph of all streams */
     int64_t interval_ms;

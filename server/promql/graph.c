@@ -9,9 +9,9 @@
  * Errors carry places in a text. A node may have been made for the text of another root, so the
  * place is looked up anew in the tree of the root that is being evaluated.
  */
-#include "plan.h"
+#include <streamgauge/hashtab.h>
 
-#define BUCKETS_MIN 64
+#include "plan.h"
 
 /* A query that nodes still point into. */
 struct text {
@@ -20,8 +20,8 @@ struct text {
 };
 
 struct sg__unit {
-    struct sg__unit *next; /* of its bucket */
-    uint64_t hash;
+    struct sg_hashlink link; /* first: in the graph's units, by its expression */
+    bool linked;             /* not while it is being built */
     const struct sg_expr *expr;
     struct text *text;
     struct sg__node *node;
@@ -44,8 +44,7 @@ struct sg__unit {
 struct sg_promql_graph {
     struct sg_promql_plan plan;
     struct sg_promql_leaves leaves;
-    struct sg__unit **bucket;
-    size_t mask;
+    struct sg_hashtab units;
     struct sg__unit *building; /* whose children are being built */
     struct text *text;         /* of the root being added */
     uint64_t session, visit;
@@ -70,40 +69,13 @@ static void text_unref(struct text *t)
     sg_free(t);
 }
 
-static void grow_buckets(struct sg_promql_graph *g)
-{
-    size_t size = (g->mask + 1) * 2;
-    struct sg__unit **bucket = sg_calloc(size, sizeof(struct sg__unit *));
-    for (size_t i = 0; i <= g->mask; i++) {
-        for (struct sg__unit *u = g->bucket[i], *next; u; u = next) {
-            next = u->next;
-            u->next = bucket[u->hash & (size - 1)];
-            bucket[u->hash & (size - 1)] = u;
-        }
-    }
-    sg_free(g->bucket);
-    g->bucket = bucket;
-    g->mask = size - 1;
-}
-
 static struct sg__unit *find(const struct sg_promql_graph *g, uint64_t hash,
                              const struct sg_expr *e)
 {
-    struct sg__unit *u = g->bucket[hash & g->mask];
-    while (u && !(u->hash == hash && sg_expr_equal(u->expr, e)))
-        u = u->next;
-    return u;
-}
-
-static void unlink_unit(struct sg_promql_graph *g, struct sg__unit *u)
-{
-    struct sg__unit **link = &g->bucket[u->hash & g->mask];
-    while (*link && *link != u)
-        link = &(*link)->next;
-    if (!*link)
-        return; /* its building failed */
-    *link = u->next;
-    g->stats.nodes--;
+    struct sg_hashlink *l = sg_hashtab_first(&g->units, hash);
+    while (l && !sg_expr_equal(((struct sg__unit *)l)->expr, e))
+        l = sg_hashtab_next(l);
+    return (struct sg__unit *)l;
 }
 
 /* Recursion is as deep as the expression, which the parser limits. */
@@ -111,7 +83,9 @@ static void unit_unref(struct sg_promql_graph *g, struct sg__unit *u)
 {
     if (--u->refs)
         return;
-    unlink_unit(g, u);
+    if (u->linked)
+        sg_hashtab_remove(&g->units, &u->link);
+    g->stats.nodes = g->units.n;
     for (size_t i = 0; i < u->n_nodes; i++)
         sg__node_deinit(u->nodes[i]);
     for (size_t i = 0; i < u->n_needs; i++)
@@ -173,7 +147,7 @@ static int get_unit(struct sg_promql_plan *p, const struct sg_expr *e, struct sg
         return 0;
     }
     u = sg_calloc(1, sizeof(*u));
-    *u = (struct sg__unit){.hash = hash, .expr = e, .text = g->text, .refs = 1};
+    *u = (struct sg__unit){.expr = e, .text = g->text, .refs = 1};
     sg_arena_init(&u->arena, (size_t)64 << 20);
     u->text->refs++;
     int rc = build_unit(p, u);
@@ -182,10 +156,9 @@ static int get_unit(struct sg_promql_plan *p, const struct sg_expr *e, struct sg
         return rc;
     }
     u->node->unit = u;
-    if (++g->stats.nodes > g->mask)
-        grow_buckets(g);
-    u->next = g->bucket[hash & g->mask];
-    g->bucket[hash & g->mask] = u;
+    sg_hashtab_add(&g->units, &u->link, hash);
+    u->linked = true;
+    g->stats.nodes = g->units.n;
     *ret = u;
     return 0;
 }
@@ -305,8 +278,6 @@ struct sg_promql_graph *sg_promql_graph_new(const struct sg_promql_eval_options 
     g->plan.graph = g;
     if (leaves)
         g->leaves = *leaves;
-    g->bucket = sg_calloc(BUCKETS_MIN, sizeof(struct sg__unit *));
-    g->mask = BUCKETS_MIN - 1;
     g->session = 1;
     return g;
 }
@@ -315,9 +286,9 @@ void sg_promql_graph_free(struct sg_promql_graph *g)
 {
     if (!g)
         return;
-    SG_ASSERT(g->stats.nodes == 0);
+    SG_ASSERT(g->units.n == 0);
     sg__plan_deinit(&g->plan);
-    sg_free(g->bucket);
+    sg_hashtab_deinit(&g->units);
     sg_free(g);
 }
 

@@ -621,7 +621,7 @@ static size_t ring_weight(const struct sg_hub *hub)
 {
     size_t bytes = 0;
     for (size_t i = 0; i <= hub->mirrors_by_key.mask; i++) {
-        for (struct sg__link *l = hub->mirrors_by_key.buckets[i]; l; l = l->next) {
+        for (struct sg_hashlink *l = hub->mirrors_by_key.buckets[i]; l; l = l->next) {
             const struct sg__mirror *m = SG_CONTAINER_OF(l, struct sg__mirror, by_key);
             for (uint32_t k = 0; k < m->count; k++)
                 bytes += sg_frame_weight(sg__ring_at(m, k));

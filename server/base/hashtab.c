@@ -1,21 +1,19 @@
-/* table.c - chained hash table of intrusive links. */
-#include <streamgauge/compiler.h>
+/* hashtab.c - chained hash table of intrusive links. */
+#include <streamgauge/hashtab.h>
 #include <streamgauge/mem.h>
 
-#include "hub/table.h"
-
-void sg__table_deinit(struct sg__table *t)
+void sg_hashtab_deinit(struct sg_hashtab *t)
 {
     sg_free(t->buckets);
-    *t = (struct sg__table){0};
+    *t = (struct sg_hashtab){0};
 }
 
-static void grow(struct sg__table *t)
+static void grow(struct sg_hashtab *t)
 {
     size_t size = t->buckets ? (t->mask + 1) * 2 : 16;
-    struct sg__link **buckets = sg_calloc(size, sizeof(*buckets));
+    struct sg_hashlink **buckets = sg_calloc(size, sizeof(*buckets));
     for (size_t i = 0; t->buckets && i <= t->mask; i++) {
-        for (struct sg__link *l = t->buckets[i], *next; l; l = next) {
+        for (struct sg_hashlink *l = t->buckets[i], *next; l; l = next) {
             next = l->next;
             l->next = buckets[l->hash & (size - 1)];
             buckets[l->hash & (size - 1)] = l;
@@ -26,7 +24,7 @@ static void grow(struct sg__table *t)
     t->mask = size - 1;
 }
 
-void sg__table_add(struct sg__table *t, struct sg__link *link, uint64_t hash)
+void sg_hashtab_add(struct sg_hashtab *t, struct sg_hashlink *link, uint64_t hash)
 {
     if (!t->buckets || t->n > t->mask)
         grow(t);
@@ -36,9 +34,9 @@ void sg__table_add(struct sg__table *t, struct sg__link *link, uint64_t hash)
     t->n++;
 }
 
-void sg__table_remove(struct sg__table *t, struct sg__link *link)
+void sg_hashtab_remove(struct sg_hashtab *t, struct sg_hashlink *link)
 {
-    struct sg__link **at = &t->buckets[link->hash & t->mask];
+    struct sg_hashlink **at = &t->buckets[link->hash & t->mask];
     while (*at != link) {
         SG_ASSERT(*at);
         at = &(*at)->next;
@@ -47,25 +45,25 @@ void sg__table_remove(struct sg__table *t, struct sg__link *link)
     t->n--;
 }
 
-struct sg__link *sg__table_next(const struct sg__link *link)
+struct sg_hashlink *sg_hashtab_next(const struct sg_hashlink *link)
 {
-    struct sg__link *l = link->next;
+    struct sg_hashlink *l = link->next;
     while (l && l->hash != link->hash)
         l = l->next;
     return l;
 }
 
-struct sg__link *sg__table_first(const struct sg__table *t, uint64_t hash)
+struct sg_hashlink *sg_hashtab_first(const struct sg_hashtab *t, uint64_t hash)
 {
     if (!t->buckets)
         return NULL;
-    struct sg__link *l = t->buckets[hash & t->mask];
+    struct sg_hashlink *l = t->buckets[hash & t->mask];
     while (l && l->hash != hash)
         l = l->next;
     return l;
 }
 
-struct sg__link *sg__table_any(const struct sg__table *t)
+struct sg_hashlink *sg_hashtab_any(const struct sg_hashtab *t)
 {
     for (size_t i = 0; t->n && i <= t->mask; i++)
         if (t->buckets[i])

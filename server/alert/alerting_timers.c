@@ -1,70 +1,7 @@
-/* alerting_table.c - hash table with chains, binary heap of timers. */
-#include "alerting_table.h"
+/* alerting_timers.c - binary heap of timers. */
+#include "alerting_timers.h"
 
-#include <streamgauge/compiler.h>
 #include <streamgauge/mem.h>
-
-#define MIN_SLOTS 64
-
-void sg__htab_deinit(struct sg__htab *t)
-{
-    sg_free(t->slots);
-    *t = (struct sg__htab){0};
-}
-
-static void grow(struct sg__htab *t)
-{
-    size_t n = t->n_slots ? t->n_slots * 2 : MIN_SLOTS;
-    struct sg__hnode **slots = sg_calloc(n, sizeof(*slots));
-    for (size_t i = 0; i < t->n_slots; i++) {
-        for (struct sg__hnode *node = t->slots[i], *next; node; node = next) {
-            next = node->next;
-            node->next = slots[node->hash & (n - 1)];
-            slots[node->hash & (n - 1)] = node;
-        }
-    }
-    sg_free(t->slots);
-    t->slots = slots;
-    t->n_slots = n;
-}
-
-void sg__htab_add(struct sg__htab *t, struct sg__hnode *node, uint64_t hash)
-{
-    if (t->count >= t->n_slots)
-        grow(t);
-    node->hash = hash;
-    node->next = t->slots[hash & (t->n_slots - 1)];
-    t->slots[hash & (t->n_slots - 1)] = node;
-    t->count++;
-}
-
-void sg__htab_remove(struct sg__htab *t, struct sg__hnode *node)
-{
-    struct sg__hnode **at = &t->slots[node->hash & (t->n_slots - 1)];
-    while (*at != node)
-        at = &(*at)->next;
-    *at = node->next;
-    t->count--;
-}
-
-static struct sg__hnode *same(struct sg__hnode *node, uint64_t hash)
-{
-    while (node && node->hash != hash)
-        node = node->next;
-    return node;
-}
-
-struct sg__hnode *sg__htab_first(const struct sg__htab *t, uint64_t hash)
-{
-    return t->n_slots ? same(t->slots[hash & (t->n_slots - 1)], hash) : NULL;
-}
-
-struct sg__hnode *sg__htab_next(const struct sg__hnode *node)
-{
-    return same(node->next, node->hash);
-}
-
-/* ---- timers ---- */
 
 void sg__timers_deinit(struct sg__timers *t)
 {

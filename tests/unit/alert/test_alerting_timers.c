@@ -1,4 +1,4 @@
-/* The timer heap against a plain list, and the hash table's chains. */
+/* test_alerting_timers.c - the timer heap against a plain list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <streamgauge/rand.h>
 
-#include "alert/alerting_table.h"
+#include "alert/alerting_timers.h"
 
 static void test_timers__come_in_order_whatever_is_set_moved_and_cleared(void **state)
 {
@@ -40,29 +40,10 @@ static void test_timers__come_in_order_whatever_is_set_moved_and_cleared(void **
     sg__timers_deinit(&t);
 }
 
-static void test_htab__finds_all_of_one_hash_and_only_those(void **state)
-{
-    (void)state;
-    struct sg__htab t = {0};
-    struct sg__hnode nodes[500];
-    for (uint64_t i = 0; i < 500; i++)
-        sg__htab_add(&t, &nodes[i], i % 100 * 64); /* they share few slots */
-    for (uint64_t i = 0; i < 250; i++)
-        sg__htab_remove(&t, &nodes[i]);
-    for (uint64_t h = 0; h < 101; h++) {
-        size_t n = 0;
-        for (const struct sg__hnode *p = sg__htab_first(&t, h * 64); p; p = sg__htab_next(p), n++)
-            assert_int_equal(p->hash, h * 64);
-        assert_int_equal(n, h == 100 ? 0 : h < 50 ? 2 : 3);
-    }
-    sg__htab_deinit(&t);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timers__come_in_order_whatever_is_set_moved_and_cleared),
-        cmocka_unit_test(test_htab__finds_all_of_one_hash_and_only_those),
     };
-    return cmocka_run_group_tests_name("alerting_table", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("alerting_timers", tests, NULL, NULL);
 }
