@@ -72,6 +72,36 @@ static int declare(struct sg__parser *p, struct sg_str name, uint32_t *ret)
     return 0;
 }
 
+/* The base that Go takes an integer's digits for, *at behind its prefix. */
+static unsigned base_of(const char *p, size_t n, size_t *at)
+{
+    if (n < *at + 2 || p[*at] != '0')
+        return 10;
+    char letter = (char)(p[*at + 1] | 0x20);
+    unsigned base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 0;
+    if (base) {
+        *at += 2;
+        return base;
+    }
+    for (size_t i = *at; i < n; i++)
+        if (p[i] < '0' || p[i] > '9')
+            return 10; /* of a float */
+    return 8;
+}
+
+/* Digits that are not decimal. */
+static bool based_value(const char *p, size_t n, unsigned base, int64_t *ret)
+{
+    *ret = 0;
+    for (size_t i = 0; i < n; i++) {
+        int d = sg_hex_digit(p[i]);
+        if (d < 0 || (unsigned)d >= base || __builtin_mul_overflow(*ret, (int64_t)base, ret) ||
+            __builtin_add_overflow(*ret, d, ret))
+            return false;
+    }
+    return n > 0;
+}
+
 static int parse_number(struct sg__parser *p, struct sg__value *ret)
 {
     struct sg_str s = p->tok.text;
@@ -80,18 +110,13 @@ static int parse_number(struct sg__parser *p, struct sg__value *ret)
     for (size_t i = 0; i < s.n && n + 1 < sizeof(digits); i++)
         if (s.p[i] != '_')
             digits[n++] = s.p[i];
-    size_t sign = n > 0 && (digits[0] == '-' || digits[0] == '+');
-    bool hex = n > sign + 2 && digits[sign] == '0' && (digits[sign + 1] | 0x20) == 'x';
+    size_t at = n > 0 && (digits[0] == '-' || digits[0] == '+');
+    unsigned base = base_of(digits, n, &at);
     int64_t i = 0;
     double f = 0;
-    if (hex) {
-        for (size_t k = sign + 2; k < n; k++) {
-            char c = (char)(digits[k] | 0x20);
-            bool letter = c >= 'a' && c <= 'f';
-            if ((!letter && (digits[k] < '0' || digits[k] > '9')) || n > sign + 17)
-                return sg__parse_fail(p, &p->tok, "bad number '%.*s'", SG__SHORT(s));
-            i = i * 16 + (letter ? c - 'a' + 10 : digits[k] - '0');
-        }
+    if (base != 10) {
+        if (!based_value(digits + at, n - at, base, &i))
+            return sg__parse_fail(p, &p->tok, "bad number '%.*s'", SG__SHORT(s));
         *ret = sg__v_int(digits[0] == '-' ? -i : i);
     } else if (sg_i64_parse(digits, n, &i) == 0) {
         *ret = sg__v_int(i);

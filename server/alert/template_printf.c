@@ -19,6 +19,7 @@ struct printing {
     const struct sg__value *args;
     size_t n, next;
     bool reordered; /* by %[2]d: what is left over is not told */
+    bool bad_index; /* in this directive */
     struct sg_buf out;
 };
 
@@ -49,18 +50,17 @@ static void read_flags(struct sg_str f, size_t *at, struct spec *s)
     }
 }
 
-/* Digits or *; -1 when there are none. False when it is too large. */
+/* Digits or *; -1 when there are none. False when it is too large, or no number. */
 static bool read_number(struct printing *p, struct sg_str f, size_t *at, int *ret)
 {
     bool given = false;
     int v = 0;
     if (*at < f.n && f.p[*at] == '*') {
         (*at)++;
-        if (p->next >= p->n || p->args[p->next].kind != SG__V_INT)
-            return false;
-        int64_t i = p->args[p->next++].i;
-        *ret = i >= 0 && i <= MAX_WIDTH ? (int)i : -1;
-        return i >= 0 && i <= MAX_WIDTH;
+        const struct sg__value *arg = p->next < p->n ? &p->args[p->next++] : NULL;
+        bool fits = arg && arg->kind == SG__V_INT && arg->i >= -MAX_WIDTH && arg->i <= MAX_WIDTH;
+        *ret = fits ? (int)arg->i : -1;
+        return fits;
     }
     for (; *at < f.n && f.p[*at] >= '0' && f.p[*at] <= '9'; (*at)++) {
         given = true;
@@ -92,16 +92,27 @@ static void put_padded(struct printing *p, const struct spec *s, struct sg_str t
 
 /* ---- verbs ---- */
 
-static void bad_verb(struct printing *p, const struct spec *s, const struct sg__value *v)
+static void put_value(struct printing *p, const struct spec *s, const struct sg__value *v);
+
+static void put_mistake(struct printing *p, const struct spec *s, const char *what)
 {
     sg_buf_puts(&p->out, "%!");
     sg_buf_put_str(&p->out, s->verb);
+    sg_buf_puts(&p->out, what);
+}
+
+/* The value as %v has it, with the flags that were given. */
+static void bad_verb(struct printing *p, const struct spec *s, const struct sg__value *v)
+{
+    struct spec plain = *s;
+    plain.verb = SG_STR("v");
+    put_mistake(p, s, "(");
     if (v->kind == SG__V_NIL) {
-        sg_buf_puts(&p->out, "(<nil>)");
+        sg_buf_puts(&p->out, "<nil>)");
         return;
     }
-    sg_buf_printf(&p->out, "(%s=", sg__value_type(v));
-    sg__value_print(p->x, v, &p->out);
+    sg_buf_printf(&p->out, "%s=", sg__value_type(v));
+    put_value(p, &plain, v);
     sg_buf_putc(&p->out, ')');
 }
 
@@ -339,41 +350,64 @@ static void put_value(struct printing *p, const struct spec *s, const struct sg_
         put_other(p, s, v);
 }
 
-/* "[n]": the next argument is the n-th. */
-static void read_index(struct printing *p, struct sg_str f, size_t *at)
+/* "[n]": the next argument is the n-th. Whether one was read. */
+static bool read_index(struct printing *p, struct sg_str f, size_t *at)
 {
     size_t i = *at + 1, n = 0;
     if (*at >= f.n || f.p[*at] != '[')
-        return;
-    for (; i < f.n && f.p[i] >= '0' && f.p[i] <= '9' && n < 1000; i++)
-        n = n * 10 + (size_t)(f.p[i] - '0');
-    if (i >= f.n || f.p[i] != ']' || n == 0)
-        return;
-    *at = i + 1;
-    p->next = n - 1;
+        return false;
     p->reordered = true;
+    const char *close = memchr(f.p + *at, ']', f.n - *at);
+    size_t end = close ? (size_t)(close - f.p) : 0;
+    for (; i < end && f.p[i] >= '0' && f.p[i] <= '9' && n < 1000; i++)
+        n = n * 10 + (size_t)(f.p[i] - '0');
+    *at = close ? end + 1 : *at + 1;
+    if (!close || i != end || n == 0 || n > p->n) {
+        p->bad_index = true;
+        return false;
+    }
+    p->next = n - 1;
+    return true;
+}
+
+/* Width and precision, each perhaps an argument. An index stands right before what takes it. */
+static void read_size(struct printing *p, struct sg_str f, size_t *at, struct spec *s)
+{
+    bool indexed = read_index(p, f, at), star = *at < f.n && f.p[*at] == '*';
+    if (!read_number(p, f, at, &s->width))
+        sg_buf_puts(&p->out, "%!(BADWIDTH)");
+    if (star && s->width < -1) { /* to the left */
+        s->minus = true;
+        s->width = -s->width;
+    }
+    p->bad_index = p->bad_index || (indexed && !star && s->width >= 0);
+    indexed = indexed && !star;
+    if (*at < f.n && f.p[*at] == '.') {
+        (*at)++;
+        p->bad_index = p->bad_index || indexed;
+        indexed = read_index(p, f, at);
+        star = *at < f.n && f.p[*at] == '*';
+        if (!read_number(p, f, at, &s->precision) || (star && s->precision < 0))
+            sg_buf_puts(&p->out, "%!(BADPREC)");
+        else if (s->precision < 0)
+            s->precision = 0;
+        indexed = indexed && !star;
+    }
+    if (s->width > MAX_WIDTH)
+        s->width = -1;
+    if (s->precision > MAX_WIDTH)
+        s->precision = -1;
+    if (!indexed)
+        (void)read_index(p, f, at);
 }
 
 /* One directive; *at is behind its %. */
 static void put_directive(struct printing *p, struct sg_str f, size_t *at)
 {
     struct spec s = {.width = -1, .precision = -1};
+    p->bad_index = false;
     read_flags(f, at, &s);
-    read_index(p, f, at);
-    if (!read_number(p, f, at, &s.width))
-        sg_buf_puts(&p->out, "%!(BADWIDTH)");
-    if (*at < f.n && f.p[*at] == '.') {
-        (*at)++;
-        if (!read_number(p, f, at, &s.precision))
-            sg_buf_puts(&p->out, "%!(BADPREC)");
-        else if (s.precision < 0)
-            s.precision = 0;
-    }
-    if (s.width > MAX_WIDTH)
-        s.width = -1;
-    if (s.precision > MAX_WIDTH)
-        s.precision = -1;
-    read_index(p, f, at);
+    read_size(p, f, at, &s);
     if (*at >= f.n) {
         sg_buf_puts(&p->out, "%!(NOVERB)");
         return;
@@ -381,15 +415,15 @@ static void put_directive(struct printing *p, struct sg_str f, size_t *at)
     size_t len = sg_utf8_len(f.p + *at, f.n - *at);
     s.verb = sg_str_make(f.p + *at, len ? len : 1);
     *at += s.verb.n;
-    if (s.verb.p[0] == '%') {
+    s.plus = s.plus && !sg_str_eq_c(s.verb, "v"); /* there it is about fields of structures */
+    if (s.verb.p[0] == '%')
         sg_buf_putc(&p->out, '%');
-    } else if (p->next >= p->n) {
-        sg_buf_puts(&p->out, "%!");
-        sg_buf_put_str(&p->out, s.verb);
-        sg_buf_puts(&p->out, "(MISSING)");
-    } else {
+    else if (p->bad_index)
+        put_mistake(p, &s, "(BADINDEX)");
+    else if (p->next >= p->n)
+        put_mistake(p, &s, "(MISSING)");
+    else
         put_value(p, &s, &p->args[p->next++]);
-    }
 }
 
 static void put_extra(struct printing *p)
