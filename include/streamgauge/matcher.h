@@ -67,6 +67,9 @@ SG_API void sg_regex_set_budget(uint64_t of_thread);
 /* Matches that were given up since the regex was made (limit reached, value too long or not UTF-8).
  */
 SG_API uint64_t sg_regex_errors(const struct sg_regex *re);
+struct sg_matcher;
+/* Of all their regexes together: when it has grown, what they said is not the whole truth. */
+SG_API uint64_t sg_matchers_errors(const struct sg_matcher *const *matchers, size_t n);
 
 /* What an index can use instead of trying every value. */
 enum sg_regex_shape {

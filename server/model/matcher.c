@@ -79,6 +79,14 @@ bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value)
     return sg_regex_try(m->regex, value) == 0;
 }
 
+uint64_t sg_matchers_errors(const struct sg_matcher *const *matchers, size_t n)
+{
+    uint64_t errors = 0;
+    for (size_t i = 0; i < n; i++)
+        errors += matchers[i]->regex ? sg_regex_errors(matchers[i]->regex) : 0;
+    return errors;
+}
+
 const char *sg_match_type_text(enum sg_match_type type)
 {
     static const char *const text[] = {"=", "!=", "=~", "!~"};

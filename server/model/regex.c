@@ -1,12 +1,12 @@
 /* regex.c - anchored RE2 regexes on PCRE2, with a bounded cost per match.
  *
  * Happy path: plain shapes are answered without an engine (regex_shape.c); the rest is first held
- * against its literal prefix and then run by PCRE2's just-in-time code. Failure modes: when
- * backtracking passes MATCH_LIMIT or the stack of the compiled code, the breadth-first matcher
- * (pcre2_dfa_match) takes over, which never goes back in the value; its list of states is kept so
- * small that length times states squared stays within DFA_BUDGET, or less where a thread must not
- * be held up for that long. When that is not enough either
- * the match is given up: neither =~ nor !~ holds then, and `errors` counts it.
+ * against its literal prefix and then run by PCRE2, after a hundred runs as machine code. Failure
+ * modes: when backtracking passes MATCH_LIMIT or the stack of the compiled code, the breadth-first
+ * matcher (pcre2_dfa_match) takes over, which never goes back in the value; its list of states is
+ * kept so small that length times states squared stays within DFA_BUDGET, or less where a thread
+ * must not be held up for that long. When that is not enough either the match is given up: neither
+ * =~ nor !~ holds then, and `errors` counts it.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -24,6 +24,8 @@
 #define DFA_MIN_STATES 24
 #define DFA_MAX_STATES 1000
 #define DFA_INTS_PER_STATE 6 /* two lists of three ints, see pcre2_dfa_match */
+#define FAST_AFTER 100       /* runs of the interpreter before there is machine code */
+#define FAST_MAX_BYTES 4096  /* of a compiled pattern; what is longer is interpreted for good */
 
 struct sg_regex {
     atomic_uint refs;
@@ -37,8 +39,10 @@ struct sg_regex {
     uint32_t name_count;
     struct sg__regex_name *names; /* name bytes owned by `name_text` */
     char *name_text;
-    pcre2_code *code;     /* NULL for plain shapes */
-    pcre2_code *dfa_code; /* the other spelling for the breadth-first matcher, or NULL */
+    pcre2_code *code;           /* NULL for plain shapes */
+    _Atomic(pcre2_code *) fast; /* the same as machine code, once it is worth making */
+    atomic_uint runs;           /* of `code`, until there is `fast` */
+    pcre2_code *dfa_code;       /* the other spelling for the breadth-first matcher, or NULL */
     pcre2_match_context *context;
     _Atomic(pcre2_match_data *)
         spare; /* one set of match data, taken and put back around a match */
@@ -123,8 +127,6 @@ static int compile(struct sg_regex *re, struct sg_str pattern, struct sg__regex_
         return sg_error_set(reterr, err.code, "%s", err.text);
     pcre2_set_match_limit(re->context, MATCH_LIMIT);
     pcre2_set_heap_limit(re->context, HEAP_LIMIT_KIB);
-    /* Without a just-in-time compiler the interpreter does it: slower, the same answers. */
-    (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
     return 0;
 }
 
@@ -217,6 +219,7 @@ void sg_regex_unref(struct sg_regex *re)
     pcre2_match_data_free(atomic_load_explicit(&re->spare, memory_order_relaxed));
     pcre2_match_context_free(re->context);
     pcre2_code_free(re->code);
+    pcre2_code_free(atomic_load_explicit(&re->fast, memory_order_relaxed));
     pcre2_code_free(re->dfa_code);
     sg_free(re->literals);
     sg_free(re->text);
@@ -279,6 +282,35 @@ static struct sg_regex *scratch(const struct sg_regex *re)
     return u.out;
 }
 
+/* Machine code costs some thirty times what compiling did, and up to eighty times the memory: of a
+ * pattern from outside that is never run it would be a gift to who sends it. A copy, since others
+ * may be matching meanwhile. Without a just-in-time compiler the copy is interpreted, too: slower,
+ * the same answers. */
+static void make_fast(struct sg_regex *re)
+{
+    size_t bytes = 0;
+    if (pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &bytes) != 0 || bytes > FAST_MAX_BYTES)
+        return;
+    pcre2_code *fast = pcre2_code_copy(re->code);
+    if (!fast)
+        return;
+    (void)pcre2_jit_compile(fast, PCRE2_JIT_COMPLETE);
+    atomic_store_explicit(&re->fast, fast, memory_order_release);
+}
+
+/* Only the run that reaches the number makes it. */
+static const pcre2_code *code_of(const struct sg_regex *re)
+{
+    const pcre2_code *fast = atomic_load_explicit(&re->fast, memory_order_acquire);
+    if (SG_LIKELY(fast))
+        return fast;
+    unsigned before = atomic_fetch_add_explicit(&scratch(re)->runs, 1, memory_order_relaxed);
+    if (before == FAST_AFTER)
+        make_fast(scratch(re));
+    fast = atomic_load_explicit(&re->fast, memory_order_acquire);
+    return fast ? fast : re->code;
+}
+
 static void count_error(const struct sg_regex *re)
 {
     atomic_fetch_add_explicit(&scratch(re)->errors, 1, memory_order_relaxed);
@@ -307,7 +339,8 @@ static int engine_match(const struct sg_regex *re, struct sg_str s)
     pcre2_match_data *data = take_match_data(scratch(re));
     int rc = PCRE2_ERROR_NOMEMORY;
     if (data) {
-        rc = pcre2_match(re->code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data, re->context);
+        rc = pcre2_match(code_of(re), (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data,
+                         re->context);
         if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
             rc = dfa_match(re, s, data);
         put_match_data(scratch(re), data);
@@ -399,7 +432,8 @@ int sg_regex_capture(const struct sg_regex *re, struct sg_str s, struct sg_str *
     int rc = PCRE2_ERROR_NOMEMORY, n = 0;
     pcre2_match_data *data = take_match_data(scratch(re));
     if (data) {
-        rc = pcre2_match(re->code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data, re->context);
+        rc = pcre2_match(code_of(re), (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data,
+                         re->context);
         if (rc >= 0)
             n = copy_groups(re, s, data, ret_groups, max);
         else if (rc != PCRE2_ERROR_NOMATCH && dfa_match(re, s, data) == PCRE2_ERROR_NOMATCH)

@@ -443,6 +443,30 @@ static void test_matcher_cmp__orders_by_name_type_value(void **state)
         sg_matcher_deinit(&m[i]);
 }
 
+/* Machine code is made on the way. */
+static void test_regex__says_the_same_however_often_it_is_asked(void **state)
+{
+    static const char *const patterns[] = {"x(a|b)+[0-9]?", "(?:a?b|[^c-z])*", "[aA]+.c"};
+    static const char *const values[] = {"xab1", "xabc", "AaAzc", "ab\nb"};
+    (void)state;
+    for (size_t i = 0; i < SG_ARRAY_LEN(patterns); i++) {
+        struct sg_regex *re = regex(patterns[i]);
+        bool first[SG_ARRAY_LEN(values)];
+        for (size_t k = 0; k < SG_ARRAY_LEN(values); k++)
+            first[k] = sg_regex_match(re, sg_str_from(values[k]));
+        for (int round = 0; round < 300; round++)
+            for (size_t k = 0; k < SG_ARRAY_LEN(values); k++)
+                assert_int_equal(sg_regex_match(re, sg_str_from(values[k])), first[k]);
+        struct sg_str groups[2];
+        if (i == 0) {
+            assert_int_equal(sg_regex_capture(re, SG_STR("xab1"), groups, 2), 2);
+            assert_true(sg_str_eq_c(groups[1], "b"));
+        }
+        assert_int_equal(sg_regex_errors(re), 0);
+        sg_regex_unref(re);
+    }
+}
+
 static void test_match_type_text__is_the_operator(void **state)
 {
     (void)state;
@@ -502,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_matcher_cmp__orders_by_name_type_value),
         cmocka_unit_test(test_match_type_text__is_the_operator),
         cmocka_unit_test(test_regex__a_small_budget_gives_up_early),
+        cmocka_unit_test(test_regex__says_the_same_however_often_it_is_asked),
     };
     return cmocka_run_group_tests_name("model/matcher", tests, NULL, NULL);
 }
