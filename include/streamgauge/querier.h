@@ -35,7 +35,8 @@ struct sg_selection {
 
 struct sg_querier_ops {
     /* Appends every live series that matches all n matchers. Nothing matching is not an error.
-     * SG_ELIMIT when more than q->max_series match. */
+     * SG_ELIMIT when more than q->max_series match, or when a regex was given up on a value; or
+     * what q->stop said, without a text. */
     int (*select)(struct sg_querier *q, const struct sg_matcher *const *matchers, size_t n,
                   struct sg_selection *ret, struct sg_error *reterr);
     /* Replaces the content of `ret` by the samples with after_ms < time <= until_ms, in time order,
@@ -57,6 +58,10 @@ struct sg_querier {
     void *ctx;         /* the implementation's */
     uint64_t slot;     /* the implementation's */
     size_t max_series; /* per select; 0: no limit */
+    /* Asked before each value that select tries a regex on, since that may take long for each of
+     * many; negative ends it with that. NULL: never. Both are the opener's to set. */
+    int (*stop)(void *ctx);
+    void *stop_ctx;
 };
 
 static inline void sg_selection_init(struct sg_selection *s)

@@ -26,9 +26,9 @@
 #define STREAMS_WAIT_MS 2000
 #define CALL_WAIT_MS 2000
 #define MAX_WAITING_JOBS 4096
-/* Silences and routes are matched on this thread, and their expressions come from outside: a match
- * takes some 20 ms at most. */
-#define REGEX_BUDGET 4000000
+/* Silences, routes and the selectors of streams are matched on this thread, and their expressions
+ * come from outside: a match takes some 2 ms at most. */
+#define REGEX_BUDGET 400000
 
 /* The streams' figures at one moment; immutable, shared by those who asked. */
 struct snapshot {

@@ -352,6 +352,21 @@ static size_t add_slot(struct sg__feed *s, const struct sg_selected *one)
     return slot;
 }
 
+static void give_up(struct sg__feed *s)
+{
+    free_rings(s);
+    clear_slots(s);
+    for (size_t i = 0; i < s->n_windows; i++)
+        sg__cursor_release(s->windows[i]);
+    s->loaded = false;
+}
+
+static uint64_t feed_errors(const struct sg__feed *s)
+{
+    return sg_matchers_errors((const struct sg_matcher *const *)s->sel->matchers,
+                              s->sel->matcher_count);
+}
+
 static bool matches(const struct sg__feed *s, const struct sg_labels *labels)
 {
     for (uint32_t i = 0; i < s->sel->matcher_count; i++) {
@@ -363,13 +378,20 @@ static bool matches(const struct sg__feed *s, const struct sg_labels *labels)
     return true;
 }
 
+/* A regex that was given up has not said whether the series belongs here, and may cost as much the
+ * next time: select is asked from now on, which tells the error. */
 void sg__feed_born(struct sg__feed *s, const struct sg_selected *one)
 {
     if (!s->loaded)
         return;
+    uint64_t given_up = feed_errors(s);
     s->catalog->label_work++;
     if (find_slot(s, one->id) == SIZE_MAX && matches(s, one->labels))
         add_slot(s, one);
+    if (feed_errors(s) != given_up) {
+        s->stopped = true;
+        give_up(s);
+    }
 }
 
 void sg__feed_expired(struct sg__feed *s, uint32_t id)
@@ -492,15 +514,6 @@ static int load(struct sg__feed *s, struct sg_querier *q, int64_t time_ms)
     }
     sg_selection_deinit(&found);
     return rc < 0 ? SG_EUNSUPPORTED : 0;
-}
-
-static void give_up(struct sg__feed *s)
-{
-    free_rings(s);
-    clear_slots(s);
-    for (size_t i = 0; i < s->n_windows; i++)
-        sg__cursor_release(s->windows[i]);
-    s->loaded = false;
 }
 
 /* A slot that is empty gets what windows need, or just the newest sample. */

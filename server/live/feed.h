@@ -49,7 +49,7 @@ struct sg__feed {
     bool loaded;        /* slots are what the store has */
     bool any_empty;     /* some slots have taken in nothing yet */
     bool reorder;       /* rows are to be made anew */
-    bool stopped;       /* too much memory: not before it is loaded anew, which is never */
+    bool stopped;       /* too much memory, or a regex too costly: it is not loaded any more */
     uint64_t session;   /* in which samples were taken in last */
     uint32_t odd;       /* slots that hold something else than floats */
     int64_t cut_max_ms; /* of all slots */

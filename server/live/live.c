@@ -259,6 +259,17 @@ static int open_stream(struct sg_live *l, const struct sg_control *c, struct sg_
     return sg__stream_new(&so, sg_str_make(c->key, c->key_len), c->interval_ms, ret, reterr);
 }
 
+/* A querier for evaluations under our deadline. */
+static int open_querier(struct sg_live *l, struct sg_querier *ret)
+{
+    int rc = l->opt.hooks.open_querier(l->opt.hooks.ctx, ret);
+    if (rc < 0)
+        return rc;
+    ret->stop = past_deadline;
+    ret->stop_ctx = l;
+    return 0;
+}
+
 /* The first evaluation, at once. Without a querier, or when this tick's time is used up, the stream
  * is simply due. */
 static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t now_ms)
@@ -266,8 +277,7 @@ static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t no
     struct sg_querier q = {0};
     s->next_ms = sg_time_align(now_ms, s->interval_ms);
     s->evaluated_ms = s->next_ms - s->interval_ms;
-    if ((l->opt.budget_ns && l->spent_ns >= l->opt.budget_ns) ||
-        l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
+    if ((l->opt.budget_ns && l->spent_ns >= l->opt.budget_ns) || open_querier(l, &q) < 0)
         return;
     begin_session(l);
     evaluate(l, s, &q, s->next_ms, now_ms);
@@ -373,7 +383,7 @@ static void evaluate_due(struct sg_live *l, int64_t now_ms)
         size_t i = (first + k) % l->n_streams;
         if (!is_due(l->streams[i], now_ms))
             continue;
-        if (!open && l->opt.hooks.open_querier(l->opt.hooks.ctx, &q) < 0)
+        if (!open && open_querier(l, &q) < 0)
             return; /* all queriers are taken: what is due stays due */
         if (!open)
             begin_session(l);
@@ -490,7 +500,7 @@ static int open_rules(struct sg_live *l, struct sg_error *reterr)
 {
     if (!l->session)
         begin_session(l);
-    int rc = l->rules.ops ? 0 : l->opt.hooks.open_querier(l->opt.hooks.ctx, &l->rules);
+    int rc = l->rules.ops ? 0 : open_querier(l, &l->rules);
     if (rc < 0) {
         l->rules.ops = NULL;
         return sg_error_set(reterr, (enum sg_errc)rc, "too many queries at work");

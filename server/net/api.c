@@ -10,6 +10,8 @@
 #define MAX_FORM ((size_t)1 << 20)
 /* How much the pool's threads step back behind those that tick. */
 #define POOL_NICE 10
+/* A match of a client's regex takes some 20 ms at most: it cannot be stopped. */
+#define POOL_REGEX_BUDGET 4000000
 
 #define GET SG_NET_METHOD(GET)
 #define POST SG_NET_METHOD(POST)
@@ -72,6 +74,7 @@ static void step_back(void)
     static _Thread_local bool done;
     if (!done)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), POOL_NICE);
+    sg_regex_set_budget(POOL_REGEX_BUDGET);
     done = true;
 }
 

@@ -131,8 +131,17 @@ SG_NODISCARD int sg__series_select(struct sg_querier *q, const struct sg__select
                                    struct sg_error *reterr);
 /* Waits for what was accepted before. */
 void sg__api_settle(struct sg_api *api);
-/* Settles and opens a querier, or answers 503. */
+/* Settles and opens a querier, or answers 503. Its `stop` is the opener's to set. */
 bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_querier *ret);
+/* For `stop` of a querier: SG_ECANCELED when the client of `asker` is gone, SG_ETIMEOUT when it has
+ * waited for query.timeout. */
+struct sg__asker {
+    const struct sg_api *api;
+    const struct sg_net_exchange *x;
+};
+int sg__api_stop(void *asker);
+/* The error of a listing that ended so. Returns rc. */
+int sg__api_stopped(int rc, struct sg_error *reterr);
 
 /* What an answer holds in memory while it is sent, and about how much text it is. */
 struct sg__answer_size {

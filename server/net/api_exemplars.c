@@ -11,6 +11,8 @@ struct search {
     const struct sg_selector **selectors;
     size_t n_selectors, cap_selectors;
     int64_t start_ms, end_ms;
+    struct sg__asker asker;
+    int stopped; /* what sg__api_stop said */
     struct sg_exemplar *found;
     size_t n, cap;
 };
@@ -41,6 +43,8 @@ static void look_at(void *ctx, const struct sg_exemplar *e)
 {
     struct search *s = ctx;
     bool hit = false;
+    if (s->stopped < 0 || (s->stopped = sg__api_stop(&s->asker)) < 0)
+        return;
     if (e->time_ms < s->start_ms || e->time_ms > s->end_ms)
         return;
     for (size_t i = 0; i < s->n_selectors && !hit; i++)
@@ -94,11 +98,33 @@ static void put_found(struct sg_net_exchange *x, const struct search *s)
     sg__api_end(x, NULL);
 }
 
+/* Whether all that is wanted was found; else answered. */
+static bool looked_at_all(struct sg_net_exchange *x, const struct search *s)
+{
+    struct sg_error err = {0};
+    uint64_t given_up = 0;
+    for (size_t i = 0; i < s->n_selectors; i++)
+        given_up += sg_matchers_errors((const struct sg_matcher *const *)s->selectors[i]->matchers,
+                                       s->selectors[i]->matcher_count);
+    if (s->stopped == 0 && given_up == 0)
+        return true;
+    if (s->stopped < 0)
+        (void)sg__api_stopped(s->stopped, &err);
+    else
+        sg_error_set(&err, SG_ELIMIT,
+                     "a regular expression of the query costs too much on some label's value");
+    sg__api_failed(x, &err);
+    return false;
+}
+
 static void answer(struct sg_api *api, struct sg_net_exchange *x, struct search *s)
 {
     struct sg__answer_size size = {0};
+    s->asker = (struct sg__asker){api, x};
     sg__api_settle(api);
     sg_store_exemplars_each(api->cfg.store, look_at, s);
+    if (!looked_at_all(x, s))
+        return;
     if (s->n)
         qsort(s->found, s->n, sizeof(*s->found), by_series_and_time);
     for (size_t i = 0; i < s->n; i++) {

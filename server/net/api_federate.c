@@ -295,6 +295,7 @@ static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct s
     struct sg__range any = {0},
                      range = {now - (lookback ? lookback : SG_PROMQL_LOOKBACK_MS), now, true};
     struct exposition e = {.x = x, .out = &x->out, .external = external_labels(api)};
+    struct sg__asker asker = {api, x};
     struct sg_querier q;
     struct sg_selection sel;
     struct sg_error err = {0};
@@ -304,6 +305,8 @@ static void answer(struct sg_api *api, struct sg_net_exchange *x, const struct s
         sg_labels_unref(e.external);
         return;
     }
+    q.stop = sg__api_stop;
+    q.stop_ctx = &asker;
     sg_selection_init(&sel);
     int rc = sg__series_select(&q, s, &any, &sel, &err);
     if (rc == 0) {

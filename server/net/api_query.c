@@ -259,8 +259,8 @@ static void run(struct job *j, const struct sg_promql *query, struct sg_querier 
     struct sg_promql_plan *plan = NULL;
     struct sg_promql_result r = {0};
     struct sg_error err = {0};
-    opt.stop = pass_and_stop;
-    opt.stop_ctx = j;
+    opt.stop = querier->stop = pass_and_stop;
+    opt.stop_ctx = querier->stop_ctx = j;
     if (j->lookback_ms > 0)
         opt.lookback_ms = j->lookback_ms;
     int rc = sg_promql_prepare(query, &opt, &plan, &err);

@@ -2,9 +2,14 @@
 #include <stdlib.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/store.h>
+#include <streamgauge/time.h>
 #include <string.h>
 
 #include "net/api.h"
+
+/* What is gathered before the repeated ones among it are dropped, the first time; then when it has
+ * doubled. */
+#define COMPACT_AT 65536
 
 /* ---- selectors ---- */
 
@@ -72,23 +77,37 @@ static bool in_range(struct sg_querier *q, const struct sg_selected *one,
     return !range->given || q->ops->last(q, one->handle, range->start_ms - 1, range->end_ms, &s);
 }
 
+/* Sorts, and keeps each once. */
+static void make_unique(struct sg_selection *s)
+{
+    size_t kept = 0;
+    if (s->n)
+        qsort(s->series, s->n, sizeof(*s->series), by_labels);
+    for (size_t i = 0; i < s->n; i++)
+        if (!i || s->series[i].labels != s->series[i - 1].labels)
+            s->series[kept++] = s->series[i];
+    s->n = kept;
+}
+
 int sg__series_select(struct sg_querier *q, const struct sg__selectors *s,
                       const struct sg__range *range, struct sg_selection *ret,
                       struct sg_error *reterr)
 {
-    int rc = 0;
-    for (size_t i = 0; i < s->n && rc == 0; i++)
-        rc = select_one(q, &s->q[i]->root->u.selector, ret, reterr);
-    if (rc < 0)
-        return rc;
-    if (ret->n)
-        qsort(ret->series, ret->n, sizeof(*ret->series), by_labels);
-    size_t kept = 0;
-    for (size_t i = 0; i < ret->n; i++) {
-        bool twice = i && ret->series[i].labels == ret->series[i - 1].labels;
-        if (!twice && in_range(q, &ret->series[i], range))
-            ret->series[kept++] = ret->series[i];
+    size_t unique = 0, kept = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        int rc = q->stop ? q->stop(q->stop_ctx) : 0;
+        if (rc == 0)
+            rc = select_one(q, &s->q[i]->root->u.selector, ret, reterr);
+        if (rc < 0)
+            return sg__api_stopped(rc, reterr);
+        if (i + 1 < s->n && ret->n <= COMPACT_AT + 2 * unique)
+            continue;
+        make_unique(ret); /* a thousand selectors may all want the same */
+        unique = ret->n;
     }
+    for (size_t i = 0; i < ret->n; i++)
+        if (in_range(q, &ret->series[i], range))
+            ret->series[kept++] = ret->series[i];
     ret->n = kept;
     return 0;
 }
@@ -104,11 +123,26 @@ bool sg__api_open(struct sg_api *api, struct sg_net_exchange *x, struct sg_queri
     return true;
 }
 
-/* ---- a set of texts ---- */
+int sg__api_stop(void *asker)
+{
+    const struct sg__asker *a = asker;
+    if (atomic_load_explicit(&a->x->canceled, memory_order_relaxed))
+        return SG_ECANCELED;
+    int64_t waited_us = sg_mono_now_us() - a->x->arrived_us;
+    return waited_us > a->api->cfg.timeout_ms * 1000 ? SG_ETIMEOUT : 0;
+}
 
-/* Names gathered before the repeated ones among them are dropped, the first time; then when they
- * have doubled. */
-#define COMPACT_AT 65536
+int sg__api_stopped(int rc, struct sg_error *reterr)
+{
+    if (rc == SG_ETIMEOUT)
+        return sg_error_set(reterr, SG_ETIMEOUT,
+                            "the request timed out in selection (query.timeout)");
+    return rc < 0 ? sg_error_set(reterr, (enum sg_errc)rc, "the selection failed: %s",
+                                 sg_errc_name((enum sg_errc)rc))
+                  : rc;
+}
+
+/* ---- a set of texts ---- */
 
 struct texts {
     struct sg_buf bytes;
@@ -253,6 +287,7 @@ static void list(struct sg_api *api, struct sg_net_exchange *x,
                  void (*answer)(struct listing *l, struct sg_querier *q, struct sg_selection *sel))
 {
     struct listing l = {.api = api, .x = x};
+    struct sg__asker asker = {api, x};
     struct sg_querier q;
     struct sg_selection sel;
     struct sg_error err = {0};
@@ -260,6 +295,8 @@ static void list(struct sg_api *api, struct sg_net_exchange *x,
     if (sg__form_init(&l.form, x, &err) < 0)
         sg__api_error(x, SG__BAD_DATA, "%s", err.text);
     else if (read_listing(&l) && sg__api_open(api, x, &q)) {
+        q.stop = sg__api_stop;
+        q.stop_ctx = &asker;
         if (l.selectors.n && sg__series_select(&q, &l.selectors, &l.range, &sel, &err) < 0)
             sg__api_failed(x, &err);
         else

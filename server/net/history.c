@@ -181,6 +181,8 @@ void sg__history_run(struct sg__history *h, struct sg_querier *querier,
                      const struct sg_promql_eval_options *eval, int (*stop)(void *ctx), void *ctx)
 {
     struct stop s = {stop, ctx, sg_mono_now_us() + TIMEOUT_US};
+    querier->stop = should_stop;
+    querier->stop_ctx = &s;
     struct sg_promql_grid grid = {h->rq.start_ms, newest_tick(h), h->rq.step_ms};
     h->rc = evaluate(h, querier, eval, &s, grid);
     h->rq.end_ms = grid.end_ms;

@@ -4,6 +4,7 @@
 #include "history.h"
 
 #include <streamgauge/live.h>
+#include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/store.h>
 
@@ -92,6 +93,9 @@ static int on_ack(void *ctx, struct sg_session *s, struct sg_str notification,
 
 /* --- history on the pool --- */
 
+/* A match takes some 20 ms at most: it cannot be stopped. */
+#define HISTORY_REGEX_BUDGET 4000000
+
 struct history_job {
     uv_work_t work;
     struct sg__edge *edge;
@@ -109,6 +113,7 @@ static void on_history_work(uv_work_t *work)
 {
     struct history_job *j = work->data;
     struct sg_querier querier;
+    sg_regex_set_budget(HISTORY_REGEX_BUDGET);
     if (sg_store_querier_open(j->edge->net->cfg.store, &querier) < 0) {
         sg__history_fail(j->history, SG_EBUSY, "too many queries at work, try again");
         return;

@@ -43,8 +43,11 @@ int sg__stop_now(struct sg_promql_plan *p)
     if (!p->opt.stop)
         return 0;
     int rc = p->opt.stop(p->opt.stop_ctx);
-    if (rc == 0)
-        return 0;
+    return rc == 0 ? 0 : sg__stopped(p, rc);
+}
+
+int sg__stopped(struct sg_promql_plan *p, int rc)
+{
     return sg_error_set(p->err, rc, "query %s in expression evaluation",
                         rc == SG_ETIMEOUT ? "timed out" : "was canceled");
 }

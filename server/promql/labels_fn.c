@@ -85,71 +85,94 @@ static void expand(const struct sg_regex *re, struct sg_str template, const stru
     }
 }
 
-/* ---- new values; false: the row stays as it is ---- */
+/* ---- new values ---- */
 
-static bool replace(const struct sg__node *n, const struct sg_labels *l, struct sg_buf *out)
+struct rewriting {
+    struct sg__intern set;
+    struct sg_labels_builder b;
+    struct sg_buf value;
+    size_t total;
+};
+
+/* 1: the new value is in `out`; 0: the row stays as it is; or an error. */
+static int replace(struct sg_promql_plan *p, const struct sg__node *n, const struct sg_labels *l,
+                   struct sg_buf *out)
 {
     const struct state *st = n->state;
     struct sg_str groups[SG_REGEX_MAX_GROUPS];
+    int rc = sg__stop_now(p); /* each row may take long */
+    if (rc < 0)
+        return rc;
     int count = sg_regex_capture(st->re, value_of(l, arg(n, 3)), groups, SG_REGEX_MAX_GROUPS);
-    if (count <= 0)
-        return false;
+    if (count < 0)
+        return sg__fail(p, n->expr->u.call.args[4], SG_ELIMIT,
+                        "the regular expression costs too much on some label's value");
+    if (count == 0)
+        return 0;
     expand(st->re, arg(n, 2), groups, count, out);
-    return true;
+    return 1;
 }
 
-static bool join(const struct sg__node *n, const struct sg_labels *l, struct sg_buf *out)
+static int join(const struct sg__node *n, const struct sg_labels *l, struct sg_buf *out)
 {
     for (uint32_t i = 3; i < n->expr->u.call.arg_count; i++) {
         if (i > 3)
             sg_buf_put_str(out, arg(n, 2));
         sg_buf_put_str(out, value_of(l, arg(n, i)));
     }
-    return true;
+    return 1;
+}
+
+static int rewrite(struct sg_promql_plan *p, struct sg__node *n, size_t i, struct rewriting *w)
+{
+    struct state *st = n->state;
+    const struct sg__rows *in = n->child[0]->rows;
+    const struct sg_labels *l = in->labels[i];
+    bool drop = in->drop[i];
+    sg_buf_reset(&w->value);
+    int rc = st->re ? replace(p, n, l, &w->value) : join(n, l, &w->value);
+    if (rc < 0)
+        return rc;
+    if (rc) {
+        sg_labels_builder_load(&w->b, l);
+        sg_labels_builder_set(&w->b, arg(n, 1), sg_buf_str(&w->value));
+        l = sg_labels_builder_build(&w->b);
+        w->total += sg_labels_size(l);
+        drop &= !sg_str_eq(arg(n, 1), SG_METRIC_NAME);
+    } else {
+        sg_labels_ref(l);
+    }
+    st->map.to[i] = sg__intern_row_take(&w->set, &n->own_rows, l, drop);
+    if (!w->value.failed && w->total < MAX_TOTAL)
+        return 0;
+    return sg__fail(p, n->expr, SG_ELIMIT,
+                    "a label value is longer than %d bytes, or all together than %d",
+                    (int)MAX_VALUE, (int)MAX_TOTAL);
 }
 
 static int update(struct sg_promql_plan *p, struct sg__node *n)
 {
     struct state *st = n->state;
     const struct sg__rows *in = n->child[0]->rows;
+    struct rewriting w = {.total = 0};
+    int rc = 0;
     if (st->map.version == in->version && in->version)
         return 0;
     st->map.version = in->version;
-    bool to_name = sg_str_eq(arg(n, 1), SG_METRIC_NAME);
-    struct sg__intern set;
-    struct sg_labels_builder b;
-    struct sg_buf value;
-    sg__intern_init(&set, in->n);
-    sg_labels_builder_init(&b);
-    sg_buf_init(&value, MAX_VALUE);
+    sg__intern_init(&w.set, in->n);
+    sg_labels_builder_init(&w.b);
+    sg_buf_init(&w.value, MAX_VALUE);
     sg__map_begin(&st->map, in->n);
     sg__rows_clear(&n->own_rows);
-    size_t total = 0;
-    for (size_t i = 0; i < in->n && !value.failed && total < MAX_TOTAL; i++) {
-        const struct sg_labels *l = in->labels[i];
-        bool drop = in->drop[i];
-        sg_buf_reset(&value);
-        if (st->re ? replace(n, l, &value) : join(n, l, &value)) {
-            sg_labels_builder_load(&b, l);
-            sg_labels_builder_set(&b, arg(n, 1), sg_buf_str(&value));
-            l = sg_labels_builder_build(&b);
-            total += sg_labels_size(l);
-            drop &= !to_name;
-        } else {
-            sg_labels_ref(l);
-        }
-        st->map.to[i] = sg__intern_row_take(&set, &n->own_rows, l, drop);
-    }
-    bool failed = value.failed || total >= MAX_TOTAL;
+    for (size_t i = 0; i < in->n && rc == 0; i++)
+        rc = rewrite(p, n, i, &w);
     st->map.identity = n->own_rows.n == in->n;
-    sg__intern_deinit(&set);
-    sg_labels_builder_deinit(&b);
-    sg_buf_deinit(&value);
-    if (failed) {
+    sg__intern_deinit(&w.set);
+    sg_labels_builder_deinit(&w.b);
+    sg_buf_deinit(&w.value);
+    if (rc < 0) {
         st->map.version = 0;
-        return sg__fail(p, n->expr, SG_ELIMIT,
-                        "a label value is longer than %d bytes, or all together than %d",
-                        (int)MAX_VALUE, (int)MAX_TOTAL);
+        return rc;
     }
     return sg__rows_done(p, n);
 }

@@ -215,6 +215,8 @@ int sg__fail(struct sg_promql_plan *p, const struct sg_expr *e, enum sg_errc cod
 int sg__placed(struct sg_promql_plan *p, const struct sg_expr *e, int rc);
 /* Asks `stop` now. */
 int sg__stop_now(struct sg_promql_plan *p);
+/* The error of an evaluation that was stopped. Returns rc. */
+int sg__stopped(struct sg_promql_plan *p, int rc);
 /* Asks `stop` once so much work, counted in steps and samples, was announced that a millisecond or
  * so may have gone by; to be called wherever a series times a range of steps is worked off. */
 static inline int sg__check_stop(struct sg_promql_plan *p, size_t work)

@@ -41,6 +41,8 @@ int sg__selector_update(struct sg_promql_plan *p, struct sg__selector *s, const 
     s->found.n = 0;
     int rc = p->q->ops->select(p->q, (const struct sg_matcher *const *)s->sel->matchers,
                                s->sel->matcher_count, &s->found, p->err);
+    if (rc == SG_ETIMEOUT || rc == SG_ECANCELED)
+        return sg__stopped(p, rc);
     if (rc < 0)
         return sg__placed(p, e, rc);
     if (s->found.n > p->opt.max_series)

@@ -327,18 +327,32 @@ struct sg__source sg__index_plan(const struct sg__index *x,
     return best;
 }
 
-static bool each_id(const struct sg__ids *ids, bool (*each)(void *ctx, uint32_t id), void *ctx)
+static bool each_id(const struct sg__ids *ids, const struct sg__walk *walk)
 {
     uint32_t n = ids ? ids_count(ids) : 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (!each(ctx, ids->id[i]))
+        if (!walk->each(walk->ctx, ids->id[i]))
             return false;
     }
     return true;
 }
 
+static void each_matching(const struct sg__terms *values, const struct sg_matcher *by,
+                          const struct sg__walk *walk)
+{
+    for (uint32_t i = 0; i <= values->mask; i++) {
+        const struct sg__term *value = sg__terms_at(values, i);
+        if (!value)
+            continue;
+        if (by->regex && !walk->tries(walk->ctx))
+            return;
+        if (sg_matcher_matches(by, sg__term_text(value)) && !each_id(ids_of(value), walk))
+            return;
+    }
+}
+
 void sg__index_candidates(const struct sg__index *x, const struct sg_matcher *by,
-                          bool (*each)(void *ctx, uint32_t id), void *ctx)
+                          const struct sg__walk *walk)
 {
     const struct sg__term *name = find_name(x, by->name);
     if (!name)
@@ -346,19 +360,13 @@ void sg__index_candidates(const struct sg__index *x, const struct sg_matcher *by
     size_t n;
     const struct sg_str *literals = literals_of(by, &n);
     if (by->type == SG_MATCH_EQ) {
-        each_id(find_ids(name, by->value), each, ctx);
+        each_id(find_ids(name, by->value), walk);
     } else if (literals) {
         for (size_t i = 0; i < n; i++) {
-            if (!each_id(find_ids(name, literals[i]), each, ctx))
+            if (!each_id(find_ids(name, literals[i]), walk))
                 return;
         }
     } else {
-        const struct sg__terms *values = values_of(name);
-        for (uint32_t i = 0; i <= values->mask; i++) {
-            const struct sg__term *value = sg__terms_at(values, i);
-            if (value && sg_matcher_matches(by, sg__term_text(value)) &&
-                !each_id(ids_of(value), each, ctx))
-                return;
-        }
+        each_matching(values_of(name), by, walk);
     }
 }

@@ -53,8 +53,14 @@ struct sg__source {
 };
 struct sg__source sg__index_plan(const struct sg__index *x,
                                  const struct sg_matcher *const *matchers, size_t n);
-/* Calls for every candidate of a plan with a matcher, until each returns false. Each id once. */
+/* Calls `each` for every candidate of a plan with a matcher, each id once, and `tries` before each
+ * value a regex is tried on; until one of them returns false. */
+struct sg__walk {
+    bool (*each)(void *ctx, uint32_t id);
+    bool (*tries)(void *ctx);
+    void *ctx;
+};
 void sg__index_candidates(const struct sg__index *x, const struct sg_matcher *by,
-                          bool (*each)(void *ctx, uint32_t id), void *ctx);
+                          const struct sg__walk *walk);
 
 #endif

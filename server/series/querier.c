@@ -18,10 +18,20 @@ struct selecting {
     struct memo **memos; /* one per matcher, made on first use */
     size_t n;
     const struct sg_matcher *skip; /* holds already for all candidates */
+    const struct sg_querier *q;
     size_t max_series;
     bool too_many;
+    int stopped; /* what q->stop said */
     struct sg_selection *ret;
 };
+
+static bool go_on(void *ctx)
+{
+    struct selecting *sel = ctx;
+    if (sel->q->stop && sel->stopped == 0)
+        sel->stopped = sel->q->stop(sel->q->stop_ctx);
+    return sel->stopped == 0;
+}
 
 static bool match_regex(struct selecting *sel, size_t i, struct sg_str value)
 {
@@ -30,6 +40,8 @@ static bool match_regex(struct selecting *sel, size_t i, struct sg_str value)
     struct memo *memo = sel->memos[i];
     size_t at = sg_hash64(value.p, value.n) % MEMO_SIZE;
     if (!memo->value[at].p || !sg_str_eq(memo->value[at], value)) {
+        if (!go_on(sel))
+            return false;
         memo->value[at] = value;
         memo->matches[at] = sg_matcher_matches(sel->matchers[i], value);
     }
@@ -57,7 +69,7 @@ static bool consider(void *ctx, uint32_t id)
     struct selecting *sel = ctx;
     const struct sg__slot *slot = sg__slot_at(sel->store, id);
     if (sg__slot_state(slot) != SG__LIVE || !matches_all(sel, slot->labels))
-        return true;
+        return sel->stopped == 0;
     if (sel->max_series && sel->ret->n >= sel->max_series) {
         sel->too_many = true;
         return false;
@@ -70,13 +82,14 @@ static int select_series(struct sg_querier *q, const struct sg_matcher *const *m
                          struct sg_selection *ret, struct sg_error *reterr)
 {
     struct sg_store *s = q->ctx;
-    struct selecting sel = {.store = s, .matchers = matchers, .n = n, .ret = ret};
+    struct selecting sel = {.store = s, .matchers = matchers, .n = n, .q = q, .ret = ret};
+    uint64_t given_up = sg_matchers_errors(matchers, n);
     sel.max_series = q->max_series ? ret->n + q->max_series : 0;
     sel.memos = sg_calloc(n + 1, sizeof(struct memo *));
     struct sg__source source = sg__index_plan(&s->index, matchers, n);
     if (!source.everything) {
         sel.skip = source.by;
-        sg__index_candidates(&s->index, source.by, consider, &sel);
+        sg__index_candidates(&s->index, source.by, &(struct sg__walk){consider, go_on, &sel});
     } else {
         uint32_t ids = atomic_load_explicit(&s->n_ids, memory_order_acquire);
         for (uint32_t id = 0; id < ids && consider(&sel, id); id++)
@@ -85,6 +98,12 @@ static int select_series(struct sg_querier *q, const struct sg_matcher *const *m
     for (size_t i = 0; i < n; i++)
         sg_free(sel.memos[i]);
     sg_free(sel.memos);
+    if (sel.stopped < 0)
+        return sel.stopped;
+    if (sg_matchers_errors(matchers, n) != given_up)
+        return sg_error_set(reterr, SG_ELIMIT,
+                            "a regular expression of the selector costs too much on some label's "
+                            "value");
     if (sel.too_many)
         return sg_error_set(reterr, SG_ELIMIT, "selector matches more than %zu series (max_series)",
                             q->max_series);

@@ -60,6 +60,32 @@ def test_timeout_of_the_server_and_of_the_request(start):
     assert s.metric("streamgauge_queries_timed_out_total") == 2
 
 
+# For every value it is tried on, much work before it is known not to match.
+COSTLY = "(a|aa|aaa)*(b|c)"
+
+
+def fill_values(server, n):
+    lines = [f'values{{v="{"a" * 60}{i:05}"}} 1' for i in range(n)]
+    assert server.post("/api/v1/import/prometheus", "\n".join(lines) + "\n", {"Content-Type": "text/plain"}).status == 204
+
+
+@pytest.mark.parametrize("path", ["/api/v1/query?query=", "/api/v1/series?match[]=", "/api/v1/label/v/values?match[]=",
+                                  "/federate?match[]=", "/api/v1/query?query=label_replace(values,%22x%22,%22%22,%22v%22,%22REGEX%22)"])
+def test_timeout_while_a_costly_regex_is_tried_on_many_values(start, path):
+    s = start("--query-timeout", "100ms")
+    fill_values(s, 30000)
+    regex = urllib.parse.quote(COSTLY)
+    path = path.replace("REGEX", regex) if "REGEX" in path else path + urllib.parse.quote(f'{{v=~"{COSTLY}"}}')
+    refused(s.get(path), 503, "timeout", "timed out", "query.timeout")
+
+
+def test_a_thousand_selectors_of_the_same(server, name):
+    server.put(*[(name, 1, {"i": str(i)}) for i in range(200)])
+    form = "&".join([f"match[]={name}"] * 1000)
+    answer = server.post("/api/v1/series", form, {"Content-Type": "application/x-www-form-urlencoded"})
+    assert len(answer.json["data"]) == 200
+
+
 def test_samples_and_series_have_limits_with_names(start):
     s = start("--query-max-samples", "5000", "--query-max-series", "50")
     fill(s, "many", 60, 10)
@@ -392,6 +418,21 @@ def test_ticks_are_not_missed_while_heavy_queries_run(start):
         for t in threads:
             t.join()
     assert len(asked) >= len(threads) and missed <= 4 + 4 * missed_quiet, (missed, missed_quiet, asked)
+
+
+def test_a_stream_with_a_costly_regex_does_not_keep_others_from_theirs(start):
+    s = start(edges=1)
+    fill_values(s, 100000)
+    s.put(("ticking", 1))
+    with kit.Lines(s, "/events?query=ticking%20%2B%20time()&interval=100ms") as lines, \
+            s.ws(v1=True) as ws:
+        ws.send({"action": "subscribe", "id": "x", "query": f'values{{v=~"{COSTLY}"}}'})
+        told = ws.until(lambda m: m.get("id") == "x" or m.get("type") == "full")
+        while told.get("type") != "full":
+            told = ws.until(lambda m: m.get("type") == "full")
+        assert told["error"]["code"] == "timeout"
+        for _ in range(20):
+            lines.next()
 
 
 # --- streams, features, the command ---

@@ -262,6 +262,42 @@ static void test_eval__one_long_series_can_be_stopped(void **state)
     }
 }
 
+/* Each row of label_replace runs a regex, which may take long. */
+static void test_eval__label_replace_can_be_stopped(void **state)
+{
+    struct fixture *f = *state;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    int asked = 0;
+    struct sg_promql_eval_options opt = {.stop = stop_later, .stop_ctx = &asked};
+    sg_buf_init(&text, 8192);
+    sg_buf_puts(&text, "load 1m\n");
+    for (int i = 0; i < 40; i++)
+        sg_buf_printf(&text, " m{l=\"%d\"} 1\n", i);
+    load(f, sg_buf_cstr(&text));
+    prepare(f, "label_replace(m, \"x\", \"$1\", \"l\", \"(.).*\")", &opt);
+    assert_int_equal(eval(f, 0, 0, 0), SG_ECANCELED);
+    assert_int_equal(asked, 20);
+    sg_promql_plan_set_stop(f->plan, NULL, NULL);
+    assert_int_equal(eval(f, 0, 0, 0), 0);
+}
+
+static void test_eval__label_replace_tells_what_costs_too_much(void **state)
+{
+    struct fixture *f = *state;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
+    sg_buf_init(&text, 8192);
+    sg_buf_printf(&text, "load 1m\n m{l=\"%0*d\"} 1\n", 1000, 0);
+    load(f, sg_buf_cstr(&text));
+    prepare(f, "label_replace(m, \"x\", \"$1\", \"l\", \"(0|00|000)*(b|c)\")", NULL);
+    assert_int_equal(eval(f, 0, 0, 0), 0);
+    drop_plan(f);
+    prepare(f, "label_replace(m, \"x\", \"$1\", \"l\", \"(0|00|000)*(b|c)\")", NULL);
+    sg_regex_set_budget(1000);
+    assert_int_equal(eval(f, 0, 0, 0), SG_ELIMIT);
+    assert_non_null(strstr(f->err.text, "regular expression"));
+    sg_regex_set_budget(UINT64_MAX);
+}
+
 static void test_eval__refuses_grids_that_run_backwards(void **state)
 {
     struct fixture *f = *state;
@@ -441,6 +477,8 @@ int main(void)
         TEST(test_eval__histograms_count_as_samples),
         TEST(test_eval__stops_when_told),
         TEST(test_eval__one_long_series_can_be_stopped),
+        TEST(test_eval__label_replace_can_be_stopped),
+        TEST(test_eval__label_replace_tells_what_costs_too_much),
         TEST(test_eval__refuses_grids_that_run_backwards),
         TEST(test_eval__ranges_need_scalars_or_vectors),
         TEST(test_eval__errors_have_a_place),

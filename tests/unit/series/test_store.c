@@ -678,6 +678,71 @@ static void test_store__select_stops_at_its_limit(void **state)
     q.ops->close(&q);
 }
 
+static int stop_at_third(void *ctx)
+{
+    return ++*(int *)ctx < 3 ? 0 : SG_ETIMEOUT;
+}
+
+/* By a walk over the values of a label, and by one over all series. */
+static void test_store__select_asks_before_each_try_of_a_regex(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum sg_match_type type;
+        const char *pattern;
+    } cases[] = {{SG_MATCH_RE, "[0-9]x"}, {SG_MATCH_NRE, "[0-9]"}};
+    make(f);
+    for (int i = 0; i < 9; i++)
+        intern(f, "m", i);
+    for (size_t i = 0; i < SG_ARRAY_LEN(cases); i++) {
+        struct sg_matcher m;
+        const struct sg_matcher *list = &m;
+        struct sg_querier q;
+        struct sg_selection sel;
+        int asked = 0;
+        assert_int_equal(
+            sg_matcher_init(&m, cases[i].type, SG_STR("n"), sg_str_from(cases[i].pattern), NULL),
+            0);
+        sg_selection_init(&sel);
+        assert_int_equal(sg_store_querier_open(f->s, &q), 0);
+        q.stop = stop_at_third;
+        q.stop_ctx = &asked;
+        assert_int_equal(q.ops->select(&q, &list, 1, &sel, NULL), SG_ETIMEOUT);
+        assert_int_equal(asked, 3);
+        q.ops->close(&q);
+        sg_selection_deinit(&sel);
+        sg_matcher_deinit(&m);
+    }
+}
+
+/* A selection that may lack something is none. */
+static void test_store__select_tells_of_a_regex_that_was_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_querier q;
+    struct sg_selection sel;
+    struct sg_error err = {0};
+    struct sg_matcher m;
+    const struct sg_matcher *list = &m;
+    char metric[1001];
+    memset(metric, 'a', 1000);
+    metric[1000] = 0;
+    make(f);
+    intern(f, metric, 1);
+    assert_int_equal(
+        sg_matcher_init(&m, SG_MATCH_RE, SG_METRIC_NAME, SG_STR("(a|aa|aaa)*(b|c)"), NULL), 0);
+    sg_selection_init(&sel);
+    assert_int_equal(sg_store_querier_open(f->s, &q), 0);
+    assert_int_equal(q.ops->select(&q, &list, 1, &sel, &err), 0);
+    sg_regex_set_budget(1000);
+    assert_int_equal(q.ops->select(&q, &list, 1, &sel, &err), SG_ELIMIT);
+    assert_non_null(strstr(err.text, "regular expression"));
+    sg_regex_set_budget(UINT64_MAX);
+    q.ops->close(&q);
+    sg_selection_deinit(&sel);
+    sg_matcher_deinit(&m);
+}
+
 static void test_store__the_generation_tells_births_and_expiry(void **state)
 {
     struct fixture *f = *state;
@@ -875,6 +940,8 @@ int main(void)
         TEST(without_end_takes_every_timestamp),
         TEST(points_to_unknown_ids_are_counted),
         TEST(select_stops_at_its_limit),
+        TEST(select_asks_before_each_try_of_a_regex),
+        TEST(select_tells_of_a_regex_that_was_given_up),
         TEST(the_generation_tells_births_and_expiry),
         TEST(handles_stay_valid_over_expiry),
         TEST(opens_256_queriers),
