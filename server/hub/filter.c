@@ -8,6 +8,7 @@
 
 #define MAX_SEVERITIES 8
 #define MAX_MATCHERS 32
+#define MAX_TEXT 4096
 
 void sg__filter_deinit(struct sg__filter *f)
 {
@@ -22,6 +23,14 @@ void sg__filter_deinit(struct sg__filter *f)
     *f = (struct sg__filter){0};
 }
 
+/* A regex that costs too much lets pass: better one notification too many than one too few. */
+static bool holds(const struct sg_matcher *m, struct sg_str value)
+{
+    int found = m->regex ? sg_regex_try(m->regex, value) : 0;
+    return found < 0 ||
+           (m->regex ? (found > 0) == (m->type == SG_MATCH_RE) : sg_matcher_matches(m, value));
+}
+
 bool sg__filter_passes(const struct sg__filter *f, const struct sg_frame *note)
 {
     bool severe = f->n_severities == 0;
@@ -33,7 +42,7 @@ bool sg__filter_passes(const struct sg__filter *f, const struct sg_frame *note)
             value = sg_labels_get(note->labels, f->matchers[i]->name);
         if (!value.p)
             value = SG_STR("");
-        severe = sg_matcher_matches(f->matchers[i], value);
+        severe = holds(f->matchers[i], value);
     }
     return severe;
 }
@@ -173,8 +182,9 @@ int sg__filter_parse(const json_t *json, struct sg__filter *ret, struct sg_buf *
         if (rc < 0)
             break;
     }
-    if (rc == 0 && ret_text->failed) /* subscribers share by this text: it must be whole */
-        rc = sg_error_set(reterr, SG_ELIMIT, "filter: limit of %zu bytes passed", ret_text->max);
+    /* Subscribers share by this text: it must be whole. */
+    if (rc == 0 && (ret_text->failed || ret_text->len > MAX_TEXT))
+        rc = sg_error_set(reterr, SG_ELIMIT, "filter: limit of %d bytes passed", MAX_TEXT);
     if (rc < 0)
         sg__filter_deinit(ret);
     return rc;

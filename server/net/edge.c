@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <streamgauge/live.h>
 #include <streamgauge/log.h>
+#include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/store.h>
 #include <streamgauge/time.h>
@@ -17,6 +18,8 @@
 #define MESSAGE_QUEUE_BYTES (1024 * 1024)
 #define DRAIN_RETRY_MS 2000
 #define RENAMED_RETRY_MS 500
+/* Sessions' filters are matched on this thread: half a ms for a match at most. */
+#define REGEX_BUDGET 100000
 /* Turns of the loop that an end may take: closing handles needs a few, jobs on the pool end by
  * themselves. */
 #define END_TURNS 100000
@@ -273,6 +276,7 @@ static void *edge_main(void *arg)
     char name[16];
     snprintf(name, sizeof(name), "edge-%u", e->number);
     pthread_setname_np(pthread_self(), name);
+    sg_regex_set_budget(REGEX_BUDGET);
     int rc = open_all(e, start.fds);
     if (rc < 0) {
         if (e->loop.data)

@@ -744,6 +744,66 @@ static void test_session__arguments_filter_notifications(void **state)
     finish(f);
 }
 
+/* Nobody knows whether such a notification is wanted, and the edge has others to serve. */
+static void test_session__a_filter_that_costs_too_much_lets_pass(void **state)
+{
+    (void)state;
+    static const char *const filters[] = {"team=~\\\"(a|aa|aaa)*(b|c)\\\"",
+                                          "team!~\\\"(a|aa|aaa)*b|a*\\\""};
+    char team[1001];
+    memset(team, 'a', 1000);
+    team[1000] = 0;
+    for (size_t i = 0; i < SG_ARRAY_LEN(filters); i++) {
+        struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+        char text[256];
+        struct sg_labels_builder b;
+        sg_labels_builder_init(&b);
+        sg_labels_builder_set(&b, SG_STR("team"), sg_str_from(team));
+        const struct sg_labels *before = f->r.labels[1];
+        cm_expect(&f->c, "n");
+        sg_session_start(f->l.session);
+        snprintf(text, sizeof(text),
+                 "{\"action\":\"subscribe\",\"id\":\"n\",\"topic\":\"notifications\","
+                 "\"filter\":{\"matchers\":[\"%s\"]}}",
+                 filters[i]);
+        line_say(&f->l, text);
+        f->r.labels[1] = sg_labels_builder_build(&b);
+        rig_note(&f->r, 1, "info"); /* it does not match, which is found out */
+        rig_step(&f->r);
+        assert_int_equal(f->c.n_notes, 0);
+        sg_regex_set_budget(1000);
+        rig_note(&f->r, 1, "info");
+        rig_step(&f->r);
+        assert_int_equal(f->c.n_notes, 1);
+        sg_regex_set_budget(UINT64_MAX);
+        sg_labels_unref(f->r.labels[1]);
+        f->r.labels[1] = before;
+        sg_labels_builder_deinit(&b);
+        finish(f);
+    }
+}
+
+static void test_session__a_long_filter_is_refused(void **state)
+{
+    (void)state;
+    struct fixture *f = start(SG_WIRE_WS, SG_DIALECT_V1);
+    char text[8192];
+    sg_session_start(f->l.session);
+    for (int n = 4000; n <= 5000; n += 1000) {
+        snprintf(text, sizeof(text),
+                 "{\"action\":\"subscribe\",\"id\":\"n\",\"topic\":\"notifications\","
+                 "\"filter\":{\"matchers\":[\"a=%0*d\"]}}",
+                 n, 1);
+        cm_expect(&f->c, "n");
+        line_say(&f->l, text);
+        assert_int_equal(f->c.errors, n > 4096);
+        assert_int_equal(STAT(f, subscriptions), n < 4096);
+        if (n < 4096)
+            line_say(&f->l, "{\"action\":\"unsubscribe\",\"id\":\"n\"}");
+    }
+    finish(f);
+}
+
 /* The id of the simple form is its expression: the limit on ids is not for it. */
 static void test_session__a_metric_may_be_longer_than_an_id(void **state)
 {
@@ -807,6 +867,8 @@ int main(void)
         cmocka_unit_test(test_hub__cached_fulls_count_and_go_when_there_is_too_much),
         cmocka_unit_test(test_session__filters_that_look_alike_are_two),
         cmocka_unit_test(test_session__arguments_filter_notifications),
+        cmocka_unit_test(test_session__a_filter_that_costs_too_much_lets_pass),
+        cmocka_unit_test(test_session__a_long_filter_is_refused),
         cmocka_unit_test(test_session__a_metric_may_be_longer_than_an_id),
         cmocka_unit_test(test_session__a_token_without_read_ends_what_was_read),
     };
