@@ -241,10 +241,12 @@ static void cm_update(struct client_model *c, struct cm_sub *s, const json_t *m)
                  *del = json_object_get(m, "del");
     int64_t o = cm_int(c, m, "o");
     if (!s->has_state) {
-        /* Meant for another subscription to the same stream; alone it would be a mistake. */
-        bool other = c->any_id && s->recovered; /* a client that resumed from what it never had */
+        /* Meant for another subscription to the same stream; alone it would be a mistake, but of a
+         * client that resumed from what it never had. */
+        bool other = false;
         for (size_t i = 0; i < c->n_subs; i++)
-            other = other || (c->subs[i].stream == s->stream && c->subs[i].has_state);
+            other = other || (c->subs[i].stream == s->stream &&
+                              (c->subs[i].has_state || (c->any_id && c->subs[i].recovered)));
         if (!other)
             cm_complain(c, "update before full");
         return;
