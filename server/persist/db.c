@@ -50,9 +50,8 @@ static const char *const statements[SG__N_STMTS] = {
     [SG__STMT_MARK] = "UPDATE outbox SET state = ?2, changed_ms = ?3, error = ?4, attempts = ?5,"
                       " next_ms = ?6 WHERE id = ?1",
     [SG__STMT_FEED] = "INSERT OR IGNORE INTO feed VALUES (?1,?2,?3,?4,?5,?6)",
-    [SG__STMT_NEXT] = "SELECT id, created_ms, next_ms, attempts, idem, target, order_key, body,"
-                      " push FROM outbox WHERE state = 0 AND target = ?1 AND id > ?2 ORDER BY id"
-                      " LIMIT ?3",
+    [SG__STMT_NEXT] = "SELECT " SG__ROW_COLUMNS " FROM outbox WHERE state = 0 AND target = ?1"
+                      " AND id > ?2 ORDER BY id LIMIT ?3",
     [SG__STMT_OLDEST] = "SELECT min(created_ms) FROM outbox WHERE state = 0",
     [SG__STMT_REVIVE] = "UPDATE outbox SET id = ?2, state = 0, attempts = 0, next_ms = ?3,"
                         " changed_ms = ?3, error = '' WHERE id = ?1 AND state = 2",
@@ -102,6 +101,19 @@ struct sg_str sg__text(sqlite3_stmt *s, int column)
 {
     const char *p = (const char *)sqlite3_column_text(s, column);
     return sg_str_make(p ? p : "", (size_t)sqlite3_column_bytes(s, column));
+}
+
+struct sg_outbox_row sg__row(sqlite3_stmt *s)
+{
+    return (struct sg_outbox_row){.id = (uint64_t)sqlite3_column_int64(s, 0),
+                                  .created_ms = sqlite3_column_int64(s, 1),
+                                  .next_ms = sqlite3_column_int64(s, 2),
+                                  .attempts = (uint32_t)sqlite3_column_int64(s, 3),
+                                  .key = sg__text(s, 4),
+                                  .target = sg__text(s, 5),
+                                  .order_key = sg__text(s, 6),
+                                  .body = sg__text(s, 7),
+                                  .push = sg__text(s, 8)};
 }
 
 /* ---- opening ---- */

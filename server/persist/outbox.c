@@ -80,16 +80,8 @@ static bool load_target(struct sg_persist *p, struct sg__target *t)
             t->more = true;
             break;
         }
-        collect(p, t,
-                &(struct sg_outbox_row){.id = (uint64_t)sqlite3_column_int64(s, 0),
-                                        .created_ms = sqlite3_column_int64(s, 1),
-                                        .next_ms = sqlite3_column_int64(s, 2),
-                                        .attempts = (uint32_t)sqlite3_column_int64(s, 3),
-                                        .key = sg__text(s, 4),
-                                        .target = sg__text(s, 5),
-                                        .order_key = sg__text(s, 6),
-                                        .body = sg__text(s, 7),
-                                        .push = sg__text(s, 8)});
+        struct sg_outbox_row row = sg__row(s);
+        collect(p, t, &row);
     }
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);

@@ -89,7 +89,11 @@ int sg__prepare(struct sg__conn *c, const char *sql, sqlite3_stmt **ret, struct 
 int64_t sg__sql_number(struct sg__conn *c, const char *sql, int64_t otherwise);
 void sg__bind(sqlite3_stmt *s, int i, struct sg_str text);
 struct sg_str sg__text(sqlite3_stmt *s, int column);
-/* Newest schema this program knows, and that of the file (tests). */
+/* The first columns of a SELECT of outbox rows, and the row they make: its texts are borrowed until
+ * the statement moves on. */
+#define SG__ROW_COLUMNS "id, created_ms, next_ms, attempts, idem, target, order_key, body, push"
+struct sg_outbox_row sg__row(sqlite3_stmt *s);
+/* Newest schema this program knows. */
 #define SG__SCHEMA 1
 /* Tests: as if the disk had no more than that many pages. */
 void sg__db_limit_pages(struct sg_persist *p, int64_t pages);

@@ -124,23 +124,15 @@ int sg_persist_rows(struct sg_persist *p, enum sg_row_state state, size_t max,
 {
     sqlite3_stmt *s;
     int rc = start(p,
-                   "SELECT id, created_ms, next_ms, attempts, idem, target, order_key, body, push,"
-                   " changed_ms, error FROM outbox WHERE state = ?1 ORDER BY id DESC LIMIT ?2",
+                   "SELECT " SG__ROW_COLUMNS
+                   ", changed_ms, error FROM outbox WHERE state = ?1 ORDER BY id DESC LIMIT ?2",
                    &s, reterr);
     if (rc < 0)
         return rc;
     sqlite3_bind_int(s, 1, (int)state);
     sqlite3_bind_int64(s, 2, max < INT32_MAX ? (int64_t)max : INT32_MAX);
     while ((rc = sqlite3_step(s)) == SQLITE_ROW)
-        each(ctx, &(struct sg_persist_row){.row = {.id = (uint64_t)sqlite3_column_int64(s, 0),
-                                                   .created_ms = sqlite3_column_int64(s, 1),
-                                                   .next_ms = sqlite3_column_int64(s, 2),
-                                                   .attempts = (uint32_t)sqlite3_column_int64(s, 3),
-                                                   .key = sg__text(s, 4),
-                                                   .target = sg__text(s, 5),
-                                                   .order_key = sg__text(s, 6),
-                                                   .body = sg__text(s, 7),
-                                                   .push = sg__text(s, 8)},
+        each(ctx, &(struct sg_persist_row){.row = sg__row(s),
                                            .state = state,
                                            .changed_ms = sqlite3_column_int64(s, 9),
                                            .error = sg__text(s, 10)});
