@@ -3,13 +3,15 @@
 #include <streamgauge/num.h>
 #include <streamgauge/time.h>
 
+#include "hub/hub_priv.h"
+
 static void put_key_u64(struct sg_buf *out, const char *key, uint64_t v)
 {
     sg_buf_puts(out, key);
     sg_buf_put_u64(out, v);
 }
 
-static void put_value(struct sg_buf *out, double v)
+void sg__put_value(struct sg_buf *out, double v)
 {
     if (sg_is_stale(v))
         sg_buf_append(out, "null", 4);
@@ -62,7 +64,7 @@ static void put_full(const struct sg_frame *f, struct sg_buf *out)
     for (uint32_t slot = 0; slot < f->n_slots; slot++) {
         if (slot)
             sg_buf_putc(out, ',');
-        put_value(out, f->value[slot]);
+        sg__put_value(out, f->value[slot]);
     }
     sg_buf_puts(out, "]]]");
     if (f->left_out)
@@ -85,7 +87,7 @@ static void put_update(const struct sg_frame *f, struct sg_buf *out)
             sg_buf_putc(out, ',');
         sg_buf_put_u64(out, f->index[i]);
         sg_buf_putc(out, ',');
-        put_value(out, f->value[i]);
+        sg__put_value(out, f->value[i]);
     }
     sg_buf_putc(out, ']');
     for (uint32_t i = 0; i < f->n_add; i++) {

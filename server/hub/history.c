@@ -140,14 +140,6 @@ static void plan_free(struct plan *p)
 
 /* ---- text ---- */
 
-static void put_value(struct sg_buf *out, double v)
-{
-    if (sg_is_stale(v))
-        sg_buf_append(out, "null", 4);
-    else
-        sg_buf_put_json_double(out, v);
-}
-
 /* One [t,[v…]], and a comma: a point with the state of now always follows. */
 static void put_point(struct sg_buf *out, const struct plan *p, uint32_t point)
 {
@@ -159,7 +151,8 @@ static void put_point(struct sg_buf *out, const struct plan *p, uint32_t point)
         if (slot)
             sg_buf_putc(out, ',');
         size_t row = p->row_of[slot];
-        put_value(out, row == UINT32_MAX ? sg_stale_nan() : h->value[row * h->n_points + point]);
+        sg__put_value(out,
+                      row == UINT32_MAX ? sg_stale_nan() : h->value[row * h->n_points + point]);
     }
     sg_buf_append(out, "]],", 3);
 }
@@ -175,7 +168,7 @@ static void put_ended(struct sg_buf *out, const struct plan *p, uint32_t row)
     for (uint32_t i = 0; i < n; i++) {
         if (i)
             sg_buf_putc(out, ',');
-        put_value(out, v[i]);
+        sg__put_value(out, v[i]);
     }
     sg_buf_append(out, "]]", 2);
 }

@@ -335,6 +335,9 @@ const struct sg_block *sg__simple_block(struct sg__flavour *f, enum sg_wire wire
 void sg__encode_message(enum sg_wire wire, const char *event, struct sg_str id, struct sg_str json,
                         struct sg_buf *out);
 
+/* frame_json.c: a value; null when it is stale. */
+void sg__put_value(struct sg_buf *out, double v);
+
 /* ---- pieces: what a block is made of ---- */
 
 struct sg__piece {

@@ -190,10 +190,7 @@ static void simple_json(const struct sg__flavour *f, struct sg_buf *b)
     struct sg__mirror *m = f->mirror;
     put_field(b, "{\"metric\":", sg_str_make(f->text, f->text_len));
     sg_buf_puts(b, ",\"value\":");
-    if (sg_is_stale(m->sum))
-        sg_buf_puts(b, "null");
-    else
-        sg_buf_put_json_double(b, m->sum);
+    sg__put_value(b, m->sum);
     put_number(b, ",\"timestamp\":", sg__mirror_time(m));
     sg_buf_putc(b, '}');
 }
