@@ -93,21 +93,20 @@ void sg__format_float(double v, struct sg_buf *out)
         put_plain(digits, n, point, out);
 }
 
-/* %.4g */
-static void put_4g(double v, struct sg_buf *out)
+/* %.4g, and what follows it. */
+static int give_4g(struct sg__exec *x, double v, const char *suffix, struct sg__value *ret)
 {
+    struct sg_buf b;
+    sg_buf_init(&b, 64);
     if (isnan(v) || isinf(v))
-        sg__format_float(v, out);
+        sg__format_float(v, &b);
     else
-        sg_buf_printf(out, "%.4g", v);
+        sg_buf_printf(&b, "%.4g", v);
+    sg_buf_puts(&b, suffix);
+    return sg__exec_text(x, &b, ret);
 }
 
 /* ---- humanize ---- */
-
-static int finish(struct sg__exec *x, struct sg_buf *b, struct sg__value *ret)
-{
-    return sg__exec_text(x, b, ret);
-}
 
 static double scale_up(double v, const char *const *prefixes, const char **ret)
 {
@@ -135,16 +134,12 @@ SG__FN(sg__fn_humanize)
     static const char *const prefixes[] = {"k", "M", "G", "T", "P", "E", "Z", "Y"};
     double v;
     const char *prefix = "";
-    struct sg_buf b;
     (void)n;
     if (sg__arg_number(x, &args[0], &v) < 0)
         return SG_EEXECUTION;
     if (v != 0 && !isnan(v) && !isinf(v))
         v = fabs(v) >= 1 ? scale_up(v, prefixes, &prefix) : scale_down(v, &prefix);
-    sg_buf_init(&b, 64);
-    put_4g(v, &b);
-    sg_buf_puts(&b, prefix);
-    return finish(x, &b, ret);
+    return give_4g(x, v, prefix, ret);
 }
 
 SG__FN(sg__fn_humanize1024)
@@ -152,7 +147,6 @@ SG__FN(sg__fn_humanize1024)
     static const char *const prefixes[] = {"ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
     double v;
     const char *prefix = "";
-    struct sg_buf b;
     (void)n;
     if (sg__arg_number(x, &args[0], &v) < 0)
         return SG_EEXECUTION;
@@ -160,10 +154,7 @@ SG__FN(sg__fn_humanize1024)
         prefix = prefixes[i];
         v /= 1024;
     }
-    sg_buf_init(&b, 64);
-    put_4g(v, &b);
-    sg_buf_puts(&b, prefix);
-    return finish(x, &b, ret);
+    return give_4g(x, v, prefix, ret);
 }
 
 /* As Go's conversion to int64 does on amd64. */
@@ -198,30 +189,26 @@ SG__FN(sg__fn_humanize_duration)
     (void)n;
     if (sg__arg_number(x, &args[0], &v) < 0)
         return SG_EEXECUTION;
+    if (isnan(v) || isinf(v))
+        return give_4g(x, v, "", ret);
     sg_buf_init(&b, 128);
-    if (isnan(v) || isinf(v)) {
-        put_4g(v, &b);
-    } else if (fabs(v) >= 1) {
+    if (fabs(v) >= 1) {
         put_duration(v, &b);
     } else {
         if (v != 0)
             v = scale_down(v, &prefix);
         sg_buf_printf(&b, "%.4g%ss", v, prefix);
     }
-    return finish(x, &b, ret);
+    return sg__exec_text(x, &b, ret);
 }
 
 SG__FN(sg__fn_humanize_percentage)
 {
     double v;
-    struct sg_buf b;
     (void)n;
     if (sg__arg_number(x, &args[0], &v) < 0)
         return SG_EEXECUTION;
-    sg_buf_init(&b, 64);
-    put_4g(v * 100, &b);
-    sg_buf_putc(&b, '%');
-    return finish(x, &b, ret);
+    return give_4g(x, v * 100, "%", ret);
 }
 
 /* ---- times ---- */
@@ -250,17 +237,13 @@ SG__FN(sg__fn_humanize_timestamp)
     (void)n;
     if (sg__arg_number(x, &args[0], &v) < 0)
         return SG_EEXECUTION;
-    sg_buf_init(&b, 128);
-    if (isnan(v) || isinf(v)) {
-        put_4g(v, &b);
-        return finish(x, &b, ret);
-    }
-    if (to_ms(x, v, &ms) < 0) {
-        sg_buf_deinit(&b);
+    if (isnan(v) || isinf(v))
+        return give_4g(x, v, "", ret);
+    if (to_ms(x, v, &ms) < 0)
         return SG_EEXECUTION;
-    }
+    sg_buf_init(&b, 128);
     sg__format_time(ms, 0, &b);
-    return finish(x, &b, ret);
+    return sg__exec_text(x, &b, ret);
 }
 
 SG__FN(sg__fn_to_time)
