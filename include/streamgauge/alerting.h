@@ -54,7 +54,8 @@ SG_API SG_NODISCARD int sg_routing_parse(const struct sg_yaml_node *root,
                                          const struct sg_str *receivers, size_t n_receivers,
                                          struct sg_routing **ret, struct sg_error *reterr);
 SG_API void sg_routing_free(struct sg_routing *r); /* accepts NULL */
-/* Receivers that an alert with these labels goes to, in order; for `amtool config routes test`. */
+/* Receivers that an alert with these labels goes to, in order: how many, of which ret has the first
+ * max. For tests of a configuration. */
 SG_API size_t sg_routing_receivers(const struct sg_routing *r, const struct sg_labels *labels,
                                    struct sg_str *ret, size_t max);
 
@@ -109,10 +110,10 @@ SG_API void sg_alerting_restore(struct sg_alerting *a, enum sg_table table, stru
  * labels and annotations take more than 128 KiB. */
 SG_API int sg_alerting_alert(struct sg_alerting *a, const struct sg_alert *alert, int64_t wall_ms,
                              int64_t mono_ms, struct sg_error *reterr);
-/* Ends what has timed out, sends the groups that are due, publishes what changed. */
 /* How soon an alert must be told again to hold its dead man's switches, ms; INT64_MAX: it holds
  * none. */
 SG_API int64_t sg_alerting_resend_ms(const struct sg_alerting *a, const struct sg_labels *labels);
+/* Ends what has timed out, sends the groups that are due, publishes what changed. Fills journal. */
 SG_API void sg_alerting_tick(struct sg_alerting *a, int64_t wall_ms, int64_t mono_ms,
                              struct sg_journal *journal);
 SG_API const struct sg_alerting_stats *sg_alerting_get_stats(const struct sg_alerting *a);

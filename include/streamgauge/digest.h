@@ -25,6 +25,7 @@
 #include <streamgauge/error.h>
 #include <streamgauge/journal.h>
 #include <streamgauge/ruler.h>
+#include <streamgauge/time.h>
 #include <streamgauge/yaml.h>
 
 #define SG_DIGEST_MAX 16       /* digests */
@@ -72,7 +73,7 @@ SG_API void sg_digests_unref(struct sg_digests *d);             /* accepts NULL;
 SG_API const struct sg_digest *sg_digests_find(const struct sg_digests *d, struct sg_str name);
 static inline int64_t sg_digest_period_ms(const struct sg_digest *d)
 {
-    return (d->weekly ? 7 : 1) * (int64_t)24 * 3600000;
+    return (d->weekly ? 7 : 1) * SG_MS_PER_DAY;
 }
 static inline int64_t sg_digest_bucket_ms(const struct sg_digest *d)
 {
@@ -106,7 +107,7 @@ SG_API void sg_digester_tick(struct sg_digester *d, int64_t wall_ms, struct sg_j
 /* One of the period that ends now, beside the schedule. SG_ENOTFOUND. */
 SG_API SG_NODISCARD int sg_digester_send(struct sg_digester *d, struct sg_str name, int64_t wall_ms,
                                          struct sg_journal *journal);
-/* When it is due next. */
+/* When it is due next, ms of the wall clock. */
 SG_API int64_t sg_digester_next(struct sg_digester *d, const struct sg_digest *digest,
                                 int64_t wall_ms);
 

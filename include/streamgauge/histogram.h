@@ -72,18 +72,21 @@ SG_API double sg_histogram_bound(int8_t schema, int32_t index);
 /* Index of the bucket that holds v > 0 (finite or +Inf). */
 SG_API int32_t sg_histogram_index(int8_t schema, double v);
 /* New histograms, refs 1; operands are brought to the lower schema and wider zero bucket first.
- * SG_EINVALID when custom and exponential schemas are mixed or custom bounds differ. factor
- * multiplies b: +1 add, -1 subtract. */
+ * SG_EINVALID when custom and exponential schemas are mixed or custom bounds differ; SG_ENOMEM.
+ * factor multiplies b: +1 add, -1 subtract. */
 SG_API SG_NODISCARD int sg_histogram_combine(const struct sg_histogram *a,
                                              const struct sg_histogram *b, double factor,
                                              struct sg_histogram **ret);
+/* A new one; NULL when memory is out. */
 SG_API struct sg_histogram *sg_histogram_scale(const struct sg_histogram *h, double factor);
 /* True when, as counters, `later` cannot follow `earlier` without a reset in between. */
 SG_API bool sg_histogram_is_reset(const struct sg_histogram *earlier,
                                   const struct sg_histogram *later);
 /* Quantile q as Prometheus' histogram_quantile on native histograms (exponential interpolation). */
 SG_API double sg_histogram_quantile(const struct sg_histogram *h, double q);
+/* The same schema, buckets, bounds and sums, bit by bit (a NaN equals itself). O(buckets). */
 SG_API bool sg_histogram_eq(const struct sg_histogram *a, const struct sg_histogram *b);
+/* SG_EINVALID names what cannot be: the schema, counts below 0, an order of buckets or bounds. */
 SG_API int sg_histogram_validate(const struct sg_histogram *h, struct sg_error *reterr);
 
 /* ---- accumulator: observations in, snapshots out; one owner ---- */
@@ -92,7 +95,7 @@ struct sg_histogram_acc;
 /* Starts at schema 5 (relative bucket width 2.2 %). Memory: about 2.6 KB when both signs are in
  * use. */
 SG_API struct sg_histogram_acc *sg_histogram_acc_new(void);
-SG_API void sg_histogram_acc_free(struct sg_histogram_acc *a);
+SG_API void sg_histogram_acc_free(struct sg_histogram_acc *a); /* accepts NULL */
 /* Counts v `weight` times (1/sample rate; > 0). NaN counts only in count and sum. O(1) amortised.
  */
 SG_API void sg_histogram_acc_observe(struct sg_histogram_acc *a, double v, double weight);

@@ -2,8 +2,11 @@
  * a ratio cap.
  *
  *     sg_inflate_init(&z, SG_INFLATE_GZIP, max_bytes, 0);
- *     per piece:  while (n > 0 || more) { used = sg_inflate_feed(&z, p, n, out, sizeof(out), &got);
- * … use out[0..got) } at the end: sg_inflate_finish(&z)
+ *     per piece:  while (n > 0 || more) {
+ *                     used = sg_inflate_feed(&z, p, n, out, sizeof(out), &got);
+ *                     … use out[0..got)
+ *                 }
+ *     at the end: sg_inflate_finish(&z)
  *
  * Holds zlib's 40 KB at most, whatever the input says. One user at a time.
  */

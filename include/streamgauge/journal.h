@@ -6,7 +6,7 @@
  *
  *     struct sg_journal *j = sg_journal_new();
  *     sg_journal_put(j, SG_TABLE_SILENCES, id, json, expires_ms);
- *     sg_journal_send(j, &(struct sg_outbox_item){ … });
+ *     sg_journal_add(j, &(struct sg_journal_op){.kind = SG_JOURNAL_SEND, .target = …, .body = …});
  *     sg_persist_submit_take(p, j);
  *
  * A journal belongs to one thread at a time. */

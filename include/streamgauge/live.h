@@ -160,8 +160,7 @@ SG_API void sg_live_tick(struct sg_live *live, int64_t now_ms);
 /* Publishes RESYNC_BEGIN, every topic's FULL, the last notifications and RESYNC_END to one edge. */
 SG_API void sg_live_resync(struct sg_live *live, uint32_t edge);
 /* Publishes a notification on topic 0. json: one object as in DESIGN section 5; severity: "info",
- * "warning" or "critical"; labels may be NULL. */
-/* Returns its offset. */
+ * "warning" or "critical"; labels may be NULL. Returns its offset. */
 SG_API uint64_t sg_live_notify(struct sg_live *live, int64_t now_ms, struct sg_str json,
                                struct sg_str severity, const struct sg_labels *labels);
 /* A notification of an earlier process of the same epoch, oldest first, before the first tick; the

@@ -81,7 +81,8 @@ struct sg_notify_config {
 };
 
 SG_API void sg_notify_config_default(struct sg_notify_config *cfg);
-/* Starts the thread. */
+/* Starts the thread. Copies cfg; the hooks must stay until sg_notify_free. Takes the receivers in
+ * any case. SG_EIO. */
 SG_API SG_NODISCARD int sg_notify_start(const struct sg_notify_config *cfg,
                                         struct sg_receivers *receivers_take, struct sg_notify **ret,
                                         struct sg_error *reterr);

@@ -66,6 +66,8 @@ struct sg_persist_stats {
 };
 
 SG_API void sg_persist_config_default(struct sg_persist_config *cfg);
+/* Opens, checks, migrates and loads; folder and hooks are borrowed as long as *ret, owned. SG_EIO,
+ * also when another process has it; SG_EUNSUPPORTED: a newer version's, or another program's. */
 SG_API SG_NODISCARD int sg_persist_open(const struct sg_persist_config *cfg,
                                         struct sg_persist **ret, struct sg_error *reterr);
 /* Takes the journal and writes it at once, on this thread; before sg_persist_start. It may hold no

@@ -7,8 +7,8 @@
  *
  *     struct sg_mpsc q;  sg_mpsc_init(&q, 64 << 20);
  *     producer: if (sg_mpsc_push(&q, &batch->node, bytes) < 0) → 429
- *     consumer: for (n = sg_mpsc_take(&q); n; n = next) { next = n->next; …; }  then
- * sg_mpsc_done(&q, bytes)
+ *     consumer: for (n = sg_mpsc_take(&q); n; n = next) { next = n->next; …; }
+ *               sg_mpsc_done(&q, bytes);
  */
 #ifndef STREAMGAUGE_QUEUE_H
 #define STREAMGAUGE_QUEUE_H

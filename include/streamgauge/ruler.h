@@ -104,15 +104,18 @@ struct sg_ruler_options {
     int64_t grace_ms;    /* after a start, alerts restored as active are not resolved by
                             missing data before that; 60000. Data that is there and says no
                             resolves at once, where one sample is enough to tell (m > 5). Half of it,
-                            at most 30 s, no state    changes after the wall clock has jumped */
+                            at most 30 s, no state changes after the wall clock has jumped */
     uint64_t budget_ns;  /* per tick; groups over it wait, counted and told; 50 ms */
     uint32_t max_alerts; /* instances in total; beyond: the rule fails with SG_ELIMIT; 100000 */
     struct sg_str external_url;              /* $externalURL, generator URLs; copied */
     const struct sg_labels *external_labels; /* $externalLabels; may be NULL; referenced */
 };
 
+/* Relaxed atomics written by the engine's thread. */
 struct sg_ruler_stats {
-    atomic_ullong groups, rules, evaluations, failures, missed, eval_ns;
+    atomic_ullong groups, rules;                  /* now */
+    atomic_ullong evaluations, failures, eval_ns; /* of rules; those that failed; time they took */
+    atomic_ullong missed; /* evaluations of groups left out: too slow, or the clock was set */
     atomic_ullong pending, firing; /* instances now */
 };
 

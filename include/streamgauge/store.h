@@ -2,9 +2,9 @@
  * thread.
  *
  * Everything here is for the engine thread, except sg_store_querier_open (and what it opens),
- * sg_store_gate and sg_store_stats, which any thread may use. Readers pin an epoch and never block
- * the writer; what the writer unlinks is freed after the last reader that could see it has closed.
- * The store reads no clock: now_ms is told.
+ * sg_store_gate, sg_store_get_stats and the listings, which any thread may use. Readers pin an
+ * epoch and never block the writer; what the writer unlinks is freed after the last reader that
+ * could see it has closed. The store reads no clock: now_ms is told.
  *
  * A sample is stored when it is not older than now - retention, not further ahead than max_future,
  * and not older than its series' newest sample by more than out_of_order. Of two samples at one
@@ -59,6 +59,7 @@ struct sg_store_stats {
 };
 
 SG_API void sg_store_options_default(struct sg_store_options *opt);
+/* SG_EINVALID names the option that cannot be. */
 SG_API SG_NODISCARD int sg_store_new(const struct sg_store_options *opt, struct sg_store **ret,
                                      struct sg_error *reterr);
 /* No querier may be open. Accepts NULL. */
@@ -78,9 +79,11 @@ SG_API int sg_store_append(struct sg_store *s, uint32_t id, int64_t time_ms, dou
  * does a bounded piece of sealing, retention and expiry work. */
 SG_API void sg_store_tick(struct sg_store *s, int64_t now_ms);
 
+/* Borrowed as long as the store, as are the stats. */
 SG_API struct sg_ingest_gate *sg_store_gate(struct sg_store *s);
 SG_API const struct sg_store_stats *sg_store_get_stats(const struct sg_store *s);
-/* Opens a querier; at most 256 are open at a time, SG_EBUSY beyond. */
+/* Opens a querier, to be closed before the store is freed; at most 256 are open at a time, SG_EBUSY
+ * beyond. */
 SG_API SG_NODISCARD int sg_store_querier_open(struct sg_store *s, struct sg_querier *ret);
 
 /* Metadata of a metric family, copied under the store's own rules; any thread. The callback borrows
