@@ -9,19 +9,18 @@
 #ifndef STREAMGAUGE_HLL_H
 #define STREAMGAUGE_HLL_H
 
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <streamgauge/compiler.h>
 
 #define SG_HLL_PRECISION 12
 #define SG_HLL_REGISTERS (1u << SG_HLL_PRECISION)
 
-struct sg_hll; /* a growing set; one owner until it is frozen by sharing */
+struct sg_hll; /* a growing set; immutable once it is a sample */
 
-SG_API struct sg_hll *sg_hll_new(void); /* refs 1 */
-SG_API const struct sg_hll *sg_hll_ref(const struct sg_hll *h);
-SG_API void sg_hll_unref(const struct sg_hll *h); /* accepts NULL; atomic */
-/* Only while nobody else holds a reference. */
+SG_API struct sg_hll *sg_hll_new(void);
+SG_API void sg_hll_free(const struct sg_hll *h); /* accepts NULL */
+/* Aborts without memory, as does merge. */
 SG_API void sg_hll_add(struct sg_hll *h, uint64_t hash);
 SG_API void sg_hll_merge(struct sg_hll *into, const struct sg_hll *from);
 SG_API double sg_hll_estimate(const struct sg_hll *h);

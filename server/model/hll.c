@@ -17,7 +17,6 @@ enum {
 };
 
 struct sg_hll {
-    _Atomic uint32_t refs;
     uint32_t n, cap;  /* sparse entries; cap 0: dense */
     uint32_t *sparse; /* NULL when dense */
     uint8_t *dense;   /* NULL while sparse */
@@ -25,31 +24,16 @@ struct sg_hll {
 
 struct sg_hll *sg_hll_new(void)
 {
-    struct sg_hll *h = sg_calloc(1, sizeof(*h));
-    atomic_init(&h->refs, 1);
-    return h;
+    return sg_calloc(1, sizeof(struct sg_hll));
 }
 
-/* The count of references is the one field of a shared sketch that changes. */
-static struct sg_hll *counted(const struct sg_hll *h)
+void sg_hll_free(const struct sg_hll *h)
 {
-    return (struct sg_hll *)(uintptr_t)h;
-}
-
-const struct sg_hll *sg_hll_ref(const struct sg_hll *h)
-{
-    atomic_fetch_add_explicit(&counted(h)->refs, 1, memory_order_relaxed);
-    return h;
-}
-
-void sg_hll_unref(const struct sg_hll *h)
-{
-    if (!h || atomic_fetch_sub_explicit(&counted(h)->refs, 1, memory_order_acq_rel) != 1)
+    if (!h)
         return;
-    struct sg_hll *own = counted(h);
-    sg_free(own->sparse);
-    sg_free(own->dense);
-    sg_free(own);
+    sg_free(h->sparse);
+    sg_free(h->dense);
+    sg_free((void *)(uintptr_t)h);
 }
 
 size_t sg_hll_size(const struct sg_hll *h)

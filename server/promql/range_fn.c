@@ -199,7 +199,7 @@ static bool fn_distinct(struct sg__call *c, const struct sg__window *w, struct s
         any = true;
     }
     ret->v = sg_hll_estimate(all);
-    sg_hll_unref(all);
+    sg_hll_free(all);
     return any;
 }
 

@@ -27,7 +27,7 @@ void sg__accum_free(struct sg_store *s, struct sg__slot *slot)
     if (!slot->accum)
         return;
     sg_histogram_acc_free(slot->accum->observed);
-    sg_hll_unref(slot->accum->members);
+    sg_hll_free(slot->accum->members);
     sg_free(slot->accum);
     slot->accum = NULL;
     sg__stat_sub(&s->stats.bytes, sizeof(struct sg__accum));

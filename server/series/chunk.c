@@ -20,7 +20,7 @@ void sg__object_unref(uint8_t kind, const void *obj)
     if (kind == SG_KIND_HISTOGRAM)
         sg_histogram_unref(obj);
     else if (kind == SG_KIND_DISTINCT)
-        sg_hll_unref(obj);
+        sg_hll_free(obj);
 }
 
 size_t sg__object_size(uint8_t kind, const void *obj)

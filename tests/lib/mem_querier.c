@@ -29,7 +29,7 @@ struct sg_mem_store *sg_mem_store_new(void)
 static void unref_object(enum sg_value_kind kind, const void *obj)
 {
     if (kind == SG_KIND_DISTINCT)
-        sg_hll_unref(obj);
+        sg_hll_free(obj);
     else
         sg_histogram_unref(obj);
 }

@@ -31,7 +31,7 @@ static void test_hll__an_empty_one_counts_zero(void **state)
     (void)state;
     struct sg_hll *h = sg_hll_new();
     assert_near(sg_hll_estimate(h), 0, 0);
-    sg_hll_unref(h);
+    sg_hll_free(h);
 }
 
 static void test_hll__small_counts_are_nearly_exact(void **state)
@@ -41,7 +41,7 @@ static void test_hll__small_counts_are_nearly_exact(void **state)
         struct sg_hll *h = sg_hll_new();
         add_range(h, n * 1000, n * 1000 + n);
         assert_true(fabs(sg_hll_estimate(h) - (double)n) < 1.1); /* two may share a register */
-        sg_hll_unref(h);
+        sg_hll_free(h);
     }
 }
 
@@ -54,7 +54,7 @@ static void test_hll__estimates_within_five_sigma(void **state)
             struct sg_hll *h = sg_hll_new();
             add_range(h, set << 40, (set << 40) + counts[i]);
             assert_estimate(h, (double)counts[i]);
-            sg_hll_unref(h);
+            sg_hll_free(h);
         }
     }
 }
@@ -67,7 +67,7 @@ static void test_hll__repeated_members_count_once(void **state)
     double once = sg_hll_estimate(h);
     add_range(h, 0, 300);
     assert_near(sg_hll_estimate(h), once, 0);
-    sg_hll_unref(h);
+    sg_hll_free(h);
 }
 
 static void check_merge(uint64_t a_end, uint64_t b_start, uint64_t b_end)
@@ -79,9 +79,9 @@ static void check_merge(uint64_t a_end, uint64_t b_start, uint64_t b_end)
     add_range(both, b_start, b_end);
     sg_hll_merge(a, b);
     assert_near(sg_hll_estimate(a), sg_hll_estimate(both), 0);
-    sg_hll_unref(a);
-    sg_hll_unref(b);
-    sg_hll_unref(both);
+    sg_hll_free(a);
+    sg_hll_free(b);
+    sg_hll_free(both);
 }
 
 static void test_hll__a_merge_is_the_union_sparse_and_dense(void **state)
@@ -103,7 +103,7 @@ static void test_hll__small_sets_are_small(void **state)
     assert_true(sg_hll_size(h) <= 120);
     add_range(h, 0, 100000);
     assert_true(sg_hll_size(h) <= SG_HLL_REGISTERS + 64);
-    sg_hll_unref(h);
+    sg_hll_free(h);
 }
 
 static void test_hll__takes_the_extreme_hashes(void **state)
@@ -114,7 +114,7 @@ static void test_hll__takes_the_extreme_hashes(void **state)
     sg_hll_add(h, UINT64_MAX);
     sg_hll_add(h, UINT64_C(0xfff0000000000000));
     assert_true(isfinite(sg_hll_estimate(h)) && sg_hll_estimate(h) > 1);
-    sg_hll_unref(h);
+    sg_hll_free(h);
 }
 
 int main(void)
