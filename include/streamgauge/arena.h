@@ -17,26 +17,15 @@ struct sg_arena_block;
 
 struct sg_arena {
     struct sg_arena_block *head; /* newest block */
-    size_t used_bytes;           /* handed out since init or reset */
+    size_t used_bytes;           /* handed out */
     size_t max_bytes;            /* cap on used_bytes */
-};
-
-struct sg_arena_mark {
-    struct sg_arena_block *block;
-    size_t fill, used_bytes;
 };
 
 SG_API void sg_arena_init(struct sg_arena *a, size_t max_bytes);
 SG_API void sg_arena_deinit(struct sg_arena *a);
-/* Forgets everything handed out, keeps the newest block for reuse. */
-SG_API void sg_arena_reset(struct sg_arena *a);
 /* NULL when max_bytes would be passed or memory is out. */
 SG_API void *sg_arena_alloc(struct sg_arena *a, size_t size);
 SG_API void *sg_arena_calloc(struct sg_arena *a, size_t count, size_t size);
 /* A NUL-terminated copy of n bytes; NULL as sg_arena_alloc. */
 SG_API char *sg_arena_strndup(struct sg_arena *a, const char *p, size_t n);
-/* Everything allocated after the mark is forgotten by rewind. Marks nest. */
-SG_API struct sg_arena_mark sg_arena_mark(const struct sg_arena *a);
-SG_API void sg_arena_rewind(struct sg_arena *a, struct sg_arena_mark mark);
-
 #endif

@@ -10,7 +10,6 @@
 #define SG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define SG_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SG_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define SG_UNUSED __attribute__((unused))
 #define SG_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Scope cleanup: `SG_AUTO(sg_buf_deinit) struct sg_buf b;` calls sg_buf_deinit(&b) at the end of

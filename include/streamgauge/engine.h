@@ -71,7 +71,6 @@ SG_API void sg_engine_tick(struct sg_engine *e, int64_t tick_ms, int64_t now_ms)
 SG_API struct sg_store *sg_engine_get_store(struct sg_engine *e);
 SG_API struct sg_live *sg_engine_get_live(struct sg_engine *e);
 SG_API const struct sg_engine_stats *sg_engine_get_stats(const struct sg_engine *e);
-SG_API uint64_t sg_engine_get_epoch(const struct sg_engine *e);
 /* Of the newest frame; engine's thread. */
 SG_API uint64_t sg_engine_get_offset(const struct sg_engine *e);
 

@@ -6,9 +6,9 @@
  * counting references. Its encodings are made lazily by whichever edge needs one first; they are
  * complete with WebSocket header or SSE framing and have SG_LWS_PRE spare bytes in front.
  *
- *     engine: struct sg_frame *f = sg_track_update(track, t, &rows, NULL);   // NULL: nothing
- * changed for each edge: push a sg_frame_batch that holds sg_frame_ref(f) edge:   sg_hub_apply(hub,
- * f);                                       // hub.h
+ *     engine: struct sg_frame *f = sg_track_update(track, t, &rows, NULL);   // NULL: no change
+ *             for each edge: push a sg_frame_batch that holds sg_frame_ref(f)
+ *     edge:   sg_hub_apply(hub, f);                                          // hub.h
  *
  * Offsets: one growing sequence for the whole server within an epoch, starting at 1. Frames of one
  * topic have growing offsets with holes; `prev` links each to the frame before it in its topic, so
@@ -233,7 +233,6 @@ SG_API struct sg_frame *sg_track_update(struct sg_track *t, int64_t time_ms,
 SG_API struct sg_frame *sg_track_full(const struct sg_track *t);
 SG_API struct sg_topic *sg_track_topic(const struct sg_track *t); /* borrowed */
 SG_API uint32_t sg_track_series(const struct sg_track *t);        /* slots in use */
-SG_API size_t sg_track_bytes(const struct sg_track *t);           /* heap */
 
 /* Frames that are no vectors; all return owned. error, text: copied. An error makes the sum stale;
  * values stay as they were. */

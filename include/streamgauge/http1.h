@@ -264,9 +264,6 @@ SG_API SG_NODISCARD int sg_http1_write_head(struct sg_buf *out, const struct sg_
 SG_API SG_NODISCARD int sg_http1_write_header(struct sg_buf *out, struct sg_str name,
                                               struct sg_str value);
 SG_API int sg_http1_write_end(struct sg_buf *out);
-/* A whole small response. body may be empty. */
-SG_API SG_NODISCARD int
-sg_http1_write_response(struct sg_buf *out, const struct sg_http1_head *head, struct sg_str body);
 /* "<hex>\r\n" data "\r\n"; an empty chunk is not written (it would end the body). */
 SG_API int sg_http1_write_chunk(struct sg_buf *out, struct sg_str data);
 /* "0\r\n\r\n" */

@@ -11,8 +11,7 @@
  *     on a message of the client:  sg_session_receive(s, text);
  *     on RAW_WRITEABLE when lws_partial_buffered() is 0 again:  sg_session_writable(s);
  *     when the connection is gone: sg_session_closed(s);
- *     every 100 ms or so:          sg_hub_flush(hub, now_ms)    (rates, deadlines, keep-alive
- * comments)
+ *     every 100 ms or so:          sg_hub_flush(hub, now_ms);   (rates, deadlines, comments)
  *
  * A flush writes at most one block per session. Sessions that are up to date and have the same
  * subscriptions form a group; a group's block is built once (or is the frame's own shared encoding)
@@ -21,11 +20,11 @@
  * for each of its streams, and its notifications in order.
  *
  * Rules for callers:
- *   - write() and close() must not call back into the hub. A dead connection is reported by write()
- * with SG_EIO or, from the loop, by sg_session_closed. After close() was called the hub sends
- * nothing more; the session lives until sg_session_closed.
- *   - hooks may answer later (open_topic by a frame, history by sg_hub_history_done); they must not
- * call into the hub themselves.
+ * - write() and close() must not call back into the hub. A dead connection is reported by write()
+ *   with SG_EIO or, from the loop, by sg_session_closed. After close() was called the hub sends
+ *   nothing more; the session lives until sg_session_closed.
+ * - hooks may answer later (open_topic by a frame, history by sg_hub_history_done); they must not
+ *   call into the hub themselves.
  */
 #ifndef STREAMGAUGE_HUB_H
 #define STREAMGAUGE_HUB_H
@@ -212,9 +211,10 @@ SG_API void sg_hub_history_done(struct sg_hub *hub, uint64_t token, const struct
 
 /* ---- sessions ----
  *
- *          open                start               close asked or dead         sg_session_closed
- *   (none) ────► connecting ────────────► open ─────────────────────► closing ────────────────►
- * (freed) └─────────────────────────────────────────────────┴── sg_session_closed ──►
+ *          open              start        close asked, or dead
+ *   (none) ────► connecting ───────► open ────────────────────► closing
+ *
+ * sg_session_closed frees it in any of them.
  */
 enum sg_session_state {
     SG_SESSION_CONNECTING, /* may be given subscriptions; nothing is sent */
@@ -260,9 +260,6 @@ SG_API void sg_session_receive(struct sg_session *s, struct sg_str message);
 SG_API void sg_session_writable(struct sg_session *s);
 /* The connection is gone. Frees the session. */
 SG_API void sg_session_closed(struct sg_session *s);
-/* Asks the transport to close, from outside (slow loris, policy, admin). No effect when closing
- * already. */
-SG_API void sg_session_close(struct sg_session *s, unsigned code, const char *reason);
 
 /* Judges every session's rights anew, after tokens were replaced. `judge` gives the rights a
  * session with those has now, or false when what it came with is not known any more. That one is
@@ -277,7 +274,6 @@ SG_API void sg_hub_renamed(struct sg_hub *hub, uint32_t retry_ms);
 
 SG_API enum sg_session_state sg_session_get_state(const struct sg_session *s);
 SG_API bool sg_session_is_behind(const struct sg_session *s);
-SG_API void *sg_session_ctx(const struct sg_session *s); /* options.ctx */
 SG_API uint32_t sg_session_rights(const struct sg_session *s);
 /* "<edge>-<32 hexadecimal digits>", unguessable; NUL-terminated, borrowed as long as the session
  * lives. */

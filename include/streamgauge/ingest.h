@@ -9,8 +9,8 @@
  *         .format = SG_INGEST_PROM_TEXT, .source = &http, .now_ms = now});
  *     per piece of body:  if (sg_ingest_feed(p, data, n) < 0) → answer early (429)
  *     at its end:         sg_ingest_finish(p);
- *     r = sg_ingest_parser_result(p);  reply sg_ingest_http_status(r), unless 204 with
- * sg_ingest_result_print(r, &body)
+ *     r = sg_ingest_parser_result(p);
+ *     reply sg_ingest_http_status(r), unless 204 with sg_ingest_result_print(r, &body)
  *
  * UDP: sg_statsd_parse per datagram, sg_batcher_flush after each burst.
  *
@@ -69,8 +69,7 @@ struct sg_batcher_config {
      * is freed and its samples are counted as dropped. */
     int (*submit)(void *ctx, struct sg_batch *batch);
     void *ctx;
-    struct sg_source
-        *source; /* for StatsD and sg_batcher_put, and for parsers that name no other; borrowed */
+    struct sg_source *source;    /* for StatsD, and for parsers that name no other; borrowed */
     struct sg_ingest_gate *gate; /* borrowed */
     struct sg_ingest_limits limits;
     uint32_t cache_max;    /* series to remember, 64 B each; 0: 262144. Beyond, those not used for
@@ -86,11 +85,6 @@ SG_API void sg_batcher_free(struct sg_batcher *b);
 /* Submits what is there and publishes counters to the source. 0 or SG_EBUSY (samples dropped and
  * counted). */
 SG_API int sg_batcher_flush(struct sg_batcher *b);
-/* One point of a series whose labels the caller has at hand (host metrics, own metrics).
- * received_ms only dates the batch. Not flushed. 0, SG_ELIMIT (series limit) or SG_EBUSY (this
- * point is in; earlier ones were dropped). */
-SG_API int sg_batcher_put(struct sg_batcher *b, const struct sg_labels *labels,
-                          const struct sg_point *point, int64_t received_ms);
 /* Describes a family to the engine, once until it changes. NULL strings are allowed for help and
  * unit. */
 SG_API void sg_batcher_describe(struct sg_batcher *b, struct sg_str metric,
@@ -170,7 +164,7 @@ struct sg_remote_write_options {
 struct sg_remote_write_result {
     int code; /* 0, or why nothing was taken: SG_ESYNTAX (snappy or message malformed), SG_ELIMIT
                  (larger than max_message), SG_ENOMEM */
-    /* Elements handed to the engine. Exemplars are checked and counted, but not kept. */
+    /* Elements handed to the engine. */
     uint64_t samples, histograms, exemplars;
     /* accepted: samples and histograms; rejected: those refused, at least one per refused series;
      * errors: line is the 1-based number of the TimeSeries (0: the message), column 0. */

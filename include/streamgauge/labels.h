@@ -105,8 +105,4 @@ SG_API const struct sg_labels *sg_labels_builder_build_checked(struct sg_labels_
  * Returns owned. */
 SG_API const struct sg_labels *sg_labels_project(const struct sg_labels *l,
                                                  const struct sg_str *names, size_t n, bool keep);
-/* Hash of that projection, without building it; equals the ->hash of sg_labels_project. */
-SG_API uint64_t sg_labels_project_hash(const struct sg_labels *l, const struct sg_str *names,
-                                       size_t n, bool keep);
-
 #endif

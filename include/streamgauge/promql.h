@@ -7,9 +7,11 @@
  * that evaluates its plan on every tick does no label work while no series is born.
  *
  *     struct sg_promql_plan *plan;
- *     sg_promql_prepare(q, NULL, &plan, &err);                       // shares nothing but borrows
- * q struct sg_promql_result r; sg_promql_eval(plan, &querier, SG_PROMQL_AT(now_ms), &r, &err);   //
- * r owns what it holds for (i…) r.series[i]… sg_promql_result_deinit(&r);
+ *     struct sg_promql_result r;
+ *     sg_promql_prepare(q, NULL, &plan, &err);                       // borrows q
+ *     sg_promql_eval(plan, &querier, SG_PROMQL_AT(now_ms), &r, &err);
+ *     for (i…) r.series[i]…                                          // r owns what it holds
+ *     sg_promql_result_deinit(&r);
  *     sg_promql_plan_free(plan);
  *
  * A plan belongs to one thread at a time. Evaluation reads no clock; deadlines come through `stop`.
@@ -104,8 +106,6 @@ SG_API SG_NODISCARD int sg_promql_prepare(const struct sg_promql *q,
                                           const struct sg_promql_eval_options *opt,
                                           struct sg_promql_plan **ret, struct sg_error *reterr);
 SG_API void sg_promql_plan_free(struct sg_promql_plan *p); /* accepts NULL */
-/* Replaces deadline and cancellation for the evaluations to come. */
-SG_API void sg_promql_plan_set_stop(struct sg_promql_plan *p, int (*stop)(void *ctx), void *ctx);
 
 /* Evaluates. The querier is used until return, and may be another one each time as long as they are
  * of the same store. Returns 0 and a result to be deinitialised; or SG_EEXECUTION (with place),
@@ -135,8 +135,6 @@ struct sg_promql_view {
 SG_API SG_NODISCARD int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_querier *q,
                                             int64_t time_ms, struct sg_promql_view *ret,
                                             struct sg_error *reterr);
-/* Samples and cells the last evaluation looked at. */
-SG_API uint64_t sg_promql_plan_samples(const struct sg_promql_plan *p);
 
 /* ---- many expressions as one graph ----
  *

@@ -5,8 +5,7 @@
  *     while (n > 0) {
  *         size_t used = (size_t)sg_ws_feed(&ws, p, n, &ev);
  *         p += used, n -= used;
- *         switch (ev.type) { case SG_WS_MESSAGE: … case SG_WS_PING: … case SG_WS_CLOSE: … case
- * SG_WS_ERROR: … }
+ *         switch (ev.type) { case SG_WS_MESSAGE: … case SG_WS_PING: … case SG_WS_CLOSE: … }
  *     }
  *
  * Every byte given is consumed; nothing has to be kept by the caller. A message that lies whole in
@@ -133,8 +132,6 @@ SG_API ssize_t sg_ws_feed(struct sg_ws *ws, char *p, size_t n, struct sg_ws_even
 /* Gives back memory of a message that has been handled; the next feed does it otherwise. Worth a
  * call before the session goes idle. */
 SG_API void sg_ws_release(struct sg_ws *ws);
-/* True when Close was received or the connection failed: nothing more will come. */
-SG_API bool sg_ws_closed(const struct sg_ws *ws);
 
 /* --- outgoing --- */
 

@@ -9,8 +9,6 @@
 #include <streamgauge/mem.h>
 #include <streamgauge/template.h>
 
-#define MAX_EXPANDED 65536
-
 static int by_name(const void *a, const void *b)
 {
     const struct sg_rule_text *const *x = a, *const *y = b;

@@ -13,16 +13,6 @@ struct sg_arena_block {
     _Alignas(ARENA_ALIGN) char data[];
 };
 
-/* Frees the blocks newer than `keep` (all when it is NULL). */
-static void drop_until(struct sg_arena *a, const struct sg_arena_block *keep)
-{
-    while (a->head != keep) {
-        struct sg_arena_block *prev = a->head->prev;
-        sg_free(a->head);
-        a->head = prev;
-    }
-}
-
 void sg_arena_init(struct sg_arena *a, size_t max_bytes)
 {
     *a = (struct sg_arena){.max_bytes = max_bytes};
@@ -32,19 +22,10 @@ void sg_arena_deinit(struct sg_arena *a)
 {
     if (!a)
         return;
-    drop_until(a, NULL);
-    a->used_bytes = 0;
-}
-
-void sg_arena_reset(struct sg_arena *a)
-{
-    struct sg_arena_block *newest = a->head;
-    if (newest) {
-        a->head = newest->prev;
-        drop_until(a, NULL);
-        newest->prev = NULL;
-        newest->fill = 0;
-        a->head = newest;
+    while (a->head) {
+        struct sg_arena_block *prev = a->head->prev;
+        sg_free(a->head);
+        a->head = prev;
     }
     a->used_bytes = 0;
 }
@@ -110,20 +91,4 @@ char *sg_arena_strndup(struct sg_arena *a, const char *p, size_t n)
         memcpy(copy, p, n);
     copy[n] = '\0';
     return copy;
-}
-
-struct sg_arena_mark sg_arena_mark(const struct sg_arena *a)
-{
-    return (struct sg_arena_mark){a->head, a->head ? a->head->fill : 0, a->used_bytes};
-}
-
-void sg_arena_rewind(struct sg_arena *a, struct sg_arena_mark mark)
-{
-    if (!mark.block) {
-        sg_arena_reset(a);
-        return;
-    }
-    drop_until(a, mark.block);
-    a->head->fill = mark.fill;
-    a->used_bytes = mark.used_bytes;
 }

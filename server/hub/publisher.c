@@ -505,10 +505,3 @@ uint32_t sg_track_series(const struct sg_track *t)
 {
     return t->used;
 }
-
-size_t sg_track_bytes(const struct sg_track *t)
-{
-    return sizeof(*t) + t->cap_slots * sizeof(*t->slots) + t->cap_free * sizeof(*t->free_slots) +
-           (t->map ? ((size_t)t->map_mask + 1) * sizeof(*t->map) : 0) +
-           t->cap_rows * sizeof(*t->row_slot);
-}

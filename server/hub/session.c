@@ -126,11 +126,6 @@ void sg__session_end(struct sg_session *s, unsigned code, const char *reason)
     s->transport->close(s->ctx, code, reason);
 }
 
-void sg_session_close(struct sg_session *s, unsigned code, const char *reason)
-{
-    sg__session_end(s, code, reason);
-}
-
 /* The transport itself said that the connection is gone: there is nothing to ask it for. */
 void sg__session_dead(struct sg_session *s)
 {
@@ -495,11 +490,6 @@ enum sg_session_state sg_session_get_state(const struct sg_session *s)
 bool sg_session_is_behind(const struct sg_session *s)
 {
     return !sg_list_empty(&s->behind);
-}
-
-void *sg_session_ctx(const struct sg_session *s)
-{
-    return s->ctx;
 }
 
 uint32_t sg_session_rights(const struct sg_session *s)

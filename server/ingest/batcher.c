@@ -205,36 +205,6 @@ uint32_t sg__batcher_birth(struct sg_batcher *b, struct sg_hash128 key,
     return e->id;
 }
 
-static struct sg_hash128 labels_key(const struct sg_labels *l)
-{
-    /* Another shape than any raw text of a parser: offsets and bytes in one piece. */
-    size_t n = 2 * (size_t)l->count * sizeof(l->ends[0]) + l->bytes;
-    struct sg_hash128 salt = {UINT64_C(0x6c6162656c730001), UINT64_C(0x51ab1e5e1f0c0de5)};
-    return sg__key(sg_hash128(l->ends, n), salt);
-}
-
-int sg_batcher_put(struct sg_batcher *b, const struct sg_labels *labels,
-                   const struct sg_point *point, int64_t received_ms)
-{
-    if (b->source != b->config.source || b->result || b->received_ms != received_ms || !b->batch)
-        sg__batcher_begin(b, b->config.source, NULL, received_ms);
-    /* A weight and the observation behind it share a batch. */
-    int r = sg__batcher_reserve(b, point->op == SG_OP_WEIGHT ? 2 : 1);
-    struct sg_hash128 key = labels_key(labels);
-    uint32_t series = sg__batcher_find(b, key);
-    if (series == SG_CELL_PENDING)
-        series = sg__batcher_birth(b, key, sg_labels_ref(labels));
-    if (series == SG_CELL_REJECTED) {
-        b->rejected++;
-        return SG_ELIMIT;
-    }
-    struct sg_point p = *point;
-    p.series = series;
-    sg__batcher_add(b, p);
-    b->samples += p.op != SG_OP_WEIGHT;
-    return r;
-}
-
 void sg_batcher_describe(struct sg_batcher *b, struct sg_str metric, enum sg_metric_type type,
                          struct sg_str help, struct sg_str unit)
 {

@@ -187,11 +187,6 @@ const struct sg_engine_stats *sg_engine_get_stats(const struct sg_engine *e)
     return &e->stats;
 }
 
-uint64_t sg_engine_get_epoch(const struct sg_engine *e)
-{
-    return e->publisher.epoch;
-}
-
 uint64_t sg_engine_get_offset(const struct sg_engine *e)
 {
     return e->publisher.offset;

@@ -172,16 +172,6 @@ const struct sg_labels *sg_labels_project(const struct sg_labels *l, const struc
     return f.set;
 }
 
-uint64_t sg_labels_project_hash(const struct sg_labels *l, const struct sg_str *names, size_t n,
-                                bool keep)
-{
-    const struct sg_str *at = names, *end = names + n;
-    uint64_t hash = 0;
-    for (uint32_t i = 0; (i = next_kept(l, i, &at, end, keep)) < l->count; i++)
-        hash += label_hash(sg_labels_at(l, i));
-    return hash;
-}
-
 /* ---- builder ---- */
 
 void sg_labels_builder_init(struct sg_labels_builder *b)

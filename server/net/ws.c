@@ -12,7 +12,6 @@
 #include <streamgauge/ws.h>
 #include <string.h>
 
-#define MAX_FRAGMENTS 1024
 #define RETRY_WHEN_FULL_MS 5000
 
 struct sg__ws {

@@ -213,8 +213,3 @@ int sg_promql_eval_view(struct sg_promql_plan *p, struct sg_querier *q, int64_t 
     p->err = NULL;
     return rc;
 }
-
-uint64_t sg_promql_plan_samples(const struct sg_promql_plan *p)
-{
-    return p->samples;
-}

@@ -378,9 +378,3 @@ void sg_promql_plan_free(struct sg_promql_plan *p)
     sg__plan_deinit(p);
     sg_free(p);
 }
-
-void sg_promql_plan_set_stop(struct sg_promql_plan *p, int (*stop)(void *ctx), void *ctx)
-{
-    p->opt.stop = stop;
-    p->opt.stop_ctx = ctx;
-}

@@ -1,7 +1,6 @@
 /* stats.c - compensated sums, quantiles, regression. Sources: Neumaier 1974; Welford 1962; Hoare's
  * quickselect. */
 #include "stats.h"
-#include <stdlib.h>
 #include <streamgauge/value.h>
 #include <string.h>
 
@@ -105,12 +104,6 @@ static inline void swap(double *a, double *b)
     *b = t;
 }
 
-static int double_cmp(const void *pa, const void *pb)
-{
-    double a = *(const double *)pa, b = *(const double *)pb;
-    return (a > b) - (a < b);
-}
-
 /* Moves NaNs to the front; returns how many. */
 static size_t nan_first(double *v, size_t n)
 {
@@ -119,12 +112,6 @@ static size_t nan_first(double *v, size_t n)
         if (isnan(v[i]))
             swap(&v[i], &v[nans++]);
     return nans;
-}
-
-void sg__sort_doubles(double *v, size_t n)
-{
-    size_t nans = nan_first(v, n);
-    qsort(v + nans, n - nans, sizeof(*v), double_cmp);
 }
 
 /* Puts the k-th smallest of v[0..n) (no NaN) at v[k], smaller ones before it. */

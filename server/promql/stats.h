@@ -41,8 +41,6 @@ double sg__variance(const double *v, size_t n);
 /* Quantile of n values, which get reordered. NaN for n = 0 or q NaN; ±Inf outside [0, 1]. NaN sorts
  * first. O(n) expected. */
 double sg__quantile(double q, double *v, size_t n);
-/* Sorts ascending, NaN first. */
-void sg__sort_doubles(double *v, size_t n);
 /* Least squares over (t, v), n >= 2; intercept at time at_ms. */
 void sg__regression(const int64_t *t, const double *v, size_t n, int64_t at_ms, double *ret_slope,
                     double *ret_intercept);

@@ -142,25 +142,6 @@ int sg_http1_write_end(struct sg_buf *out)
     return sg_buf_puts(out, "\r\n");
 }
 
-int sg_http1_write_response(struct sg_buf *out, const struct sg_http1_head *head,
-                            struct sg_str body)
-{
-    struct sg_http1_head h = *head;
-    size_t before = out->len;
-    h.framing = SG_HTTP1_LENGTH;
-    h.body_bytes = body.n;
-    int r = sg_http1_write_head(out, &h, NULL);
-    if (r < 0)
-        return r;
-    (void)sg_http1_write_end(out);
-    (void)sg_buf_put_str(out, body);
-    if (out->failed) {
-        out->len = before;
-        return SG_ELIMIT;
-    }
-    return 0;
-}
-
 int sg_http1_write_chunk(struct sg_buf *out, struct sg_str data)
 {
     char size[20];

@@ -23,11 +23,6 @@ void sg_ws_init(struct sg_ws *ws, const struct sg_ws_config *config, struct sg_b
     sg_buf_reset(msg);
 }
 
-bool sg_ws_closed(const struct sg_ws *ws)
-{
-    return ws->state == ST_CLOSED;
-}
-
 static bool is_control(unsigned opcode)
 {
     return opcode >= 8;

@@ -291,34 +291,6 @@ static void test_batcher__two_bodies_interleaved(void **state)
     ingest_bench_deinit(&t);
 }
 
-static void test_batcher__put_takes_ready_labels(void **state)
-{
-    (void)state;
-    struct ingest_bench t;
-    ingest_bench_init(&t, NULL);
-    SG_AUTO(sg_labels_builder_deinit) struct sg_labels_builder b;
-    sg_labels_builder_init(&b);
-    sg_labels_builder_set(&b, SG_METRIC_NAME, SG_STR("up"));
-    const struct sg_labels *labels = sg_labels_builder_build(&b);
-    struct sg_point point = {.op = SG_OP_SET, .time_ms = INGEST_NOW, .value = 1};
-    sg_batcher_describe(t.batcher, SG_STR("up"), SG_METRIC_GAUGE, SG_STR("is it up"), SG_STR(""));
-    assert_int_equal(sg_batcher_put(t.batcher, labels, &point, INGEST_NOW), 0);
-    assert_int_equal(sg_batcher_put(t.batcher, labels, &point, INGEST_NOW), 0);
-    assert_int_equal(sg_batcher_flush(t.batcher), 0);
-    assert_int_equal(sg_batcher_put(t.batcher, labels, &point, INGEST_NOW), 0);
-    atomic_store(&t.gate.series_full, true);
-    sg_labels_builder_set(&b, SG_STR("x"), SG_STR("y"));
-    const struct sg_labels *unseen = sg_labels_builder_build(&b);
-    assert_int_equal(sg_batcher_put(t.batcher, unseen, &point, INGEST_NOW), SG_ELIMIT);
-    assert_int_equal(sg_batcher_flush(t.batcher), 0);
-    assert_int_equal(t.sink.births, 1);
-    assert_string_equal(sg_buf_cstr(&t.sink.out),
-                        "# up gauge is it up|\nup set now 1\nup set now 1\nup set now 1\n");
-    sg_labels_unref(unseen);
-    sg_labels_unref(labels);
-    ingest_bench_deinit(&t);
-}
-
 static void test_batcher__nothing_flushed_is_nothing_submitted(void **state)
 {
     (void)state;
@@ -393,7 +365,6 @@ int main(void)
         cmocka_unit_test(test_batcher__formats_do_not_share_keys),
         cmocka_unit_test(test_batcher__sources_are_kept_apart),
         cmocka_unit_test(test_batcher__two_bodies_interleaved),
-        cmocka_unit_test(test_batcher__put_takes_ready_labels),
         cmocka_unit_test(test_batcher__nothing_flushed_is_nothing_submitted),
         cmocka_unit_test(test_cache__finds_what_was_put_in_while_it_grows),
         cmocka_unit_test(test_cache__keeps_what_is_used_and_stays_bounded),
