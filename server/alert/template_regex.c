@@ -102,10 +102,13 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Group 0 of the pattern is group 1 of what we compiled, and so on; -1: there is none. */
+/* Group 0 of the pattern is group 1 of what we compiled, and so on; -1: there is none. 01 is no
+ * number. */
 static int group_of(const struct replacing *r, struct sg_str name)
 {
     int number = 0;
+    if (name.n > 1 && name.p[0] == '0')
+        return sg_regex_group_index(r->re, name);
     for (size_t i = 0; i < name.n; i++) {
         if (name.p[i] < '0' || name.p[i] > '9')
             return sg_regex_group_index(r->re, name);

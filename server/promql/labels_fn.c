@@ -52,7 +52,7 @@ static size_t template_name(const char *p, size_t n, struct sg_str *ret)
 static struct sg_str group_value(const struct sg_regex *re, struct sg_str name,
                                  const struct sg_str *groups, int n_groups)
 {
-    long index = 0;
+    long index = name.n > 1 && name.p[0] == '0' ? -1 : 0; /* 01 is no number */
     for (size_t i = 0; i < name.n && index >= 0 && index < 100000; i++)
         index = name.p[i] >= '0' && name.p[i] <= '9' ? index * 10 + (name.p[i] - '0') : -1;
     if (index < 0)
