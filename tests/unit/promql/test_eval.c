@@ -240,7 +240,7 @@ static void test_eval__stops_when_told(void **state)
 
 static int stop_later(void *ctx)
 {
-    return ++*(int *)ctx < 20 ? 0 : SG_ECANCELED;
+    return ++*(int *)ctx == 20 ? SG_ECANCELED : 0;
 }
 
 /* Few series with many steps are as much work as many series. */
@@ -275,7 +275,6 @@ static void test_eval__label_replace_can_be_stopped(void **state)
     prepare(f, "label_replace(m, \"x\", \"$1\", \"l\", \"(.).*\")", &opt);
     assert_int_equal(eval(f, 0, 0, 0), SG_ECANCELED);
     assert_int_equal(asked, 20);
-    sg_promql_plan_set_stop(f->plan, NULL, NULL);
     assert_int_equal(eval(f, 0, 0, 0), 0);
 }
 
