@@ -130,21 +130,6 @@ static bool all_present(const uint64_t *present, size_t k)
     return true;
 }
 
-static int put(struct sg_promql_plan *p, struct sg__node *n, size_t row, size_t step,
-               struct sg__target *t, const struct sg__point *pt)
-{
-    struct state *st = n->state;
-    t->v[step] = pt->v;
-    sg__put(t->present, step);
-    if (!pt->h)
-        return 0;
-    int rc = sg__map_target_h(p, n, &st->map, row, t);
-    if (rc < 0)
-        return rc;
-    t->h[step] = pt->h;
-    return sg__charge_samples(p, n->expr, 0);
-}
-
 static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row, size_t k,
                        struct sg__target *t)
 {
@@ -174,7 +159,7 @@ static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,
             continue;
         else if (compare)
             out = vec;
-        int rc = put(p, n, row, step, t, &out);
+        int rc = sg__map_put(p, n, t, step, &out);
         if (rc < 0)
             return rc;
     }
@@ -211,7 +196,7 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
         sg__map_target(n, &st->map, i, &t);
         rc = compute_row(p, n, i, s->k, &t);
         if (rc == 0)
-            rc = sg__map_commit(p, n, &st->map, i, &t);
+            rc = sg__map_commit(p, n, &t);
     }
     return rc;
 }

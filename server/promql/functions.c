@@ -244,7 +244,7 @@ static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg
         struct sg__target t;
         sg__map_target(n, &st->map, i, &t);
         compute_row(n, i, s, &t);
-        rc = sg__map_commit(p, n, &st->map, i, &t);
+        rc = sg__map_commit(p, n, &t);
     }
     return rc;
 }
@@ -269,19 +269,17 @@ struct sg__node *sg__element_node(struct sg_promql_plan *p, const struct sg_expr
 
 /* ---- unary minus ---- */
 
-static int negate_row(struct sg_promql_plan *p, struct sg__node *n, size_t row, size_t k,
-                      struct sg__target *t)
+static int negate_row(struct sg_promql_plan *p, struct sg__node *n, size_t k, struct sg__target *t)
 {
-    struct state *st = n->state;
     const struct sg__cols *in = &n->child[0]->out;
-    const double *v = sg__row_v(in, row);
-    const struct sg_histogram *const *h = sg__row_h(in, row);
-    for (SG__EACH(sg__row_present(in, row), k, step)) {
+    const double *v = sg__row_v(in, t->row);
+    const struct sg_histogram *const *h = sg__row_h(in, t->row);
+    for (SG__EACH(sg__row_present(in, t->row), k, step)) {
         sg__put(t->present, step);
         t->v[step] = -v[step];
         if (!h || !h[step])
             continue;
-        int rc = sg__map_target_h(p, n, &st->map, row, t);
+        int rc = sg__map_target_h(p, n, t);
         if (rc == 0)
             rc = sg__charge_samples(p, n->expr, 0);
         if (rc < 0)
@@ -305,9 +303,9 @@ static int compute_negate(struct sg_promql_plan *p, struct sg__node *n, const st
     for (size_t i = 0; rc == 0 && i < c->out.n; i++) {
         struct sg__target t;
         sg__map_target(n, &st->map, i, &t);
-        rc = negate_row(p, n, i, s->k, &t);
+        rc = negate_row(p, n, s->k, &t);
         if (rc == 0)
-            rc = sg__map_commit(p, n, &st->map, i, &t);
+            rc = sg__map_commit(p, n, &t);
     }
     return rc;
 }

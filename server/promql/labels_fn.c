@@ -189,12 +189,12 @@ static int copy_row(struct sg_promql_plan *p, struct sg__node *n, size_t i, size
         sg__put(t.present, s);
         if (!h || !h[s])
             continue;
-        int rc = sg__map_target_h(p, n, &st->map, i, &t);
+        int rc = sg__map_target_h(p, n, &t);
         if (rc < 0)
             return rc;
         t.h[s] = h[s];
     }
-    return sg__map_commit(p, n, &st->map, i, &t);
+    return sg__map_commit(p, n, &t);
 }
 
 static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)

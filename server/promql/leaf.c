@@ -56,7 +56,7 @@ static int merge(struct sg_promql_plan *p, struct sg__node *n, const struct sg__
         sg__map_target(n, &st->map, i, &t);
         t.v[0] = view->v[i];
         t.present[0] = 1;
-        rc = sg__map_commit(p, n, &st->map, i, &t);
+        rc = sg__map_commit(p, n, &t);
     }
     return rc;
 }

@@ -281,6 +281,13 @@ int sg__result_add_raw(struct sg_promql_plan *p, struct sg_promql_result *ret,
                        const struct sg__source *src, size_t row, int64_t after, int64_t until);
 void sg__result_sort(struct sg_promql_result *ret);
 
+/* ---- final.c ---- */
+
+/* The view of a computed root; names go that had to wait. */
+int sg__final_view(struct sg_promql_plan *p, struct sg__final *f, const struct sg__node *n,
+                   struct sg_promql_view *ret);
+void sg__final_deinit(struct sg__final *f);
+
 /* ---- columns.c ---- */
 
 /* The node's own columns become n rows of k steps, all absent, and its output. */
@@ -296,10 +303,6 @@ void sg__node_deinit(struct sg__node *n);
 void sg__rows_clear(struct sg__rows *r);
 void sg__rows_deinit(struct sg__rows *r);
 /* Takes the reference. */
-/* The view of a computed root; names go that had to wait. */
-int sg__final_view(struct sg_promql_plan *p, struct sg__final *f, const struct sg__node *n,
-                   struct sg_promql_view *ret);
-void sg__final_deinit(struct sg__final *f);
 void sg__rows_add_take(struct sg__rows *r, const struct sg_labels *labels, bool drop);
 /* A new version for rows that were changed; SG_ELIMIT when there are too many. */
 int sg__rows_done(struct sg_promql_plan *p, struct sg__node *n);
@@ -349,19 +352,33 @@ void sg__map_begin(struct sg__map *m, size_t in_rows);
  */
 int sg__map_start(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m,
                   const struct sg__span *s, size_t k);
-/* Where input row i may be computed to: the output row itself or scratch; presence is all zero. */
+/* Where an input row may be computed to: the output row itself or scratch; presence is all zero. */
 struct sg__target {
+    struct sg__map *map;
+    size_t row; /* of the input */
     double *v;
     uint64_t *present;
     const struct sg_histogram **h; /* NULL until sg__map_target_h */
 };
-void sg__map_target(struct sg__node *n, struct sg__map *m, size_t i, struct sg__target *t);
+void sg__map_target(struct sg__node *n, struct sg__map *m, size_t row, struct sg__target *t);
 /* Makes t->h usable. */
-int sg__map_target_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m, size_t i,
-                     struct sg__target *t);
-/* Done with row i: scratch is merged into its output row. SG_EEXECUTION on duplicates. */
-int sg__map_commit(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m, size_t i,
-                   const struct sg__target *t);
+int sg__map_target_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t);
+struct sg__point {
+    double v;
+    const struct sg_histogram *h; /* kept; NULL: a float */
+};
+/* The value of a step. */
+int sg__map_put_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t, size_t step,
+                  const struct sg_histogram *h);
+static inline int sg__map_put(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t,
+                              size_t step, const struct sg__point *pt)
+{
+    t->v[step] = pt->v;
+    sg__put(t->present, step);
+    return pt->h ? sg__map_put_h(p, n, t, step, pt->h) : 0;
+}
+/* Done with the row: scratch is merged into its output row. SG_EEXECUTION on duplicates. */
+int sg__map_commit(struct sg_promql_plan *p, struct sg__node *n, const struct sg__target *t);
 
 /* ---- selector.c ---- */
 
@@ -431,10 +448,6 @@ static inline int64_t sg__source_end(const struct sg__source *src, int64_t ts_ms
     return (src->fixed ? src->at_ms : ts_ms) - src->offset_ms;
 }
 
-struct sg__point {
-    double v;
-    const struct sg_histogram *h;
-};
 struct sg__call {
     struct sg_promql_plan *p;
     const struct sg_expr *expr;     /* the call */

@@ -234,21 +234,6 @@ static bool move(struct cursor *c, const struct sg__window *all, int64_t after, 
     return ret->n + ret->hn > 0;
 }
 
-static int put_point(struct sg_promql_plan *p, struct sg__node *n, size_t row, struct sg__target *t,
-                     size_t step, const struct sg__point *pt)
-{
-    struct state *st = n->state;
-    t->v[step] = pt->v;
-    sg__put(t->present, step);
-    if (!pt->h)
-        return 0;
-    int rc = sg__map_target_h(p, n, &st->map, row, t);
-    if (rc < 0)
-        return rc;
-    t->h[step] = pt->h;
-    return sg__charge_samples(p, n->expr, 0);
-}
-
 static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,
                        const struct sg__span *s)
 {
@@ -280,11 +265,11 @@ static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,
         for (uint32_t i = 0; i < n->n_child; i++)
             c.arg[i] = n->child[i]->out.v[step];
         if (rc == 0 && st->fn(&c, &w, &pt))
-            rc = put_point(p, n, row, &t, step, &pt);
+            rc = sg__map_put(p, n, &t, step, &pt);
         if (c.rc < 0 || rc < 0)
             return c.rc < 0 ? c.rc : rc;
     }
-    return sg__map_commit(p, n, &st->map, row, &t);
+    return sg__map_commit(p, n, &t);
 }
 
 /* ---- "metric might not be a counter" ---- */

@@ -223,30 +223,30 @@ int sg__map_start(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *
     return 0;
 }
 
-void sg__map_target(struct sg__node *n, struct sg__map *m, size_t i, struct sg__target *t)
+void sg__map_target(struct sg__node *n, struct sg__map *m, size_t row, struct sg__target *t)
 {
+    *t = (struct sg__target){.map = m, .row = row};
     if (m->identity) {
-        t->v = sg__row_v(&n->own, i);
-        t->present = sg__row_present(&n->own, i);
-        t->h = sg__row_h(&n->own, i);
+        t->v = sg__row_v(&n->own, row);
+        t->present = sg__row_present(&n->own, row);
+        t->h = sg__row_h(&n->own, row);
         return;
     }
     t->v = m->v;
     t->present = m->present;
-    t->h = NULL;
     memset(t->present, 0, n->own.words * sizeof(*t->present));
 }
 
-int sg__map_target_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m, size_t i,
-                     struct sg__target *t)
+int sg__map_target_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t)
 {
+    struct sg__map *m = t->map;
     if (t->h)
         return 0;
     int rc = sg__cols_want_h(p, n);
     if (rc < 0)
         return rc;
     if (m->identity) {
-        t->h = sg__row_h(&n->own, i);
+        t->h = sg__row_h(&n->own, t->row);
         return 0;
     }
     if (!m->h)
@@ -256,18 +256,28 @@ int sg__map_target_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__ma
     return 0;
 }
 
+int sg__map_put_h(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t, size_t step,
+                  const struct sg_histogram *h)
+{
+    int rc = sg__map_target_h(p, n, t);
+    if (rc < 0)
+        return rc;
+    t->h[step] = h;
+    return sg__charge_samples(p, n->expr, 0);
+}
+
 static int duplicate(struct sg_promql_plan *p, struct sg__node *n)
 {
     return sg__fail(p, n->expr, SG_EEXECUTION,
                     "vector cannot contain metrics with the same labelset");
 }
 
-int sg__map_commit(struct sg_promql_plan *p, struct sg__node *n, struct sg__map *m, size_t i,
-                   const struct sg__target *t)
+int sg__map_commit(struct sg_promql_plan *p, struct sg__node *n, const struct sg__target *t)
 {
+    struct sg__map *m = t->map;
     if (m->identity)
         return 0;
-    uint32_t row = m->to[i];
+    uint32_t row = m->to[t->row];
     uint64_t *present = sg__row_present(&n->own, row), any = 0;
     for (size_t w = 0; w < n->own.words; w++) {
         if (present[w] & t->present[w])
@@ -278,9 +288,9 @@ int sg__map_commit(struct sg_promql_plan *p, struct sg__node *n, struct sg__map 
     if (!any)
         return 0;
     if (m->strict) {
-        if (m->owner[row] != SG__NO_ROW && m->owner[row] != i)
+        if (m->owner[row] != SG__NO_ROW && m->owner[row] != t->row)
             return duplicate(p, n);
-        m->owner[row] = (uint32_t)i;
+        m->owner[row] = (uint32_t)t->row;
     }
     double *v = sg__row_v(&n->own, row);
     const struct sg_histogram **h = sg__row_h(&n->own, row);

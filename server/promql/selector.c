@@ -92,8 +92,8 @@ static inline int64_t reference(const struct sg__selector *sel, int64_t ts_ms)
     return (sel->fixed ? sel->at_ms : ts_ms) - sel->offset_ms;
 }
 
-static int put(struct sg_promql_plan *p, struct sg__node *n, size_t row, struct sg__target *t,
-               size_t step, const struct sg_sample *one)
+static int put(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t, size_t step,
+               const struct sg_sample *one)
 {
     struct state *st = n->state;
     if (sg_is_stale(one->v) && !one->obj)
@@ -102,14 +102,14 @@ static int put(struct sg_promql_plan *p, struct sg__node *n, size_t row, struct 
     t->v[step] = st->timestamps ? (double)one->time_ms / 1000 : one->v;
     if (!one->obj || st->timestamps || p->raw.kind != SG_KIND_HISTOGRAM)
         return 0;
-    int rc = sg__map_target_h(p, n, &st->map, row, t);
+    int rc = sg__map_target_h(p, n, t);
     if (rc == 0)
         t->h[step] = sg__keep(p, one->obj);
     return rc;
 }
 
 /* All steps of one row from the samples in p->raw. */
-static int walk(struct sg_promql_plan *p, struct sg__node *n, size_t row, struct sg__target *t,
+static int walk(struct sg_promql_plan *p, struct sg__node *n, struct sg__target *t,
                 const struct sg__span *s)
 {
     struct state *st = n->state;
@@ -123,7 +123,7 @@ static int walk(struct sg_promql_plan *p, struct sg__node *n, size_t row, struct
             continue;
         struct sg_sample one = {raw->time_ms[next - 1], raw->v[next - 1],
                                 raw->obj ? raw->obj[next - 1] : NULL};
-        int rc = put(p, n, row, t, step, &one);
+        int rc = put(p, n, t, step, &one);
         if (rc < 0)
             return rc;
     }
@@ -146,15 +146,15 @@ static int compute_row(struct sg_promql_plan *p, struct sg__node *n, size_t row,
         if (p->q->ops->last(p->q, handle, last - p->opt.lookback_ms, last, &one)) {
             if (one.obj) /* only columns tell what objects are */
                 p->q->ops->read(p->q, handle, one.time_ms - 1, one.time_ms, &p->raw);
-            rc = put(p, n, row, &t, 0, &one);
+            rc = put(p, n, &t, 0, &one);
         }
     } else {
         p->q->ops->read(p->q, handle, first - p->opt.lookback_ms, last, &p->raw);
         rc = sg__charge_samples(p, n->expr, p->raw.n);
         if (rc == 0)
-            rc = walk(p, n, row, &t, whole);
+            rc = walk(p, n, &t, whole);
     }
-    return rc < 0 ? rc : sg__map_commit(p, n, &st->map, row, &t);
+    return rc < 0 ? rc : sg__map_commit(p, n, &t);
 }
 
 static int compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
