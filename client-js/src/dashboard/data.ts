@@ -5,7 +5,7 @@ import type { Fetcher } from './api.ts';
 import { Ring } from './lib/ring.ts';
 import { promDuration } from './model/time.ts';
 
-export const MAX_SERIES = 1000;
+const MAX_SERIES = 1000;
 const MAX_ROWS = 11_000;
 const SPARE_COLUMNS = 64;
 

@@ -7,7 +7,7 @@ import { timeOfDay } from './lib/format.ts';
 import type { Item } from '../notify/types.ts';
 import { named, overall } from './overall.ts';
 
-export const PHONE = '(max-width: 700px)';
+const PHONE = '(max-width: 700px)';
 const SHOWN_ALERTS = 4;
 const SWIPE = { least: 80, across: 45, ms: 600, edge: 24 };
 const REVIEW_MS = 500;
@@ -33,7 +33,7 @@ export function sheet(title: string, ...content: (Node | null)[]): HTMLDialogEle
     return root;
 }
 
-export function alertSheet(app: App, item: Item): HTMLDialogElement {
+function alertSheet(app: App, item: Item): HTMLDialogElement {
     const { notification: n } = item;
     const status = item.state === 'acknowledged' ? 'acknowledged' : item.severity;
     const said = h('p', { class: 'sheet-said', role: 'status' });

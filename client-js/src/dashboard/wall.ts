@@ -39,7 +39,7 @@ export interface WallParts {
 }
 
 /** "live", "12 s", "3 min": how old what is seen is. */
-export function ageText(ms: number): string {
+function ageText(ms: number): string {
     if (ms < AGE_SAID_MS)
         return 'live';
     const s = Math.round(ms / 1000);

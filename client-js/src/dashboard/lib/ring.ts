@@ -71,12 +71,6 @@ export class Ring {
         this.columns[column]!.fill(NaN);
     }
 
-    /** Forgets rows before `time`. */
-    dropBefore(time: number): void {
-        while (this.n && this.times[this.end - this.n]! < time)
-            this.n--;
-    }
-
     /** Valid until the next push. */
     timesView(): Float64Array {
         return this.times.subarray(this.end - this.n, this.end);

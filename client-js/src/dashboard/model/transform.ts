@@ -24,7 +24,7 @@ export interface Frame {
 
 type Apply = (frames: readonly Frame[], options: JsonObject) => readonly Frame[];
 
-export const rowsOf = (f: Frame): number => f.fields[0]?.values.length ?? 0;
+const rowsOf = (f: Frame): number => f.fields[0]?.values.length ?? 0;
 const NONE: Labels = {};
 
 const field = (name: string, type: Field['type'], values: readonly Cell[], more: Partial<Field> = {}): Field => ({ name, type, values, labels: NONE, refId: '', ...more });

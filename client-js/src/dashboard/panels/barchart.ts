@@ -17,7 +17,7 @@ export interface Chart {
 }
 
 /** Categories and the bars at each. */
-export function chartOf(data: PanelData, model: PanelModel): Chart {
+function chartOf(data: PanelData, model: PanelModel): Chart {
     const table = data.table;
     if (!table) {
         const all = points(data, model).slice(0, MAX_CATEGORIES);

@@ -5,7 +5,7 @@ import type { DataSeries, DataTable, PanelContext, PanelData } from './base.ts';
 
 const NAMED = 4;
 
-export const allSeries = (data: PanelData | null): readonly DataSeries[] => data?.blocks.flatMap((b) => b.series) ?? [];
+const allSeries = (data: PanelData | null): readonly DataSeries[] => data?.blocks.flatMap((b) => b.series) ?? [];
 
 /** A reason of several lines, the first a text and then queries, in one. */
 export const sentence = (reason: string): string => reason.replace(/[.:]?\n/, ': ').replace(/\n/g, ', ').replace(/[^.!?]$/, '$&.');

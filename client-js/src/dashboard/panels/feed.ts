@@ -35,7 +35,7 @@ const texts = (v: unknown): Record<string, string> => Object.fromEntries(Object.
 const first = (from: Readonly<Record<string, string>>, ...names: string[]): string => names.map((n) => from[n]).find(Boolean) ?? '';
 
 /** A row of what the server sends on the notification feed, or lists at /api/alerts. null: it has ended. */
-export function ofNotification(n: Notification): AlertRow | null {
+function ofNotification(n: Notification): AlertRow | null {
     const context = object(n['context']);
     const labels = texts(context['labels']), annotations = texts(context['annotations']);
     const status: string = n.status ?? 'firing';

@@ -42,7 +42,7 @@ interface Column {
 }
 
 /** Counts the values; `size` 0: chosen for `count` buckets. */
-export function countValues(columns: readonly Column[], size: number, count: number, offset = 0): Histogram {
+function countValues(columns: readonly Column[], size: number, count: number, offset = 0): Histogram {
     let min = Infinity, max = -Infinity, left = 0;
     for (const { values } of columns)
         for (const v of values)

@@ -50,7 +50,7 @@ export function timeTicks(from: number, to: number, count: number): number[] {
 }
 
 /** Time of day, the date where a day is the step. */
-export function timeText(ms: number, span: number): string {
+function timeText(ms: number, span: number): string {
     if (span < 172_800_000)
         return timeOfDay(ms, span < 600_000);
     const d = new Date(ms);
@@ -164,8 +164,6 @@ export function* seriesOf(data: PanelData | null): Generator<readonly [DataSerie
         for (const series of block.series)
             yield [series, block];
 }
-
-export const seriesCount = (data: PanelData | null): number => data?.blocks.reduce((n, b) => n + b.series.length, 0) ?? 0;
 
 /** What stands in the middle when there is nothing to draw. */
 export function reasonOf(data: PanelData | null): string {

@@ -20,7 +20,7 @@ const BEFORE: Readonly<Record<string, (s: string) => string>> = {
 };
 
 /** Neighbours that say the same become one: the newest, with their number. Newest last. */
-export function deduplicated(all: readonly Notification[], strategy: string): Entry[] {
+function deduplicated(all: readonly Notification[], strategy: string): Entry[] {
     const same = BEFORE[strategy];
     const out: Entry[] = [];
     let before = '';
@@ -39,12 +39,12 @@ export function deduplicated(all: readonly Notification[], strategy: string): En
 /** Labels of the alert it tells of. */
 const labelsOf = (n: Notification): Record<string, unknown> => objectOf(objectOf(n.context)['labels']);
 
-export function stateOf(n: Notification): Status {
+function stateOf(n: Notification): Status {
     return n.status === 'resolved' ? 'ok' : n.status === 'acknowledged' ? 'acknowledged' : n.type;
 }
 
 /** What the panel says of queries in a language that is not asked. */
-export function foreignNote(context: Pick<PanelContext, 'model'>): string {
+function foreignNote(context: Pick<PanelContext, 'model'>): string {
     const foreign = context.model.targets.filter((t) => t.foreign);
     return foreign.length ? `${[...new Set(foreign.map((t) => t.foreign))].join(', ')} is not asked (${plural(foreign.length, 'query', 'queries')}): there is no store of events. Shown is the notification feed.` : '';
 }

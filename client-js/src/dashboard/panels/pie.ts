@@ -17,7 +17,7 @@ interface Slice {
 }
 
 /** Shares of the points, largest first unless told otherwise, as angles from the top, clockwise. */
-export function slicesOf(all: readonly Point[], sort = 'desc'): { slices: Slice[]; left: number } {
+function slicesOf(all: readonly Point[], sort = 'desc'): { slices: Slice[]; left: number } {
     const usable = all.filter((p) => p.value !== null && Number.isFinite(p.value) && p.value > 0) as (Point & { value: number })[];
     const ordered = sort === 'none' ? [...usable] : [...usable].sort((a, b) => (sort === 'asc' ? a.value - b.value : b.value - a.value));
     const keep = ordered.length > MAX_SLICES ? new Set([...ordered].sort((a, b) => b.value - a.value).slice(0, MAX_SLICES - 1)) : new Set(ordered);

@@ -15,7 +15,7 @@ export interface Run {
 }
 
 /** Neighbours of one text are one run, if `merge`; a NaN or a hole longer than `hole` ends it. */
-export function runsOf(times: ArrayLike<number>, values: ArrayLike<number>, say: (v: number) => string, merge: boolean, hole: number): Run[] {
+function runsOf(times: ArrayLike<number>, values: ArrayLike<number>, say: (v: number) => string, merge: boolean, hole: number): Run[] {
     const out: Run[] = [];
     let run: Run | null = null, before = NaN;
     for (let i = 0; i < times.length; i++) {

@@ -4,7 +4,7 @@ import { at, string } from '../model/json.ts';
 import type { Panel, PanelContext, PanelFactory } from './base.ts';
 
 /** An address a link may have; null: any other scheme. */
-export function safeHref(href: string): string | null {
+function safeHref(href: string): string | null {
     const clean = href.trim();
     return /^(https?:\/\/|\/(?!\/)|#|\?|mailto:)/i.test(clean) ? clean : null;
 }
@@ -139,7 +139,7 @@ function ordered(nodes: Node[]): Node[] {
 export const markdown = (source: string): Node[] => ordered(blocks(source.replace(/\r\n?/g, '\n').split('\n')));
 
 /** What is left of HTML when it may be neither code nor style: its words, lines kept. */
-export function withoutTags(source: string): string {
+function withoutTags(source: string): string {
     const body = new DOMParser().parseFromString(source.replace(/<(br|\/p|\/div|\/li|\/h\d|\/tr)\b[^>]*>/gi, '$&\n'), 'text/html').body;
     body.querySelectorAll('script, style').forEach((e) => e.remove());
     return (body.textContent ?? '').replace(/\n{3,}/g, '\n\n').trim();
