@@ -155,6 +155,9 @@ SG_API void sg_live_free(struct sg_live *live); /* accepts NULL */
  * number UINT32_MAX to that edge. OPEN of a stream that lives already: its
  * FULL is published to that edge again, which ignores it when it has it. */
 SG_API void sg_live_control_take(struct sg_live *live, struct sg_control *c, int64_t now_ms);
+/* False: making streams has taken its share of this tick (half the budget), and further control
+ * messages should wait for the next one, in their order. */
+SG_API bool sg_live_takes_controls(const struct sg_live *live);
 /* Evaluates what is due. Call once per base tick. */
 SG_API void sg_live_tick(struct sg_live *live, int64_t now_ms);
 /* Publishes RESYNC_BEGIN, every topic's FULL, the last notifications and RESYNC_END to one edge. */

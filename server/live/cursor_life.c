@@ -2,6 +2,9 @@
  * asks for it. */
 #include "live/cursor.h"
 
+/* Of one feed: each of its samples looks at all of them. */
+#define MAX_WINDOWS 128
+
 /* What is kept for each slot beside its cell, while somebody asks for it. */
 #define PER_SLOT(X) X(dropped) X(mono[SG__MAX]) X(mono[SG__MIN]) X(sorted) X(exact) X(trail)
 
@@ -61,6 +64,8 @@ struct sg__cursor *sg__cursor_get(struct sg__feed *s, int64_t range_ms, int64_t 
             return w;
         }
     }
+    if (s->n_windows == MAX_WINDOWS)
+        return NULL;
     struct sg__cursor *w = sg_calloc(1, sizeof(*w));
     *w = (struct sg__cursor){.selector = s,
                              .range_ms = range_ms,

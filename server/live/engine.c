@@ -11,6 +11,7 @@ struct sg_engine {
     struct sg_live *live;
     struct sg_publisher publisher;
     struct sg_mpsc ingest, control;
+    struct sg_mpsc_node *controls, **last_control; /* taken from the queue; still weigh there */
     struct sg_engine_options options;
     struct sg_engine_stats stats;
     int64_t last_tick_ms;
@@ -54,6 +55,7 @@ int sg_engine_new(const struct sg_engine_options *o, struct sg_engine **ret,
     struct sg_engine *e = sg_calloc(1, sizeof(*e));
     struct sg_live_options live = o->live;
     e->options = *o;
+    e->last_control = &e->controls;
     sg_mpsc_init(&e->ingest, o->ingest_queue_bytes);
     sg_mpsc_init(&e->control, o->control_queue_bytes);
     sg_publisher_init(&e->publisher, o->epoch);
@@ -74,6 +76,13 @@ int sg_engine_new(const struct sg_engine_options *o, struct sg_engine **ret,
     return 0;
 }
 
+static void take_controls(struct sg_engine *e)
+{
+    *e->last_control = sg_mpsc_take(&e->control);
+    while (*e->last_control)
+        e->last_control = &(*e->last_control)->next;
+}
+
 void sg_engine_free(struct sg_engine *e)
 {
     if (!e)
@@ -82,7 +91,8 @@ void sg_engine_free(struct sg_engine *e)
         next = n->next;
         sg_batch_free(SG_CONTAINER_OF(n, struct sg_batch, node));
     }
-    for (struct sg_mpsc_node *n = sg_mpsc_take(&e->control), *next; n; n = next) {
+    take_controls(e);
+    for (struct sg_mpsc_node *n = e->controls, *next; n; n = next) {
         next = n->next;
         sg_control_free(SG_CONTAINER_OF(n, struct sg_control, node));
     }
@@ -137,13 +147,17 @@ static void drain_batches(struct sg_engine *e, int64_t now_ms)
     }
 }
 
+/* As many as this tick has time for; the others wait for the next, and keep the queue full. */
 static void drain_controls(struct sg_engine *e, int64_t now_ms)
 {
-    for (struct sg_mpsc_node *n = sg_mpsc_take(&e->control), *next; n; n = next) {
-        struct sg_control *control = SG_CONTAINER_OF(n, struct sg_control, node);
+    take_controls(e);
+    while (e->controls && sg_live_takes_controls(e->live)) {
+        struct sg_mpsc_node *n = e->controls;
         size_t weight = n->weight;
-        next = n->next;
-        sg_live_control_take(e->live, control, now_ms);
+        e->controls = n->next;
+        if (!e->controls)
+            e->last_control = &e->controls;
+        sg_live_control_take(e->live, SG_CONTAINER_OF(n, struct sg_control, node), now_ms);
         sg_mpsc_done(&e->control, weight);
     }
 }

@@ -575,48 +575,69 @@ int sg__feed_end(struct sg__feed *s)
 
 /* ---- life ---- */
 
-/* The expression without range, @ and offset as a query of its own. */
-static struct sg_promql *bare_selector(const struct sg_expr *e)
+/* The expression without range, @ and offset. */
+static struct sg_expr bare_selector(const struct sg_expr *e)
 {
-    struct sg_promql *q = NULL;
     struct sg_expr bare = *e;
-    SG_AUTO(sg_buf_deinit) struct sg_buf text;
     bare.kind = SG_EXPR_SELECTOR;
     bare.type = SG_TYPE_VECTOR;
     bare.u.selector.range = (struct sg_duration){0, NULL};
     bare.u.selector.asof = (struct sg_asof){0};
+    return bare;
+}
+
+/* As a query of its own; NULL: cannot be. */
+static struct sg_promql *own_query(const struct sg_expr *bare)
+{
+    struct sg_promql *q = NULL;
+    SG_AUTO(sg_buf_deinit) struct sg_buf text;
     sg_buf_init(&text, (size_t)1 << 20);
-    if (sg_expr_print(&bare, &text) < 0 ||
+    if (sg_expr_print(bare, &text) < 0 ||
         sg_promql_parse(sg_str_make(text.data, text.len), NULL, &q, NULL) < 0)
         return NULL;
-    if (q->root->kind == SG_EXPR_SELECTOR)
+    if (sg_expr_equal(q->root, bare))
         return q;
     sg_promql_free(q);
     return NULL;
 }
 
+static struct sg__feed *find_feed(const struct sg__catalog *c, uint64_t hash,
+                                  const struct sg_expr *bare)
+{
+    struct sg_hashlink *l = sg_hashtab_first(&c->feeds, hash);
+    for (; l; l = sg_hashtab_next(l)) {
+        struct sg__feed *s = SG_CONTAINER_OF(l, struct sg__feed, link);
+        if (sg_expr_equal(s->query->root, bare))
+            return s;
+    }
+    return NULL;
+}
+
 struct sg__feed *sg__feed_get(struct sg__catalog *c, const struct sg_expr *e)
 {
-    struct sg_promql *q = bare_selector(e);
-    if (!q)
-        return NULL;
-    struct sg__feed **list = sg__catalog_list(c, q->root->u.selector.name);
-    for (struct sg__feed *s = *list; s; s = s->next) {
-        if (!sg_expr_equal(s->query->root, q->root))
-            continue;
+    struct sg_expr bare = bare_selector(e);
+    uint64_t hash = sg_expr_hash(&bare);
+    struct sg__feed *s = find_feed(c, hash, &bare);
+    if (s) {
         s->refs++;
-        sg_promql_free(q);
         return s;
     }
-    struct sg__feed *s = sg_calloc(1, sizeof(*s));
+    struct sg_promql *q = own_query(&bare);
+    if (!q)
+        return NULL;
+    s = sg_calloc(1, sizeof(*s));
     s->catalog = c;
     s->query = q;
     s->sel = &q->root->u.selector;
     s->refs = 1;
     s->shift = SHIFT_MIN;
     sg_samples_init(&s->samples);
-    s->next = *list;
-    *list = s;
+    sg_hashtab_add(&c->feeds, &s->link, hash);
+    s->from = sg__catalog_list(c, s->sel->name);
+    s->next = *s->from;
+    if (s->next)
+        s->next->from = &s->next;
+    *s->from = s;
     return s;
 }
 
@@ -624,10 +645,10 @@ void sg__feed_unref(struct sg__feed *s)
 {
     if (!s || --s->refs)
         return;
-    struct sg__feed **link = sg__catalog_list(s->catalog, s->sel->name);
-    while (*link != s)
-        link = &(*link)->next;
-    *link = s->next;
+    sg_hashtab_remove(&s->catalog->feeds, &s->link);
+    *s->from = s->next;
+    if (s->next)
+        s->next->from = s->from;
     clear_slots(s);
     free_rings(s);
     s->catalog->bytes -= slot_bytes(s) * s->cap;

@@ -15,6 +15,7 @@
 #ifndef SG_LIVE_FEED_H
 #define SG_LIVE_FEED_H
 
+#include <streamgauge/hashtab.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/promql.h>
 #include <streamgauge/store.h>
@@ -41,7 +42,8 @@ struct sg__ring {
 };
 
 struct sg__feed {
-    struct sg__feed *next; /* in its list of the catalog */
+    struct sg_hashlink link;       /* in the catalog's feeds */
+    struct sg__feed *next, **from; /* in its list of the catalog, and what points to it there */
     struct sg__catalog *catalog;
     struct sg_promql *query; /* owned: the selector alone */
     const struct sg_selector *sel;
@@ -136,6 +138,7 @@ struct sg__catalog {
     uint64_t bytes, max_bytes; /* of all windows and rings */
     uint64_t rebuilds;         /* states of single series read anew */
     uint64_t label_work;       /* series looked at by matchers after birth */
+    struct sg_hashtab feeds;   /* all, by their expressions */
     struct sg__feed *named[SG__CATALOG_BUCKETS];
     struct sg__feed *nameless;
 };

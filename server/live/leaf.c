@@ -390,11 +390,19 @@ static void *open_leaf(void *ctx, const struct sg_expr *e)
     struct sg__feed *s = sg__feed_get(ctx, x);
     if (!s)
         return NULL;
+    struct sg__cursor *window =
+        newest ? NULL : sg__cursor_get(s, sel->range.ms, sel->asof.offset.ms);
+    if (!newest && !window) {
+        sg__feed_unref(s);
+        return NULL;
+    }
     struct leaf *l = sg_calloc(1, sizeof(*l));
-    *l = (struct leaf){
-        .selector = s, .fn = k->fn, .compute = k->compute, .extra = k->extra, .timed = k->timed};
-    if (!newest)
-        l->window = sg__cursor_get(s, sel->range.ms, sel->asof.offset.ms);
+    *l = (struct leaf){.selector = s,
+                       .window = window,
+                       .fn = k->fn,
+                       .compute = k->compute,
+                       .extra = k->extra,
+                       .timed = k->timed};
     if (k->extra >= 0)
         sg__cursor_want(l->window, (enum sg__extra)k->extra);
     return l;

@@ -31,6 +31,7 @@ struct sg_live {
     struct sg_promql_eval_options eval; /* the owner's, with our deadline */
     uint64_t deadline_ns;               /* of the evaluation that runs; 0: none */
     uint64_t spent_ns;                  /* on evaluations since the last tick began */
+    uint64_t making_ns;                 /* on making and ending streams since then */
     int64_t now_ms;                     /* the newest tick */
     int64_t heavy_until_ms;             /* no heavy stream is evaluated before */
     int64_t heartbeat_due_ms;
@@ -160,6 +161,7 @@ void sg_live_free(struct sg_live *l)
         sg_frame_unref(l->notes[i]);
     sg_topic_unref(l->feed);
     sg_promql_graph_free(l->graph);
+    sg_hashtab_deinit(&l->catalog.feeds);
     sg_free(l->streams);
     sg_hashtab_deinit(&l->by_key);
     sg_free(l);
@@ -284,6 +286,11 @@ static void first_evaluation(struct sg_live *l, struct sg__stream *s, int64_t no
     q.ops->close(&q);
 }
 
+bool sg_live_takes_controls(const struct sg_live *l)
+{
+    return !l->opt.budget_ns || l->making_ns < l->opt.budget_ns / 2;
+}
+
 static void control_open(struct sg_live *l, const struct sg_control *c, int64_t now_ms)
 {
     uint64_t bit = UINT64_C(1) << c->edge;
@@ -295,7 +302,9 @@ static void control_open(struct sg_live *l, const struct sg_control *c, int64_t 
         return;
     }
     struct sg_error err = {0};
+    uint64_t before = clock_ns(l);
     int rc = open_stream(l, c, &s, &err);
+    l->making_ns += clock_ns(l) - before;
     if (rc < 0) {
         STAT_ADD(l, refused, 1);
         publish_take(l, c->edge,
@@ -323,7 +332,8 @@ void sg_live_control_take(struct sg_live *l, struct sg_control *c, int64_t now_m
     sg_control_free(c);
 }
 
-/* Ends what nobody has wanted for the linger time. Keeps the order of the others. */
+/* Ends what nobody has wanted for the linger time, as far as this tick's time goes. Keeps the order
+ * of the others. */
 static void end_lingering(struct sg_live *l, int64_t now_ms)
 {
     size_t kept = 0;
@@ -331,13 +341,15 @@ static void end_lingering(struct sg_live *l, int64_t now_ms)
         struct sg__stream *s = l->streams[i];
         if (!s->edges && s->linger_ms > now_ms + l->opt.linger_ms)
             s->linger_ms = now_ms + l->opt.linger_ms; /* the clock stepped back */
-        if (s->edges || now_ms < s->linger_ms) {
+        if (s->edges || now_ms < s->linger_ms || !sg_live_takes_controls(l)) {
             l->streams[kept++] = s;
             continue;
         }
+        uint64_t before = clock_ns(l);
         publish_take(l, SG_ALL_EDGES, sg_track_closed(s->track, now_ms));
         sg_hashtab_remove(&l->by_key, &s->by_key);
         sg__stream_free(s);
+        l->making_ns += clock_ns(l) - before;
     }
     l->n_streams = kept;
     STAT_SET(l, streams, kept);
@@ -425,6 +437,7 @@ void sg_live_tick(struct sg_live *l, int64_t now_ms)
 {
     l->now_ms = now_ms;
     l->session = false;
+    l->making_ns = 0;
     evaluate_due(l, now_ms);
     end_lingering(l, now_ms);
     count_series(l);

@@ -401,6 +401,29 @@ static void test_window__functions_over_one_range_share_it(void **state)
     finish(f);
 }
 
+/* Each sample would look at all windows; beyond the limit they are read. */
+static void test_window__of_one_selector_there_are_only_so_many(void **state)
+{
+    (void)state;
+    struct fixture *f = start();
+    for (int i = 0; i < 10; i++) {
+        put(f, f->id[0], f->now_ms + 500, i);
+        tick(f);
+    }
+    for (int i = 1; i <= 200; i++) {
+        char expr[64];
+        snprintf(expr, sizeof(expr), "count_over_time(m{i=\"0\"}[%dms])", 3000 + i);
+        want(f, expr);
+    }
+    tick(f);
+    assert_int_equal(STAT(f, nodes_incremental), 128);
+    unsigned long long fallbacks = STAT(f, node_fallbacks);
+    put(f, f->id[0], f->now_ms + 500, 1);
+    tick(f);
+    assert_int_equal(STAT(f, node_fallbacks), fallbacks);
+    finish(f);
+}
+
 /* A sample each second, the tick behind it. */
 static void run_for(struct fixture *f, int seconds)
 {
@@ -508,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_window__a_forgotten_journal_is_made_up_for),
         cmocka_unit_test(test_window__without_memory_every_tick_reads),
         cmocka_unit_test(test_window__a_clock_that_steps_back_is_followed),
+        cmocka_unit_test(test_window__of_one_selector_there_are_only_so_many),
         cmocka_unit_test(test_window__functions_over_one_range_share_it),
         cmocka_unit_test(test_window__a_long_one_takes_little_memory),
         cmocka_unit_test(test_window__a_long_one_is_right_at_both_ends),

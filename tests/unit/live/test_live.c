@@ -28,6 +28,7 @@ struct fixture {
     uint32_t edges[512];
     size_t n;
     uint64_t clock_ns, cost_ns;
+    uint64_t look_ns; /* of each look at the clock */
     unsigned selects, opens;
     bool no_querier, no_series, two_series;
     const struct sg_labels *labels[2];
@@ -98,7 +99,8 @@ static void publish(void *ctx, uint32_t edge, const struct sg_frame *frame)
 
 static uint64_t clock_ns(void *ctx)
 {
-    return ((struct fixture *)ctx)->clock_ns;
+    struct fixture *f = ctx;
+    return f->clock_ns += f->look_ns;
 }
 
 static void forget(struct fixture *f)
@@ -301,6 +303,30 @@ static void test_live__coming_back_in_time_ends_the_linger(void **state)
 static void budget(struct sg_live_options *o)
 {
     o->budget_ns = 1000;
+}
+
+/* Making a long expression's nodes, or taking them down, takes the time of many ticks when there
+ * are hundreds. */
+static void test_live__making_and_ending_streams_has_its_share_of_a_tick(void **state)
+{
+    static const char *const keys[] = {"m", "m + 1", "m + 2"};
+    (void)state;
+    struct fixture *f = start(budget);
+    for (size_t i = 0; i < 3; i++)
+        want(f, keys[i], 1000, T0);
+    assert_true(sg_live_takes_controls(f->live));
+    f->look_ns = 600; /* more than half the budget */
+    want(f, "m + 3", 1000, T0);
+    assert_false(sg_live_takes_controls(f->live));
+    sg_live_tick(f->live, T0 + 1000);
+    assert_true(sg_live_takes_controls(f->live));
+    for (size_t i = 0; i < 3; i++)
+        control(f, SG_CONTROL_CLOSE, 0, keys[i], 1000, T0 + 1000);
+    for (unsigned left = 3; left >= 1; left--) {
+        sg_live_tick(f->live, T0 + 70000 + 1000 * (3 - (int)left));
+        assert_int_equal(STAT(f, streams), left);
+    }
+    finish(f);
 }
 
 struct lags {
@@ -577,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_live__distinct_streams_are_limited),
         cmocka_unit_test(test_live__nobody_left_lingers_then_closes),
         cmocka_unit_test(test_live__coming_back_in_time_ends_the_linger),
+        cmocka_unit_test(test_live__making_and_ending_streams_has_its_share_of_a_tick),
         cmocka_unit_test(test_live__over_budget_waits_its_turn_and_is_counted),
         cmocka_unit_test(test_live__hundreds_are_told_apart),
         cmocka_unit_test(test_live__what_is_put_off_is_not_fresh),

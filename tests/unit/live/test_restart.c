@@ -24,6 +24,7 @@ struct fixture {
     struct sg_frame_batch *frames; /* published to edge 0 */
     uint32_t series;
     uint64_t clock_ns;
+    uint64_t look_ns; /* of each look at the clock */
 };
 
 static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
@@ -36,7 +37,7 @@ static void publish(void *ctx, uint32_t edge, const struct sg_frame *f)
 static uint64_t clock_ns(void *ctx)
 {
     struct fixture *x = ctx;
-    return x->clock_ns;
+    return x->clock_ns += x->look_ns;
 }
 
 static void start(struct fixture *x, uint64_t first_offset)
@@ -372,6 +373,34 @@ static void test_resume__of_another_epoch_is_a_gap(void **state)
     disconnect(&c);
 }
 
+/* ---- controls ---- */
+
+/* Behind the many that somebody opens at once, the tick comes all the same; and none is lost. */
+static void test_controls__that_take_long_go_on_in_the_next_ticks(void **state)
+{
+    struct fixture *x = *state;
+    const struct sg_live_stats *stats = sg_live_get_stats(x->live);
+    x->look_ns = 60 * 1000 * 1000; /* half the budget is 40 ms */
+    for (int i = 0; i < 5; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "m + %d", i);
+        assert_int_equal(sg_engine_control(
+                             x->engine, sg_control_new(SG_CONTROL_OPEN, 0, sg_str_from(key), 1000)),
+                         0);
+    }
+    for (int i = 1; i <= 7; i++) {
+        sg_engine_tick(x->engine, T0 + 100 * i, T0 + 100 * i);
+        sg_engine_drain(x->engine, T0 + 100 * i + 50); /* no further one between ticks */
+        assert_true(atomic_load(&stats->streams) <= (unsigned)i * 2);
+        assert_true(atomic_load(&stats->streams) >= (unsigned)(i < 5 ? i : 5));
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sg_engine_control(x->engine, sg_control_new(SG_CONTROL_OPEN, 0,
+                                                                     SG_STR("x"), 1000 + 100 * i)),
+                         0);
+    sg_engine_drain(x->engine, T0 + 800); /* what waits goes with the engine */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -386,6 +415,7 @@ int main(void)
         T(test_resume__who_missed_more_than_is_kept_is_told_a_gap),
         T(test_resume__an_empty_past_is_no_gap),
         T(test_resume__of_another_epoch_is_a_gap),
+        T(test_controls__that_take_long_go_on_in_the_next_ticks),
     };
     return cmocka_run_group_tests_name("restart", tests, NULL, NULL);
 }
