@@ -82,6 +82,7 @@ void sg_ruler_free(struct sg_ruler *r)
     sg_free(r->orphans);
     sg_free(r->gone);
     sg_free(r->gone_rules);
+    sg_free(r->ended);
     sg_free(r->by_identity);
     sg_rules_free(r->rules);
     drop_external(&r->opt);

@@ -7,6 +7,7 @@
 #include "ruler_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <streamgauge/mem.h>
 #include <streamgauge/value.h>
@@ -98,13 +99,64 @@ static void write_series(struct sg_ruler *r, struct sg__rule *u, struct sg__inst
     i->writing = true;
 }
 
+/* Alerts about ALERTS have a label alertstate, which is another one in their own ALERTS: those that
+ * differ in nothing else share that series. */
+static bool may_share(const struct sg__instance *i)
+{
+    return sg_labels_get(i->labels, SG_STR("alertstate")).p != NULL;
+}
+
+static void end_alerts(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *i,
+                       int64_t at_ms)
+{
+    if (i->writing && i->alerts && may_share(i)) {
+        r->ended = sg_grow(r->ended, &r->cap_ended, r->n_ended + 1, sizeof(*r->ended));
+        r->ended[r->n_ended++] = (struct sg__ended){.labels = i->alerts, .id = i->alerts_id};
+        return;
+    }
+    if (i->writing)
+        sg__rule_append(r, u, i->alerts, &i->alerts_id, at_ms, sg_stale_nan());
+    sg_labels_unref(i->alerts);
+}
+
+static int by_hash(const void *pa, const void *pb)
+{
+    const struct sg__ended *a = pa, *b = pb;
+    return (a->labels->hash > b->labels->hash) - (a->labels->hash < b->labels->hash);
+}
+
+/* Shared ALERTS that no alert has gone on with end here. */
+static void end_shared(struct sg_ruler *r, struct sg__rule *u, int64_t at_ms)
+{
+    if (!r->n_ended)
+        return;
+    qsort(r->ended, r->n_ended, sizeof(*r->ended), by_hash);
+    for (size_t k = 0; k < u->n_items; k++) {
+        const struct sg__instance *i = u->items[k];
+        if (!i->writing || !i->alerts || !may_share(i))
+            continue;
+        struct sg__ended key = {.labels = i->alerts}, *found;
+        found = bsearch(&key, r->ended, r->n_ended, sizeof(key), by_hash);
+        if (found)
+            found->goes_on = true;
+    }
+    for (size_t k = 0; k < r->n_ended; k++) {
+        struct sg__ended *e = &r->ended[k];
+        bool again = k + 1 < r->n_ended && by_hash(e, e + 1) == 0;
+        if (again)
+            e[1].goes_on = e[1].goes_on || e->goes_on;
+        else if (!e->goes_on)
+            sg__rule_append(r, u, e->labels, &e->id, at_ms, sg_stale_nan());
+        sg_labels_unref(e->labels);
+    }
+    r->n_ended = 0;
+}
+
 /* ALERTS of the state that was, and when nothing follows ALERTS_FOR_STATE too, end here. */
 static void end_series(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *i,
                        int64_t at_ms, bool both)
 {
-    if (i->writing)
-        sg__rule_append(r, u, i->alerts, &i->alerts_id, at_ms, sg_stale_nan());
-    sg_labels_unref(i->alerts);
+    end_alerts(r, u, i, at_ms);
     i->alerts = NULL;
     i->alerts_id = 0;
     if (!both)
@@ -324,6 +376,7 @@ static void step_all(struct sg_ruler *r, struct sg__rule *u, bool known, int64_t
         enum sg_alert_event e = i->seen == u->evaluation ? SG_ALERT_TRUE : SG_ALERT_FALSE;
         step(r, u, i, known ? e : SG_ALERT_UNKNOWN, at_ms);
     }
+    end_shared(r, u, at_ms - u->group->offset_ms);
     r->dirty = r->dirty || u->n_items > 0;
     if (u->n_dead)
         sweep(r, u);
@@ -366,4 +419,5 @@ void sg__alerts_retire(struct sg_ruler *r, struct sg__rule *u)
         if (from != SG_ALERT_INACTIVE)
             keep(r, u, i);
     }
+    end_shared(r, u, r->wall_ms - u->group->offset_ms);
 }

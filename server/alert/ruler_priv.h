@@ -69,6 +69,12 @@ struct sg__orphan { /* a row whose rule is gone */
     struct sg_str source; /* owned; of the row */
 };
 
+struct sg__ended { /* a series ALERTS that ends unless another alert of the rule goes on with it */
+    const struct sg_labels *labels;
+    uint64_t id;
+    bool goes_on;
+};
+
 struct sg_ruler {
     struct sg_ruler_options opt;
     struct sg_ruler_stats stats;
@@ -92,6 +98,8 @@ struct sg_ruler {
     /* of the current tick */
     int64_t wall_ms, mono_ms;
     struct sg_journal *journal;
+    struct sg__ended *ended; /* of the current rule */
+    size_t n_ended, cap_ended;
     struct sg_labels_builder builder;
     struct sg_buf text;
 };

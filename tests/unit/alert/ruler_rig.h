@@ -23,6 +23,10 @@ struct rig {
     unsigned begins, appends, queries;
     uint64_t clock_ns, clock_step_ns;
     bool refuse; /* appends fail */
+    struct {
+        int64_t time_ms;
+        double v;
+    } last[1024]; /* what was appended to each series */
     struct sg_buf told;
     struct sg_ruler_options opt;
 };
@@ -83,6 +87,14 @@ static int rig_append(void *ctx, const struct sg_labels *labels, uint64_t *id, i
         return sg_error_set(reterr, SG_ELIMIT, "the store is full");
     if (!*id)
         *id = sg_mem_series_take(rig->store, sg_labels_ref(labels)) + 1;
+    size_t at = *id - 1;
+    if (at < SG_ARRAY_LEN(rig->last)) {
+        if (rig->last[at].time_ms == time_ms &&
+            sg_double_bits(rig->last[at].v) != sg_double_bits(v))
+            return sg_error_set(reterr, SG_EEXISTS, "another value is stored at this time");
+        rig->last[at].time_ms = time_ms;
+        rig->last[at].v = v;
+    }
     rig->appends++;
     sg_mem_append(rig->store, *id - 1, time_ms, v);
     return 0;

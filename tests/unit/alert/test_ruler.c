@@ -300,6 +300,26 @@ static void test_ruler__a_failed_evaluation_changes_nothing(void **state)
     rig_expect(rig, "resolved{alertname=\"A\", i=\"1\"} since 2000 until 4000\n");
 }
 
+static void test_ruler__alerts_about_alerts_may_share_a_series(void **state)
+{
+    struct rig *rig = *state;
+    rig_load(rig, "groups:\n- name: g\n  rules:\n"
+                  "  - alert: B\n    expr: ALERTS{alertname=\"A\"}\n    for: 1m\n"
+                  "- name: h\n  rules:\n  - alert: A\n    expr: m > 5\n    for: 2s\n");
+    rig_put(rig, "m", 7);
+    for (int i = 0; i < 6; i++) {
+        rig_tick(rig, 1000);
+        rig_expect_health(rig, "ok", "");
+        /* one B goes, when A fires, and another one comes */
+        rig_expect_query(rig, "ALERTS{alertname=\"B\"}",
+                         i ? "ALERTS{alertname=\"B\", alertstate=\"pending\"} 1\n" : "");
+    }
+    rig_put(rig, "m", 1);
+    rig_tick(rig, 1000);
+    rig_tick(rig, 1000);
+    rig_expect_query(rig, "ALERTS", "");
+}
+
 static void test_ruler__says_when_the_store_refuses(void **state)
 {
     struct rig *rig = *state;
@@ -524,6 +544,7 @@ int main(void)
         TEST(test_ruler__expands_labels),
         TEST(test_ruler__labels_that_follow_the_value_are_new_alerts),
         TEST(test_ruler__a_failed_evaluation_changes_nothing),
+        TEST(test_ruler__alerts_about_alerts_may_share_a_series),
         TEST(test_ruler__says_when_the_store_refuses),
         TEST(test_ruler__tells_again),
         TEST(test_ruler__tells_again_what_queries_say_now),
