@@ -2,6 +2,7 @@
 #include "alerts_view.h"
 
 #include <stdlib.h>
+#include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,9 +50,10 @@ static const char *text_at(const json_t *alert, const char *key)
 static void print_plain(FILE *out, const char *text, int width)
 {
     int n = 0;
-    for (; *text; text++, n += (*text & 0xc0) != 0x80)
-        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text, out);
-    fprintf(out, "%*s", n < width ? width - n : 0, "");
+    SG_AUTO(sg_free_ptr) char *plain = sg_cli_plain(text);
+    for (const char *p = plain; *p; p++)
+        n += (*p & 0xc0) != 0x80;
+    fprintf(out, "%s%*s", plain, n < width ? width - n : 0, "");
 }
 
 static void print_labels(FILE *out, const json_t *labels)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <streamgauge/mem.h>
+
 #include "client.h"
 
 int sg_cli_complain(const struct sg_error *err)
@@ -47,6 +49,19 @@ void sg_cli_add_argument(struct sg_buf *b, const char *name, const char *value)
         else
             sg_buf_printf(b, "%%%02X", *p);
     }
+}
+
+char *sg_cli_plain(const char *text)
+{
+    char *copy = sg_strdup(text ? text : "");
+    for (unsigned char *p = (unsigned char *)copy; *p; p++) {
+        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+        if (*p < 0x20 || *p == 0x7f || c1)
+            *p = ' ';
+        if (c1)
+            p[1] = ' ';
+    }
+    return copy;
 }
 
 bool sg_cli_is_name(const char *matcher)

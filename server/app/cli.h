@@ -17,6 +17,10 @@ void sg_cli_add_argument(struct sg_buf *b, const char *name, const char *value);
 void sg_cli_add_matchers(struct sg_buf *b, char *const *matchers, int n);
 bool sg_cli_is_name(const char *matcher);
 
+/* A copy of what others wrote in which nothing moves the cursor or colours a terminal: control
+ * characters, U+0080 to U+009F too, become spaces. Returns owned. NULL is as "". */
+char *sg_cli_plain(const char *text);
+
 struct sg_cli_request {
     const char *url, *token;                  /* token: NULL for none */
     const char *method, *path, *content_type; /* content_type: NULL without a body */

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <streamgauge/mem.h>
 #include <streamgauge/num.h>
 #include <streamgauge/promql_ast.h>
 #include <streamgauge/time.h>
@@ -84,32 +85,43 @@ static int make_form(const struct options *o, struct sg_buf *b, struct sg_error 
 
 /* ---- printing ---- */
 
+static void print_plain(const char *text)
+{
+    SG_AUTO(sg_free_ptr) char *plain = sg_cli_plain(text);
+    fputs(plain, stdout);
+}
+
+static void print_json(const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | flags);
+    print_plain(text);
+    free(text);
+}
+
 static void print_metric(const json_t *metric)
 {
     const char *name = json_string_value(json_object_get(metric, "__name__")), *key;
     json_t *value;
     int n = 0;
-    fputs(name ? name : "", stdout);
+    print_plain(name);
     json_object_foreach((json_t *)(uintptr_t)metric, key, value)
     {
         if (strcmp(key, "__name__") == 0)
             continue;
-        char *text = json_dumps(value, JSON_ENCODE_ANY);
-        printf("%s%s=%s", n++ ? ", " : "{", key, text ? text : "");
-        free(text);
+        fputs(n++ ? ", " : "{", stdout);
+        print_plain(key);
+        putchar('=');
+        print_json(value, 0);
     }
     fputs(n ? "}" : name ? "" : "{}", stdout);
 }
 
 static void print_value(const json_t *value)
 {
-    if (json_is_string(value)) {
-        fputs(json_string_value(value), stdout);
-        return;
-    }
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    fputs(text ? text : "", stdout);
-    free(text);
+    if (json_is_string(value))
+        print_plain(json_string_value(value));
+    else
+        print_json(value, JSON_COMPACT);
 }
 
 static void print_points(const json_t *points)
@@ -145,8 +157,10 @@ static void print_series(const json_t *series)
 static void print_notes(const json_t *answer, const char *key)
 {
     const json_t *notes = json_object_get(answer, key);
-    for (size_t i = 0; i < json_array_size(notes); i++)
-        fprintf(stderr, "streamgauge: %s\n", json_string_value(json_array_get(notes, i)));
+    for (size_t i = 0; i < json_array_size(notes); i++) {
+        SG_AUTO(sg_free_ptr) char *note = sg_cli_plain(json_string_value(json_array_get(notes, i)));
+        fprintf(stderr, "streamgauge: %s\n", note);
+    }
 }
 
 static void print_answer(const json_t *answer)

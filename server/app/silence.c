@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <streamgauge/matcher.h>
+#include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 #include <string.h>
 
@@ -163,31 +164,37 @@ static const char *text_at(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+static char *plain_json(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY), *plain = sg_cli_plain(text);
+    free(text);
+    return plain;
+}
+
 static void print_matchers(const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *m = json_array_get(list, i);
         bool regex = json_is_true(json_object_get(m, "isRegex"));
         bool equal = !json_is_false(json_object_get(m, "isEqual"));
-        char *value = json_dumps(json_object_get(m, "value"), JSON_ENCODE_ANY);
-        printf("%s%s%s%s%s", i ? "," : "", text_at(m, "name"), equal ? "=" : "!",
+        SG_AUTO(sg_free_ptr) char *name = sg_cli_plain(text_at(m, "name"));
+        SG_AUTO(sg_free_ptr) char *value = plain_json(json_object_get(m, "value"));
+        printf("%s%s%s%s%s", i ? "," : "", name, equal ? "=" : "!",
                regex   ? "~"
                : equal ? ""
                        : "=",
-               value ? value : "");
-        free(value);
+               value);
     }
 }
 
 static void print_silence(const json_t *s)
 {
-    char *comment = json_dumps(json_object_get(s, "comment"), JSON_ENCODE_ANY);
+    SG_AUTO(sg_free_ptr) char *comment = plain_json(json_object_get(s, "comment"));
+    SG_AUTO(sg_free_ptr) char *by = sg_cli_plain(text_at(s, "createdBy"));
     printf("%s  %-8s until %s  by %s  ", text_at(s, "id"),
-           text_at(json_object_get(s, "status"), "state"), text_at(s, "endsAt"),
-           text_at(s, "createdBy"));
+           text_at(json_object_get(s, "status"), "state"), text_at(s, "endsAt"), by);
     print_matchers(json_object_get(s, "matchers"));
-    printf("  %s\n", comment ? comment : "");
-    free(comment);
+    printf("  %s\n", comment);
 }
 
 static int list(const struct options *o, char **argv, int n)

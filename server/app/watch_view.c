@@ -12,6 +12,8 @@
 #include <streamgauge/num.h>
 #include <streamgauge/time.h>
 
+#include "cli.h"
+
 #define MAX_SERIES 10000
 
 void sg_watch_view_init(struct sg_watch_view *v, const char *expr, bool terminal)
@@ -39,8 +41,7 @@ bool sg_watch_view_started(const struct sg_watch_view *v)
     return v->started;
 }
 
-/* {"__name__":"up","job":"x"} → up{job="x"}; control characters cannot reach the terminal, JSON
- * escapes them. */
+/* {"__name__":"up","job":"x"} → up{job="x"}, without control characters. */
 static char *series_name(const json_t *labels)
 {
     struct sg_buf b;
@@ -62,10 +63,7 @@ static char *series_name(const json_t *labels)
         first = false;
     }
     sg_buf_puts(&b, first ? (name ? "" : "{}") : "}");
-    for (size_t i = 0; i < b.len; i++)
-        if ((unsigned char)b.data[i] < 0x20 || b.data[i] == 0x7f)
-            b.data[i] = '?';
-    char *text = sg_strdup(sg_buf_cstr(&b));
+    char *text = sg_cli_plain(sg_buf_cstr(&b));
     sg_buf_deinit(&b);
     return text;
 }
@@ -248,8 +246,9 @@ static void draw_terminal(struct sg_watch_view *v, const char *problem)
         lines++;
     }
     sg_buf_puts(&v->out, "\r\033[2K");
+    SG_AUTO(sg_free_ptr) char *plain = sg_cli_plain(problem);
     if (problem)
-        sg_buf_printf(&v->out, "\033[31mstale: %.*s\033[0m", columns - 10, problem);
+        sg_buf_printf(&v->out, "\033[31mstale: %.*s\033[0m", columns - 10, plain);
     else if (hidden)
         sg_buf_printf(&v->out, "… and %zu more series", hidden);
     else if (lines == 1)

@@ -2,6 +2,7 @@
 
 import fcntl
 import itertools
+import json
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -180,6 +182,30 @@ def test_token_and_its_hash():
     assert kit.token_hash("abc") == kit.token_hash("abc\n")
     assert kit.token_hash("abc") == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert cli("token", "--hash-of", "-", input=b"")[0] == 1
+
+
+# --- what others wrote ---
+
+# Colours, a cleared screen, and U+009B, which terminals take for ESC [ as well.
+NASTY = "\x1b[2Jx\x7f\u009b31m\r\n"
+
+
+def test_labels_of_others_do_not_drive_the_terminal(server, name):
+    server.put((name, 1, {"v": NASTY, NASTY: "x"}))
+    times = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + s)) for s in (0, 60)]
+    stamps = dict(zip(["startsAt", "endsAt"], times))
+    alert = {"labels": {"alertname": name, "v": NASTY}, "annotations": {"summary": NASTY}, **stamps}
+    assert server.post("/api/v2/alerts", json.dumps([alert]), {"Content-Type": "application/json"}).status == 200
+    silence = {"matchers": [{"name": NASTY, "value": NASTY, "isRegex": False}], "createdBy": NASTY, "comment": NASTY, **stamps}
+    assert server.post("/api/v2/silences", json.dumps(silence), {"Content-Type": "application/json"}).status == 200
+    url = ["--url", server.url()]
+    for args in (["query", name], ["alerts", "--all"], ["silence", "list"]):
+        rc, out, err = cli(*args, *url)
+        assert rc == 0 and "31m" in out, (args, out, err)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + err), (args, out)
+    with kit.ending(subprocess.Popen([kit.BINARY, "watch", name, *url, "--interval", "100ms"], stdout=subprocess.PIPE)) as p:
+        line = p.stdout.readline().decode()
+        assert "31m" in line and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", line), line
 
 
 # --- watch ---
