@@ -119,6 +119,8 @@ struct sg_live_options {
      * instead of being read at every tick. NULL: every tick reads. */
     struct sg_store *store;
     uint64_t max_window_bytes; /* memory for that; selectors beyond are read; 1 GiB */
+    uint64_t max_graph_bytes;  /* memory of expressions and their intermediate results, all
+                                  together; a stream that goes beyond fails; 1 GiB; 0: no limit */
     int64_t long_window_ms; /* windows longer than this are not kept decoded: what goes out of them
                                is read from the store again; 15 min */
 };
@@ -140,6 +142,7 @@ struct sg_live_stats {
     atomic_ullong nodes, nodes_incremental;      /* now; of them kept up to date sample by sample */
     atomic_ullong node_evaluations, node_shared; /* computed; asked for again in the same tick */
     atomic_ullong node_fallbacks;  /* incremental ones that had to be computed by reading */
+    atomic_ullong graph_bytes;     /* memory of expressions and intermediate results now */
     atomic_ullong window_bytes;    /* memory of windows now */
     atomic_ullong window_rebuilds; /* states of single series read anew from the store */
 };

@@ -181,6 +181,7 @@ struct sg_promql_graph_stats {
     uint64_t evaluations; /* nodes computed */
     uint64_t shared;      /* asked for again within a session: nothing to compute */
     uint64_t fallbacks;   /* leaves the provider would not evaluate this time */
+    uint64_t bytes;       /* memory of nodes and what they keep, about */
 };
 
 /* leaves may be NULL; copied. opt as for sg_promql_prepare. */
@@ -194,6 +195,10 @@ SG_API SG_NODISCARD int sg_promql_graph_add_take(struct sg_promql_graph *g, stru
                                                  struct sg_promql_root **ret,
                                                  struct sg_error *reterr);
 SG_API void sg_promql_graph_remove(struct sg_promql_root *r); /* accepts NULL */
+/* From now on an expression that would make the graph larger than that is refused, and one that
+ * does so by its evaluation fails, with SG_ELIMIT; 0: no limit. */
+SG_API void sg_promql_graph_limit(struct sg_promql_graph *g, uint64_t max_bytes);
+SG_API bool sg_promql_graph_full(const struct sg_promql_graph *g);
 /* Results computed so far are not used again. */
 SG_API void sg_promql_graph_begin(struct sg_promql_graph *g);
 SG_API SG_NODISCARD int sg_promql_graph_eval(struct sg_promql_root *r, struct sg_querier *q,

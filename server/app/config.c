@@ -92,6 +92,8 @@ const struct sg_option sg_options[] = {
      "one WebSocket message of a client; longer: close 1009"},
     {"limits.streams", NULL, SG_OPT_UINT, AT(limits.streams), "10000", 1, 1000000, "N",
      "distinct streams that are evaluated"},
+    {"limits.stream_bytes", NULL, SG_OPT_UINT, AT(limits.stream_bytes), "1073741824", 1048576, 1099511627776, "BYTES",
+     "memory of expressions and intermediate results of all streams and rules; beyond: a stream is an error, and tries again after 1m"},
     {"limits.series_per_stream", NULL, SG_OPT_UINT, AT(limits.series_per_stream), "10000", 1, 1000000, "N",
      "series in one stream's result; further ones are left out and counted, but are in the simple form's sum"},
     {"limits.history_points", NULL, SG_OPT_UINT, AT(limits.history_points), "11000", 1, 1000000, "N",

@@ -47,7 +47,7 @@ struct sg_config_limits {
     uint64_t series, series_per_metric, labels_per_series, label_length;
     uint64_t body_bytes, line_bytes, queue_bytes, exemplars;
     uint64_t sessions, sessions_per_address, subscriptions_per_session, message_bytes;
-    uint64_t streams, series_per_stream, history_points;
+    uint64_t streams, stream_bytes, series_per_stream, history_points;
     uint64_t alerts, silences, outbox_rows, push_subscriptions, dashboards;
 };
 

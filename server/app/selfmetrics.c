@@ -56,6 +56,7 @@ static const struct sg_metric_row live_rows[] = {
     {"streamgauge_stream_ticks_missed_total", NULL, "counter", "Ticks of streams that were never evaluated.", AT(ticks_missed), 0},
     {"streamgauge_evaluation_timeouts_total", NULL, "counter", "Evaluations of streams ended because they took too long.", AT(timeouts), 0},
     {"streamgauge_streams_over_budget_total", NULL, "counter", "Streams put off because a tick's time was used up.", AT(over_budget), 0},
+    {"streamgauge_stream_bytes", NULL, "gauge", "Memory of expressions and intermediate results of streams and rules.", AT(graph_bytes), 0},
     {"streamgauge_stream_series_left_out", NULL, "gauge", "Series beyond the limit of their stream.", AT(series_left_out), 0},
     {"streamgauge_frames_total", NULL, "counter", "Frames published.", AT(frames), 0},
     {"streamgauge_streams_refused_total", NULL, "counter", "Streams refused by a limit or an error.", AT(refused), 0},

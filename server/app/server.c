@@ -165,6 +165,7 @@ static int make_engine(struct sg_server *s, struct sg_error *reterr)
         o.store.max_future_ms = ANY_TIME_MS;
     o.live.tick_ms = c->tick_ms;
     o.live.max_streams = (uint32_t)c->limits.streams;
+    o.live.max_graph_bytes = c->limits.stream_bytes;
     o.live.max_series = (uint32_t)c->limits.series_per_stream;
     o.live.eval = &s->live_eval;
     return sg_engine_thread_new(&o, &s->engine, reterr);

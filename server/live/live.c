@@ -87,6 +87,7 @@ void sg_live_options_default(struct sg_live_options *opt)
                                     .budget_ns = 80 * 1000 * 1000,
                                     .max_eval_ns = 1000 * 1000 * 1000,
                                     .max_window_bytes = UINT64_C(1) << 30,
+                                    .max_graph_bytes = UINT64_C(1) << 30,
                                     .long_window_ms = 15 * 60 * 1000};
 }
 
@@ -121,6 +122,7 @@ static void start_catalog(struct sg_live *l)
     if (l->opt.store)
         l->catalog.position = sg_store_journal_open(l->opt.store);
     l->graph = sg_promql_graph_new(eval, l->opt.store ? &leaves : NULL);
+    sg_promql_graph_limit(l->graph, l->opt.max_graph_bytes);
 }
 
 /* Samples may have come since the last evaluation. */
@@ -429,6 +431,7 @@ static void count_series(struct sg_live *l)
     STAT_SET(l, node_evaluations, g->evaluations);
     STAT_SET(l, node_shared, g->shared);
     STAT_SET(l, node_fallbacks, g->fallbacks);
+    STAT_SET(l, graph_bytes, g->bytes);
     STAT_SET(l, window_bytes, l->catalog.bytes);
     STAT_SET(l, window_rebuilds, l->catalog.rebuilds);
 }
@@ -487,7 +490,10 @@ void sg_live_restore(struct sg_live *l, const struct sg_live_note *note)
 int sg_live_root_add(struct sg_live *l, struct sg_promql *q, struct sg_promql_root **ret,
                      struct sg_error *reterr)
 {
-    return sg_promql_graph_add_take(l->graph, q, ret, reterr);
+    sg_promql_graph_limit(l->graph, 0); /* rules are the operator's: streams make room for them */
+    int rc = sg_promql_graph_add_take(l->graph, q, ret, reterr);
+    sg_promql_graph_limit(l->graph, l->opt.max_graph_bytes);
+    return rc;
 }
 
 void sg_live_root_remove(struct sg_live *l, struct sg_promql_root *root)
@@ -533,9 +539,12 @@ int sg_live_root_eval(struct sg_live *l, struct sg_promql_root *root, int64_t ti
                       struct sg_promql_view *ret, struct sg_error *reterr)
 {
     int rc = open_rules(l, reterr);
-    return rc < 0 ? rc
-                  : closed_rules(l, sg_promql_graph_eval(root, &l->rules, time_ms, ret, reterr),
-                                 reterr);
+    if (rc < 0)
+        return rc;
+    sg_promql_graph_limit(l->graph, 0);
+    rc = sg_promql_graph_eval(root, &l->rules, time_ms, ret, reterr);
+    sg_promql_graph_limit(l->graph, l->opt.max_graph_bytes);
+    return closed_rules(l, rc, reterr);
 }
 
 int sg_live_query(struct sg_live *l, struct sg_str expr, int64_t time_ms,
@@ -594,7 +603,8 @@ void sg_live_each(const struct sg_live *l,
                                            .errors = s->errors,
                                            .samples = s->samples,
                                            .failing = s->failing};
-        sg_promql_root_nodes(s->root, &info.nodes, &info.shared_nodes);
+        if (s->root)
+            sg_promql_root_nodes(s->root, &info.nodes, &info.shared_nodes);
         each(ctx, &info);
     }
 }

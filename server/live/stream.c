@@ -7,15 +7,23 @@
 
 #include "live/stream.h"
 
+/* Who did not fit into the graph tries again after that time. */
+#define AGAIN_MS 60000
+
+static int make_root(struct sg__stream *s, struct sg_str key, struct sg_error *reterr)
+{
+    struct sg_promql *query;
+    int rc = sg_promql_parse(key, NULL, &query, reterr);
+    return rc < 0 ? rc : sg_promql_graph_add_take(s->graph, query, &s->root, reterr);
+}
+
 int sg__stream_new(const struct sg__stream_options *opt, struct sg_str key, int64_t interval_ms,
                    struct sg__stream **ret, struct sg_error *reterr)
 {
     struct sg__stream *s = sg_calloc(1, sizeof(*s));
     s->interval_ms = interval_ms;
-    struct sg_promql *query;
-    int rc = sg_promql_parse(key, NULL, &query, reterr);
-    if (rc == 0)
-        rc = sg_promql_graph_add_take(opt->graph, query, &s->root, reterr);
+    s->graph = opt->graph;
+    int rc = make_root(s, key, reterr);
     if (rc < 0) {
         sg__stream_free(s);
         return rc;
@@ -65,14 +73,30 @@ static struct sg_frame *failed(struct sg__stream *s, int64_t tick_ms, const stru
     return sg_track_error(s->track, tick_ms, err);
 }
 
+/* Whoever made the graph too large leaves it, so that there is room for the others. */
+static void leave_graph(struct sg__stream *s, int64_t tick_ms)
+{
+    sg_promql_graph_remove(s->root);
+    s->root = NULL;
+    s->again_ms = tick_ms + AGAIN_MS;
+}
+
 struct sg_frame *sg__stream_eval(struct sg__stream *s, struct sg_querier *q, int64_t tick_ms)
 {
     struct sg_promql_view view;
     struct sg_error err = {0};
     s->evaluations++;
-    int rc = sg_promql_graph_eval(s->root, q, tick_ms, &view, &err);
-    s->samples = sg_promql_root_samples(s->root);
+    s->timed_out = false;
+    if (!s->root && tick_ms < s->again_ms)
+        return NULL; /* its error was told */
+    int rc = s->root ? 0 : make_root(s, sg__stream_key(s), &err);
+    if (rc == 0) {
+        rc = sg_promql_graph_eval(s->root, q, tick_ms, &view, &err);
+        s->samples = sg_promql_root_samples(s->root);
+    }
     s->timed_out = rc == SG_ETIMEOUT;
+    if (rc == SG_ELIMIT && (!s->root || sg_promql_graph_full(s->graph)))
+        leave_graph(s, tick_ms);
     if (rc < 0) {
         sg_error_set(&err, (enum sg_errc)rc, "the evaluation failed");
         return failed(s, tick_ms, &err);

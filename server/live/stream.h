@@ -9,7 +9,9 @@
 struct sg__stream {
     struct sg_hashlink by_key; /* in the owner's table, by key and interval */
     struct sg_track *track;
-    struct sg_promql_root *root; /* in the graph of all streams */
+    struct sg_promql_graph *graph;
+    struct sg_promql_root *root; /* in the graph of all streams; NULL: it was too large there */
+    int64_t again_ms;            /* then: when it tries again */
     int64_t interval_ms;
     int64_t next_ms;      /* tick it is due for */
     int64_t evaluated_ms; /* tick of the last evaluation */

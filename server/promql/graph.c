@@ -32,6 +32,8 @@ struct sg__unit {
     size_t n_nodes, cap_nodes;
     struct sg__unit **needs; /* a reference for each entry */
     size_t n_needs, cap_needs;
+    size_t bytes;     /* as counted last, in the graph's */
+    uint64_t counted; /* what tells whether that still holds */
     /* the last computation */
     uint64_t session; /* 0: none */
     int64_t at_ms;
@@ -48,6 +50,7 @@ struct sg_promql_graph {
     struct sg__unit *building; /* whose children are being built */
     struct text *text;         /* of the root being added */
     uint64_t session, visit;
+    uint64_t max_bytes; /* 0: no limit */
     struct sg_promql_graph_stats stats;
 };
 
@@ -86,6 +89,7 @@ static void unit_unref(struct sg_promql_graph *g, struct sg__unit *u)
     if (u->linked)
         sg_hashtab_remove(&g->units, &u->link);
     g->stats.nodes = g->units.n;
+    g->stats.bytes -= u->bytes;
     for (size_t i = 0; i < u->n_nodes; i++)
         sg__node_deinit(u->nodes[i]);
     for (size_t i = 0; i < u->n_needs; i++)
@@ -104,6 +108,65 @@ static void need(struct sg__unit *parent, struct sg__unit *u)
         sg_grow(parent->needs, &parent->cap_needs, parent->n_needs + 1, sizeof(struct sg__unit *));
     parent->needs[parent->n_needs++] = u;
 }
+
+/* ---- memory ---- */
+
+/* What ops keep for a row beside its columns: where it goes, what it was made of. */
+#define ROW_BYTES 32
+/* What a unit takes beside what it uses of its arena: blocks, lists, a live selector. */
+#define UNIT_BYTES 2048
+
+/* Label sets are shared by rows, nodes and the store; each owner counts its part. */
+static size_t rows_bytes(const struct sg__rows *r)
+{
+    size_t bytes = r->cap * sizeof(*r->labels) + r->drop_cap + r->n * ROW_BYTES;
+    for (size_t i = 0; i < r->n; i++)
+        bytes += sg_labels_size(r->labels[i]) /
+                 (atomic_load_explicit(&r->labels[i]->refs, memory_order_relaxed) | 1);
+    return bytes;
+}
+
+static size_t column_cells(const struct sg__node *n)
+{
+    return n->cap_v + n->cap_present + n->cap_h;
+}
+
+/* True when it has grown, and now the graph is too large. */
+static bool outgrows(struct sg_promql_graph *g, struct sg__unit *u)
+{
+    uint64_t counted = 1;
+    for (size_t i = 0; i < u->n_nodes; i++)
+        counted += u->nodes[i]->own_rows.version * 31 + column_cells(u->nodes[i]);
+    if (counted == u->counted)
+        return false;
+    size_t before = u->bytes;
+    u->counted = counted;
+    u->bytes = UNIT_BYTES + u->arena.used_bytes;
+    for (size_t i = 0; i < u->n_nodes; i++)
+        u->bytes += column_cells(u->nodes[i]) * sizeof(double) + rows_bytes(&u->nodes[i]->own_rows);
+    g->stats.bytes += u->bytes - before;
+    return u->bytes > before && sg_promql_graph_full(g);
+}
+
+void sg_promql_graph_limit(struct sg_promql_graph *g, uint64_t max_bytes)
+{
+    g->max_bytes = max_bytes;
+}
+
+bool sg_promql_graph_full(const struct sg_promql_graph *g)
+{
+    return g->max_bytes && g->stats.bytes > g->max_bytes;
+}
+
+static int too_large(struct sg_promql_plan *p, const struct sg_expr *e)
+{
+    return sg__fail(p, e, SG_ELIMIT,
+                    "all streams and rules together hold more than %llu bytes of intermediate "
+                    "results (limits.stream_bytes)",
+                    (unsigned long long)p->graph->max_bytes);
+}
+
+/* ---- building ---- */
 
 /* Exchanges arena and node list of the plan and the unit. */
 static void swap_memory(struct sg_promql_plan *p, struct sg__unit *u)
@@ -151,6 +214,8 @@ static int get_unit(struct sg_promql_plan *p, const struct sg_expr *e, struct sg
     sg_arena_init(&u->arena, (size_t)64 << 20);
     u->text->refs++;
     int rc = build_unit(p, u);
+    if (rc == 0 && outgrows(g, u))
+        rc = too_large(p, e);
     if (rc < 0) {
         unit_unref(g, u);
         return rc;
@@ -208,6 +273,8 @@ int sg__graph_compute(struct sg_promql_plan *p, struct sg__node *n, const struct
     for (size_t i = 0; i < u->n_nodes; i++)
         u->nodes[i]->charged = 0;
     int rc = sg__compute_own(p, n, s);
+    if (outgrows(g, u) && rc == 0)
+        rc = too_large(p, u->expr);
     u->session = g->session;
     u->at_ms = s->start_ms;
     u->rc = 0;

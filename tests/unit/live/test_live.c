@@ -329,6 +329,81 @@ static void test_live__making_and_ending_streams_has_its_share_of_a_tick(void **
     finish(f);
 }
 
+static void little_memory(struct sg_live_options *o)
+{
+    o->max_graph_bytes = 128 * 1024;
+}
+
+/* Small expressions, each with its nodes. Returns how many are refused. */
+static unsigned want_many(struct fixture *f, unsigned n, int64_t now_ms)
+{
+    unsigned long long refused = STAT(f, refused);
+    for (unsigned i = 0; i < n; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "m * %u + %u", i + 2, i);
+        want(f, key, 1000, now_ms);
+        forget(f);
+    }
+    return (unsigned)(STAT(f, refused) - refused);
+}
+
+static void test_live__memory_of_all_streams_is_limited(void **state)
+{
+    (void)state;
+    struct fixture *f = start(little_memory);
+    struct sg_promql *q = NULL;
+    struct sg_promql_root *rule = NULL;
+    struct sg_promql_view view;
+    unsigned refused = want_many(f, 100, T0);
+    assert_true(refused > 10 && refused < 90);
+    sg_live_tick(f->live, T0 + 1000);
+    unsigned long long bytes = STAT(f, graph_bytes);
+    assert_true(bytes > 64 * 1024 && bytes <= 128 * 1024);
+    /* Rules are the operator's. */
+    assert_int_equal(
+        sg_promql_parse(SG_STR("(m - 1) * (m - 2) * (m - 3) * (m - 4)"), NULL, &q, NULL), 0);
+    assert_int_equal(sg_live_root_add(f->live, q, &rule, NULL), 0);
+    assert_int_equal(sg_live_root_eval(f->live, rule, T0 + 1000, &view, NULL), 0);
+    sg_live_roots_end(f->live);
+    sg_live_root_remove(f->live, rule);
+    finish(f);
+}
+
+/* A stream that grows too large fails and leaves; later it tries again. */
+static void test_live__a_stream_that_outgrows_the_memory_leaves_and_comes_back(void **state)
+{
+    (void)state;
+    struct fixture *f = start(little_memory);
+    f->no_series = true;
+    unsigned refused = want_many(f, 100, T0);
+    f->no_series = false;
+    forget(f);
+    sg_live_tick(f->live, T0 + 1000); /* their rows do not fit */
+    unsigned errors = 0;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->frames[i]->kind == SG_FRAME_ERROR) {
+            assert_int_equal(f->frames[i]->error->code, SG_ELIMIT);
+            assert_non_null(strstr(f->frames[i]->error->text, "limits.stream_bytes"));
+            errors++;
+        }
+    assert_true(errors >= 1 && errors < 100 - refused);
+    assert_true(STAT(f, graph_bytes) <= 128 * 1024);
+    for (unsigned i = 0; i < 100; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "m * %u + %u", i + 2, i);
+        if (i % 2)
+            control(f, SG_CONTROL_CLOSE, 0, key, 1000, T0 + 1000);
+    }
+    forget(f);
+    sg_live_tick(f->live, T0 + 62000); /* half of them end */
+    forget(f);
+    sg_live_tick(f->live, T0 + 124000);
+    for (size_t i = 0; i < f->n; i++)
+        assert_int_not_equal(f->frames[i]->kind, SG_FRAME_ERROR);
+    assert_int_equal(f->n, STAT(f, streams));
+    finish(f);
+}
+
 struct lags {
     int behind, up_to_date;
 };
@@ -604,6 +679,8 @@ int main(void)
         cmocka_unit_test(test_live__nobody_left_lingers_then_closes),
         cmocka_unit_test(test_live__coming_back_in_time_ends_the_linger),
         cmocka_unit_test(test_live__making_and_ending_streams_has_its_share_of_a_tick),
+        cmocka_unit_test(test_live__memory_of_all_streams_is_limited),
+        cmocka_unit_test(test_live__a_stream_that_outgrows_the_memory_leaves_and_comes_back),
         cmocka_unit_test(test_live__over_budget_waits_its_turn_and_is_counted),
         cmocka_unit_test(test_live__hundreds_are_told_apart),
         cmocka_unit_test(test_live__what_is_put_off_is_not_fresh),
