@@ -60,12 +60,23 @@ static bool host_ok(struct sg__conn *c)
     return sg__auth_guarded(a) || a->anonymous || sg__host_trusted(a, c->edge->rq.authority);
 }
 
-/* A page of an origin that nothing but "*" allows. */
+static bool says(const struct sg_http1_headers *h, const char *name, const char *value)
+{
+    const struct sg_http1_header *line = sg_http1_header_find(h, sg_str_from(name));
+    return line && sg_str_ieq(line->value, sg_str_from(value));
+}
+
+/* A page of an origin that nothing but "*" allows. What a page embeds without CORS (a picture, a
+ * frame) comes without Origin, but browsers tell that it is another site's; that somebody followed
+ * a link from there is no harm. */
 static bool unknown_page(const struct sg__conn *c)
 {
     const struct sg_http1_request *rq = &c->edge->rq;
-    struct sg_str origin = sg_http1_header(&rq->headers, SG_HTTP1_H_ORIGIN);
-    return origin.p && !sg__origin_known(&c->edge->net->auth, origin, rq->authority, c->tls);
+    const struct sg_http1_headers *h = &rq->headers;
+    struct sg_str origin = sg_http1_header(h, SG_HTTP1_H_ORIGIN);
+    if (!origin.p)
+        return says(h, "Sec-Fetch-Site", "cross-site") && !says(h, "Sec-Fetch-Dest", "document");
+    return !sg__origin_known(&c->edge->net->auth, origin, rq->authority, c->tls);
 }
 
 /* False: answered with 403. Keeps an allowed foreign origin for the answer's CORS lines. */

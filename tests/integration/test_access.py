@@ -211,6 +211,15 @@ def test_absent_origin_may_be_forbidden(start):
         assert s.upgrade(more=f"Authorization: Bearer {TOKENS['read']}\r\nOrigin: https://ops.example\r\n")[0] == 101
 
 
+@pytest.mark.parametrize("site,dest,status", [("cross-site", "image", 401), ("cross-site", "iframe", 401), ("cross-site", "empty", 401),
+                                              ("cross-site", "document", 200), ("same-origin", "empty", 200), ("none", "document", 200)])
+def test_what_a_foreign_page_embeds_is_not_here(server, site, dest, status):
+    """Without tokens: a picture in any page on the web must not be a heavy query. Files of the page may be embedded."""
+    told = {"Sec_Fetch_Site": site, "Sec_Fetch_Dest": dest}
+    assert server.get("/api/v1/query?query=1", **told).status == status
+    assert server.get("/", **told).status == 200
+
+
 def test_dns_rebinding_is_refused(server):
     for host, status in (("evil.example", 403), ("evil.example:8420", 403), ("localhost", 200), ("[::1]:1", 200), ("127.0.0.1", 200), ("a.localhost", 200)):
         assert server.request("GET", "/metrics", headers={"Host": host}).status == status, host
