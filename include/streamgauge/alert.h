@@ -36,7 +36,6 @@ enum sg_alert_event {
 struct sg_alert_times {      /* monotonic ms, of the owner's clock */
     int64_t for_ms, keep_ms; /* of the rule */
     int64_t active_ms;       /* pending since */
-    int64_t true_ms;         /* last seen true */
     int64_t kept_ms;         /* while kept: kept firing since, the first time it was not seen */
     int64_t changed_ms;      /* last change of state */
     bool kept;               /* fires only because of keep_firing_for */

@@ -135,11 +135,6 @@ SG_API void sg_ws_release(struct sg_ws *ws);
 
 /* --- outgoing --- */
 
-struct sg_ws_frame {
-    enum sg_ws_opcode opcode;
-    bool fin, rsv1;
-};
-
 /* Server's frame header. dst has 14 bytes. Returns 2, 4 or 10. */
 SG_API size_t sg_ws_frame_header(char *dst, enum sg_ws_opcode opcode, bool fin, bool rsv1,
                                  uint64_t len);

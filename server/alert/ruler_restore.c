@@ -44,7 +44,6 @@ static void resume(struct sg_ruler *r, struct sg__rule *u, struct sg__instance *
 {
     int64_t alive_ms = r->alive_ms > newest_moment(i) ? r->alive_ms : newest_moment(i);
     i->t.active_ms = to_mono(r, i->active_wall_ms);
-    i->t.true_ms = to_mono(r, alive_ms);
     i->t.changed_ms = to_mono(r, newest_moment(i));
     if (i->state == SG_ALERT_PENDING && r->wall_ms - alive_ms > MAX_OUTAGE_MS) {
         i->active_wall_ms = r->wall_ms;

@@ -24,7 +24,7 @@ static enum sg_alert_state begin(enum sg_alert_state s, enum sg_alert_event e,
 {
     if (e != SG_ALERT_TRUE)
         return s;
-    t->active_ms = t->true_ms = now_ms;
+    t->active_ms = now_ms;
     return enter(t->for_ms > 0 ? SG_ALERT_PENDING : SG_ALERT_FIRING, t, now_ms);
 }
 
@@ -35,7 +35,6 @@ static enum sg_alert_state when_pending(enum sg_alert_event e, struct sg_alert_t
         return enter(SG_ALERT_INACTIVE, t, now_ms);
     if (e == SG_ALERT_UNKNOWN)
         return SG_ALERT_PENDING;
-    t->true_ms = now_ms;
     return now_ms - t->active_ms >= t->for_ms ? enter(SG_ALERT_FIRING, t, now_ms)
                                               : SG_ALERT_PENDING;
 }
@@ -46,7 +45,6 @@ static enum sg_alert_state when_firing(enum sg_alert_event e, struct sg_alert_ti
     if (e == SG_ALERT_UNKNOWN)
         return SG_ALERT_FIRING;
     if (e == SG_ALERT_TRUE) {
-        t->true_ms = now_ms;
         t->kept = false;
         return SG_ALERT_FIRING;
     }

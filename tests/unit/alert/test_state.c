@@ -70,7 +70,6 @@ static void test_state__follows_the_table(void **state)
         struct sg_alert_times t = {.for_ms = r->for_ms,
                                    .keep_ms = r->keep_ms,
                                    .active_ms = 1000,
-                                   .true_ms = 1000,
                                    .kept_ms = 1000,
                                    .changed_ms = 1000,
                                    .kept = r->kept};
@@ -80,7 +79,6 @@ static void test_state__follows_the_table(void **state)
         assert_int_equal(t.changed_ms, to == r->from ? 1000 : r->now_ms);
         bool begins = r->event == YES && (r->from == INACTIVE || r->from == RESOLVED);
         assert_int_equal(t.active_ms, begins ? r->now_ms : 1000);
-        assert_int_equal(t.true_ms, r->event == YES ? r->now_ms : 1000);
         assert_int_equal(t.for_ms, r->for_ms);
         assert_int_equal(t.keep_ms, r->keep_ms);
         seen[r->from][r->event] = true;
