@@ -6,8 +6,9 @@
  *
  *     struct sg_config c;
  *     sg_config_init(&c);
- *     if (sg_config_load_file(&c, "streamgauge.yml", &err) < 0 || sg_config_parse_flags(&c, argc,
- * argv, &err) < 0 || sg_config_check(&c, &err) < 0) … sg_config_deinit(&c);
+ *     if (sg_config_load_file(&c, "streamgauge.yml", &err) < 0 ||
+ *         sg_config_parse_flags(&c, argc, argv, &err) < 0 || sg_config_check(&c, &err) < 0) …
+ *     sg_config_deinit(&c);
  */
 #ifndef STREAMGAUGE_APP_CONFIG_H
 #define STREAMGAUGE_APP_CONFIG_H

@@ -1,15 +1,17 @@
 /* hub_priv.h - how an edge's hub hangs together.
  *
- *     topic ──► mirror ──► flavour (what form of the topic) ──► group (a set of flavours in one
- * encoding) ──► members │ ring, state     │ v1, alias, filter              │ one block per flush
- * sessions └──► subs (one per session and subscription)
+ *     topic ──► mirror ────────► flavour ────────────► group ────────────────► sessions
+ *               ring, state      form of the topic:    flavours in one         its members
+ *               │                v1, alias, filter     encoding; one block
+ *               │                                      per flush
+ *               └──► subs (one per session and subscription)
  *
  * A session that is up to date sits in exactly one group and has no cursor of its own: its position
  * is hub->flushed. A session that is behind (transport full) sits in none and has cursors; it
- * catches up in portions, so that what it is given at once stays small. A
- * session with a `rate` sits in a group of its notifications only, and gets its streams one by one
- * when they are due. Whatever changes a session's subscriptions puts it on the attention list; the
- * next settle catches it up to the present and puts it into the right group.
+ * catches up in portions, so that what it is given at once stays small. A session with a `rate`
+ * sits in a group of its notifications only, and gets its streams one by one when they are due.
+ * Whatever changes a session's subscriptions puts it on the attention list; the next settle catches
+ * it up to the present and puts it into the right group.
  */
 #ifndef SG_HUB_PRIV_H
 #define SG_HUB_PRIV_H

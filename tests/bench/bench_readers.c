@@ -2,12 +2,19 @@
  * over TLS.
  *
  * usage: bench_readers PORT COUNT KIND [tls] [REQUEST…]
- *   KIND: raw (reads only), ws (handshake, then every REQUEST as a text message), v1 (the same with
- * the subprotocol streamgauge.v1), sse (GET of the one REQUEST, a path) Then obeys lines on
- * standard input and answers each with one line: drain BYTES MS   reads until every reader has
- * BYTES more, or MS have gone; answers "bytes TOTAL full READERS ms M" latency MS       reads for
- * MS, noting for each text `"value":N` when it came; answers "lat N us…" lines, then "end" quit In
- * between nothing is read, so the readers sleep while the server sends.
+ *
+ *     KIND: raw (reads only), ws (handshake, then every REQUEST as a text message), v1 (the same
+ *     with the subprotocol streamgauge.v1), sse (GET of the one REQUEST, a path)
+ *
+ * Then obeys lines on standard input and answers each with one line:
+ *
+ *     drain BYTES MS   reads until every reader has BYTES more, or MS have gone;
+ *                      answers "bytes TOTAL full READERS ms M"
+ *     latency MS       reads for MS, noting for each text `"value":N` when it came;
+ *                      answers "lat N us…" lines, then "end"
+ *     quit
+ *
+ * In between nothing is read, so the readers sleep while the server sends.
  */
 #include <arpa/inet.h>
 #include <errno.h>

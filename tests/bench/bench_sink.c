@@ -1,8 +1,12 @@
 /* bench_sink.c - a webhook that takes everything and does nothing, so that the sender is measured.
  *
  * usage: bench_sink
- *   Prints "port N", then answers every request on it with 200. Obeys lines on standard input:
- * count      answers "requests N connections M" until its standard input ends. */
+ *
+ * Prints "port N", then answers every request on it with 200. Obeys lines on standard input, until
+ * that ends:
+ *
+ *     count      answers "requests N connections M"
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
