@@ -1,3 +1,4 @@
+/* auth.c - tokens and their rights, origins and hosts. */
 #include "auth.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* coder.c - gzip and brotli streams behind one face. */
 #include "coder.h"
 
 #include <brotli/encode.h>

@@ -1,3 +1,4 @@
+/* counters.c - counters of all edges, summed. */
 #include "counters.h"
 
 #include <streamgauge/compiler.h>

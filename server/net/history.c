@@ -1,3 +1,4 @@
+/* history.c - a range query of a stream, as points for the hub. */
 #include "history.h"
 
 #include <streamgauge/mem.h>

@@ -1,3 +1,4 @@
+/* listen.c - making listening sockets, and their options. */
 #include "listen.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* peers.c - connections per address: open addressing, holes closed. */
 #include "peers.h"
 
 #include <streamgauge/hash.h>

@@ -1,3 +1,4 @@
+/* pieces.c - the queue between a pooled handler and its edge. */
 #include "pieces.h"
 
 #include <streamgauge/mem.h>

@@ -1,3 +1,4 @@
+/* route.c - building the table, and the longest match in it. */
 #include "route.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* tls.c - reading and checking certificates, and the contexts that serve. */
 #include "tls.h"
 
 #include <openssl/err.h>

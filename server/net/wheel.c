@@ -1,3 +1,4 @@
+/* wheel.c - slots of a turn, each a list. */
 #include "wheel.h"
 
 void sg__wheel_init(struct sg__wheel *w, int64_t now_ms)

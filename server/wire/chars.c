@@ -1,3 +1,4 @@
+/* chars.c - the table. */
 #include "chars.h"
 
 /* Written out rather than computed at start, so that it is constant data;

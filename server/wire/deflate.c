@@ -1,4 +1,4 @@
-/* Compression and bounded decompression of WebSocket messages (RFC 7692 section 7.2).
+/* deflate.c - compression and bounded decompression of WebSocket messages (RFC 7692 section 7.2).
  *
  * The raw deflate stream of a message ends with an empty stored block whose last four bytes, 00 00
  * ff ff, are not sent.

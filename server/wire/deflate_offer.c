@@ -1,4 +1,5 @@
-/* Negotiation of permessage-deflate (RFC 7692 section 7.1) in the grammar of RFC 6455 section 9.1.
+/* deflate_offer.c - negotiation of permessage-deflate (RFC 7692 section 7.1) in the grammar of RFC
+ * 6455 section 9.1.
  */
 #include "chars.h"
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Message bodies: Content-Length, chunked (RFC 9112 7.1), until close.
+/* http1_body.c - message bodies: Content-Length, chunked (RFC 9112 7.1), until close.
  *
  * The chunked decoder is a byte automaton except for data, which is given out in spans. Extensions
  * and trailers are checked for form, bounded and dropped.

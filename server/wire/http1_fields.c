@@ -1,4 +1,4 @@
-/* Header lines: names to ids, lists, and the fields that frame a message. */
+/* http1_fields.c - header lines: names to ids, lists, and the fields that frame a message. */
 #include "chars.h"
 #include "http1_parse.h"
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* Request and response heads: start line, then what the header lines mean together (RFC 9112
- * sections 3, 6, 9). */
+/* http1_head.c - request and response heads: start line, then what the header lines mean together
+ * (RFC 9112 sections 3, 6, 9). */
 #include "chars.h"
 #include "http1_parse.h"
 

@@ -1,4 +1,5 @@
-/* First pass over a head: control characters, line ends, limits, and where the head ends.
+/* http1_scan.c - first pass over a head: control characters, line ends, limits, and where the head
+ * ends.
  *
  * It runs over each byte once however the bytes arrive, and what it says of a prefix never depends
  * on what follows, so that byte-by-byte arrival and arrival in one piece end in the same answer.

@@ -1,5 +1,5 @@
-/* Request targets (RFC 9112 3.2), authorities (RFC 3986 3.2), percent-decoding, paths and query
- * arguments. */
+/* http1_target.c - request targets (RFC 9112 3.2), authorities (RFC 3986 3.2), percent-decoding,
+ * paths and query arguments. */
 #include "chars.h"
 #include "http1_parse.h"
 

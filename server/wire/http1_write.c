@@ -1,4 +1,5 @@
-/* Response heads. A value with CR, LF or NUL is never written: no header can be made out of data.
+/* http1_write.c - response heads. A value with CR, LF or NUL is never written: no header can be
+ * made out of data.
  */
 #include "chars.h"
 #include <stdio.h>

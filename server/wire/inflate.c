@@ -1,4 +1,4 @@
-/* Compressed request bodies (RFC 9110 8.4.1), bounded in output and in ratio. */
+/* inflate.c - compressed request bodies (RFC 9110 8.4.1), bounded in output and in ratio. */
 #include "zmem.h"
 #include <streamgauge/error.h>
 #include <streamgauge/inflate.h>

@@ -1,4 +1,4 @@
-/* Writers of event streams and of JSON lines. */
+/* sse.c - writers of event streams and of JSON lines. */
 #include <streamgauge/error.h>
 #include <streamgauge/sse.h>
 

@@ -1,4 +1,4 @@
-/* Parser of event streams for our own client (WHATWG HTML 9.2.6). */
+/* sse_parser.c - parser of event streams for our own client (WHATWG HTML 9.2.6). */
 #include "chars.h"
 #include <streamgauge/error.h>
 #include <streamgauge/sse.h>

@@ -1,3 +1,4 @@
+/* utf8.c - the automaton. */
 #include "utf8.h"
 #include <streamgauge/compiler.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Incoming frames (RFC 6455 sections 5, 7, 8.1).
+/* ws_frame.c - incoming frames (RFC 6455 sections 5, 7, 8.1).
  *
  * Happy path: header bytes are read in place when all are there, else gathered in ws->header; the
  * payload is unmasked where it lies; an unfragmented, uncompressed message that is whole goes out

@@ -1,4 +1,4 @@
-/* Opening handshake (RFC 6455 section 4), both sides. */
+/* ws_handshake.c - opening handshake (RFC 6455 section 4), both sides. */
 #include "chars.h"
 #include <openssl/evp.h>
 #include <streamgauge/ws.h>

@@ -1,4 +1,4 @@
-/* Outgoing frames, masking, close codes. */
+/* ws_write.c - outgoing frames, masking, close codes. */
 #include "utf8.h"
 #include <streamgauge/ws.h>
 

@@ -1,3 +1,4 @@
+/* zmem.c - zlib's allocations through sg_try_alloc. */
 #include "zmem.h"
 #include <streamgauge/mem.h>
 #include <string.h>
