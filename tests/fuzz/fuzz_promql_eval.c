@@ -113,7 +113,8 @@ static void vector(struct gen *g, int depth);
 
 static void modifiers(struct gen *g)
 {
-    put(g, ONE_OF(g, "", "", "", " offset 1m", " @ 300", " offset -90s", " @ 200 offset 30s"));
+    put(g, ONE_OF(g, "", "", "", " offset 1m", " @ 300", " offset -90s", " @ 200 offset 30s",
+                  " @ start()", " @ end()", " offset (30s+5s)"));
 }
 
 static void selector(struct gen *g)
@@ -127,10 +128,10 @@ static void range(struct gen *g, int depth)
     if (depth > 1 && pick(g, 3) == 0) {
         put(g, "(");
         vector(g, depth - 1);
-        put(g, ONE_OF(g, ")[3m:30s]", ")[90s:17s]", ")[5m:]"));
+        put(g, ONE_OF(g, ")[3m:30s]", ")[90s:17s]", ")[5m:]", ")[10m:100s]", ")[20s:3s]"));
     } else {
         selector(g);
-        put(g, ONE_OF(g, "[1m]", "[5m]", "[45s]", "[10m]"));
+        put(g, ONE_OF(g, "[1m]", "[5m]", "[45s]", "[10m]", "[20s+10s]", "[2s]"));
     }
     modifiers(g);
 }
@@ -142,53 +143,64 @@ static void scalar(struct gen *g, int depth)
         vector(g, depth - 1);
         put(g, ")");
     } else {
-        put(g, ONE_OF(g, "2", "0.5", "-1", "time()", "0", "1e3", "NaN", "Inf", "pi()"));
+        put(g, ONE_OF(g, "2", "0.5", "-1", "time()", "0", "1e3", "NaN", "Inf", "pi()",
+                      "min_of(2, time() % 5)", "max_of(time() / 100, 3)", "(time() > bool 300)"));
     }
+}
+
+/* V, S and R in the pattern stand for a vector, a scalar and a range. */
+static void pattern(struct gen *g, const char *text, int depth)
+{
+    for (const char *p = text; *p; p++) {
+        if (*p == 'V')
+            vector(g, depth - 1);
+        else if (*p == 'S')
+            scalar(g, depth);
+        else if (*p == 'R')
+            range(g, depth);
+        else
+            sg_buf_putc(&g->out, *p);
+    }
+}
+
+static void over_time(struct gen *g, int depth)
+{
+    pattern(g,
+            ONE_OF(g, "rate(R)", "increase(R)", "delta(R)", "irate(R)", "idelta(R)", "changes(R)",
+                   "resets(R)", "sum_over_time(R)", "avg_over_time(R)", "max_over_time(R)",
+                   "min_over_time(R)", "count_over_time(R)", "last_over_time(R)",
+                   "first_over_time(R)", "stddev_over_time(R)", "stdvar_over_time(R)",
+                   "mad_over_time(R)", "deriv(R)", "present_over_time(R)", "absent_over_time(R)",
+                   "distinct_over_time(R)", "ts_of_max_over_time(R)", "ts_of_min_over_time(R)",
+                   "ts_of_first_over_time(R)", "ts_of_last_over_time(R)",
+                   "quantile_over_time(S, R)", "predict_linear(R, S)",
+                   "double_exponential_smoothing(R, 0.3, 0.6)"),
+            depth);
 }
 
 static void call(struct gen *g, int depth)
 {
-    switch (pick(g, 8)) {
-    case 0:
-    case 1:
-        put(g, ONE_OF(g, "rate(", "increase(", "delta(", "irate(", "idelta(", "changes(", "resets(",
-                      "sum_over_time(", "avg_over_time(", "max_over_time(", "min_over_time(",
-                      "count_over_time(", "last_over_time(", "first_over_time(",
-                      "stddev_over_time(", "mad_over_time(", "deriv(", "present_over_time(",
-                      "absent_over_time(", "ts_of_max_over_time("));
-        range(g, depth);
-        break;
-    case 2:
-        put(g, "quantile_over_time(");
-        scalar(g, depth);
-        put(g, ", ");
-        range(g, depth);
-        break;
-    case 3:
-        put(g, ONE_OF(g, "histogram_quantile(", "histogram_quantile("));
-        scalar(g, depth);
-        put(g, ", ");
-        vector(g, depth - 1);
-        break;
-    case 4:
-        put(g, "clamp_max(");
-        vector(g, depth - 1);
-        put(g, ", ");
-        scalar(g, depth);
-        break;
-    case 5:
-        put(g, "label_replace(");
-        vector(g, depth - 1);
-        put(g, ONE_OF(g, ", \"x\", \"$1\", \"y\", \"(.*)\"", ", \"n\", \"v\", \"x\", \"1|2\"",
-                      ", \"y\", \"\", \"y\", \"p\""));
-        break;
-    default:
-        put(g, ONE_OF(g, "abs(", "sgn(", "absent(", "timestamp(", "sort(", "sort_desc(", "hour(",
-                      "histogram_count(", "histogram_sum(", "histogram_stddev(", "exp(", "round("));
-        vector(g, depth - 1);
-        break;
-    }
-    put(g, ")");
+    unsigned kind = pick(g, 3);
+    if (kind == 0)
+        over_time(g, depth);
+    else if (kind == 1)
+        pattern(g,
+                ONE_OF(g, "abs(V)", "sgn(V)", "absent(V)", "timestamp(V)", "sort(V)",
+                       "sort_desc(V)", "hour(V)", "exp(V)", "round(V)", "histogram_count(V)",
+                       "histogram_sum(V)", "histogram_stddev(V)", "sort_by_label(V, \"x\")"),
+                depth);
+    else
+        pattern(g,
+                ONE_OF(g, "histogram_quantile(S, V)", "histogram_fraction(S, S, V)",
+                       "histogram_quantiles(V, \"q\", 0.5, S)", "clamp_max(V, S)", "clamp(V, S, S)",
+                       "round(V, S)", "vector(S)", "info(V)", "info(V, {x=\"1\"})",
+                       "info(V, {__name__=~\"target_info|b\"})", "info(V, {z=~\".*\"})",
+                       "label_join(V, \"n\", \"-\", \"x\", \"y\")", "label_join(V, \"x\", \"\")",
+                       "label_join(V, \"__name__\", \"\", \"y\")",
+                       "label_replace(V, \"x\", \"$1\", \"y\", \"(.*)\")",
+                       "label_replace(V, \"n\", \"v\", \"x\", \"1|2\")",
+                       "label_replace(V, \"y\", \"\", \"y\", \"p\")"),
+                depth);
 }
 
 static void aggregation(struct gen *g, int depth)
@@ -228,9 +240,11 @@ static void binary(struct gen *g, int depth)
         vector(g, depth - 1);
         break;
     case 1:
-        put(g, ONE_OF(g, " + ", " - ", " * ", " / ", " > ", " == bool ", " <= ", " ^ ", " % "));
+        put(g, ONE_OF(g, " + ", " - ", " * ", " / ", " > ", " == bool ", " <= ", " ^ ", " % ",
+                      " atan2 ", " >= bool "));
         put(g, ONE_OF(g, "", "on (x) ", "ignoring (y, z) ", "on (x) group_left () ",
-                      "on (x) group_left (z) ", "on () group_right () "));
+                      "on (x) group_left (z) ", "on () group_right () ", "ignoring (x) ",
+                      "on (y) group_left (x, w) ", "ignoring (x) group_right (z) "));
         vector(g, depth - 1);
         break;
     default:
@@ -272,10 +286,11 @@ static bool holds(const char *text, const char *const *words, size_t n)
     holds(text, (const char *const[]){__VA_ARGS__},                                                \
           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
-/* Rows of count_values and info come in the order of their values, which picks among equals. */
+/* Rows of these come in the order of their values, which picks among equals. */
 static bool order_matters(const char *text)
 {
-    return HOLDS(text, "count_values", "info") && HOLDS(text, "topk", "bottomk", "limitk");
+    return HOLDS(text, "count_values", "info", "histogram_quantiles") &&
+           HOLDS(text, "topk", "bottomk", "limitk");
 }
 
 static bool same(double a, double b)

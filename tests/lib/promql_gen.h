@@ -45,7 +45,8 @@ static inline void gen_selector(struct promql_gen *g)
 static inline void gen_modifiers(struct promql_gen *g)
 {
     GEN_ONE_OF(g, "", "", "", "", "", "", "", " offset 3s", " offset 11s", " offset -2s",
-               " @ 1764000010", " @ end()");
+               " @ 1764000010", " @ end()", " @ start()", " @ 1764000020 offset 2s",
+               " offset 500ms", " offset (1s+1500ms)");
 }
 
 static inline void gen_range(struct promql_gen *g, int depth)
@@ -53,10 +54,12 @@ static inline void gen_range(struct promql_gen *g, int depth)
     if (depth > 1 && gen_pick(g, 8) == 0) {
         gen_put(g, "(");
         gen_vector(g, depth - 1);
-        GEN_ONE_OF(g, ")[10s:2s]", ")[7s:1s]", ")[5s:500ms]");
+        GEN_ONE_OF(g, ")[10s:2s]", ")[7s:1s]", ")[5s:500ms]", ")[2m:]", ")[3s:700ms]",
+                   ")[20s:10s]");
     } else {
         gen_selector(g);
-        GEN_ONE_OF(g, "[2s]", "[5s]", "[10s]", "[10s]", "[30s]", "[1m]", "[3m]");
+        GEN_ONE_OF(g, "[2s]", "[5s]", "[10s]", "[10s]", "[30s]", "[1m]", "[3m]", "[100ms]", "[1s]",
+                   "[12s]", "[13s]", "[5s+4s]", "[10m]");
     }
     gen_modifiers(g);
 }
@@ -68,73 +71,80 @@ static inline void gen_scalar(struct promql_gen *g, int depth)
         gen_vector(g, depth - 1);
         gen_put(g, ")");
     } else {
-        GEN_ONE_OF(g, "2", "0.5", "0.9", "-1", "time()", "0", "1e3", "NaN", "Inf");
+        GEN_ONE_OF(g, "2", "0.5", "0.9", "-1", "time()", "0", "1e3", "NaN", "Inf", "step()",
+                   "min_of(3, time() % 7)");
     }
 }
 
+/* V, S and R in the pattern stand for a vector, a scalar and a range. */
+static inline void gen_pattern(struct promql_gen *g, const char *pattern, int depth)
+{
+    for (const char *p = pattern; *p; p++) {
+        if (*p == 'V')
+            gen_vector(g, depth - 1);
+        else if (*p == 'S')
+            gen_scalar(g, depth);
+        else if (*p == 'R')
+            gen_range(g, depth);
+        else
+            sg_buf_putc(g->out, *p);
+    }
+}
+#define GEN_PATTERN_OF(g, depth, ...)                                                              \
+    do {                                                                                           \
+        static const char *const patterns[] = {__VA_ARGS__};                                       \
+        gen_pattern((g), patterns[gen_pick((g), SG_ARRAY_LEN(patterns))], (depth));                \
+    } while (0)
+
 static inline void gen_over_time(struct promql_gen *g, int depth)
 {
-    switch (gen_pick(g, 12)) {
-    case 0:
-        gen_put(g, "quantile_over_time(");
-        gen_scalar(g, depth);
-        gen_put(g, ", ");
-        gen_range(g, depth);
-        break;
-    case 1:
-        gen_put(g, "predict_linear(");
-        gen_range(g, depth);
-        gen_put(g, ", 10");
-        break;
-    default:
-        GEN_ONE_OF(g, "rate(", "rate(", "rate(", "increase(", "delta(", "irate(", "idelta(",
-                   "changes(", "resets(", "sum_over_time(", "avg_over_time(", "max_over_time(",
-                   "min_over_time(", "count_over_time(", "last_over_time(", "first_over_time(",
-                   "stddev_over_time(", "stdvar_over_time(", "mad_over_time(", "deriv(",
-                   "present_over_time(", "absent_over_time(", "ts_of_max_over_time(",
-                   "ts_of_min_over_time(", "ts_of_last_over_time(", "ts_of_first_over_time(");
-        gen_range(g, depth);
-    }
-    gen_put(g, ")");
+    if (gen_pick(g, 6) == 0)
+        GEN_PATTERN_OF(g, depth, "quantile_over_time(S, R)", "predict_linear(R, 10)",
+                       "double_exponential_smoothing(R, 0.5, 0.1)");
+    else
+        GEN_PATTERN_OF(g, depth, "rate(R)", "rate(R)", "rate(R)", "increase(R)", "delta(R)",
+                       "irate(R)", "idelta(R)", "changes(R)", "resets(R)", "sum_over_time(R)",
+                       "avg_over_time(R)", "max_over_time(R)", "min_over_time(R)",
+                       "count_over_time(R)", "last_over_time(R)", "first_over_time(R)",
+                       "stddev_over_time(R)", "stdvar_over_time(R)", "mad_over_time(R)", "deriv(R)",
+                       "present_over_time(R)", "absent_over_time(R)", "distinct_over_time(R)",
+                       "ts_of_max_over_time(R)", "ts_of_min_over_time(R)",
+                       "ts_of_last_over_time(R)", "ts_of_first_over_time(R)");
 }
 
 static inline void gen_call(struct promql_gen *g, int depth)
 {
-    switch (gen_pick(g, 5)) {
-    case 0:
-        gen_put(g, "histogram_quantile(");
-        gen_scalar(g, depth);
-        gen_put(g, ", sum by (le, job) (rate(b_bucket[10s])))");
-        return;
-    case 1:
-        gen_put(g, "clamp_max(");
-        gen_vector(g, depth - 1);
-        gen_put(g, ", ");
-        gen_scalar(g, depth);
-        break;
-    case 2:
-        gen_put(g, "label_replace(");
-        gen_vector(g, depth - 1);
-        GEN_ONE_OF(g, ", \"x\", \"$1\", \"i\", \"(.*)\"", ", \"job\", \"v\", \"i\", \"1|2\"");
-        break;
-    default:
-        GEN_ONE_OF(g, "abs(", "sgn(", "absent(", "timestamp(", "sort(", "ceil(", "exp(", "round(",
-                   "histogram_count(", "histogram_sum(", "histogram_avg(");
-        gen_vector(g, depth - 1);
-    }
-    gen_put(g, ")");
+    if (gen_pick(g, 2) == 0)
+        GEN_PATTERN_OF(g, depth, "abs(V)", "sgn(V)", "absent(V)", "timestamp(V)", "sort(V)",
+                       "sort_desc(V)", "ceil(V)", "floor(V)", "exp(V)", "ln(V)", "round(V)",
+                       "hour(V)", "histogram_count(V)", "histogram_sum(V)", "histogram_avg(V)",
+                       "histogram_stddev(V)");
+    else
+        GEN_PATTERN_OF(g, depth, "histogram_quantile(S, sum by (le, job) (rate(b_bucket[10s])))",
+                       "histogram_quantile(S, V)", "histogram_fraction(S, S, V)",
+                       "histogram_quantiles(V, \"q\", 0.5, S)", "clamp_max(V, S)", "clamp(V, S, S)",
+                       "vector(S)", "info(V)", "info(V, {job=\"a\"})",
+                       "info(V, {__name__=\"target_info\", i=~\".+\"})",
+                       "label_replace(V, \"x\", \"$1\", \"i\", \"(.*)\")",
+                       "label_replace(V, \"job\", \"v\", \"i\", \"1|2\")",
+                       "label_join(V, \"x\", \"-\", \"job\", \"i\")",
+                       "label_join(V, \"i\", \"\", \"job\")",
+                       "label_join(V, \"__name__\", \"_\", \"job\", \"i\")");
 }
 
 static inline void gen_aggregation(struct promql_gen *g, int depth)
 {
-    if (gen_pick(g, 5) == 0) {
-        GEN_ONE_OF(g, "topk", "bottomk", "quantile", "limitk");
+    if (gen_pick(g, 9) == 0) {
+        GEN_ONE_OF(g, "count_values (\"v\", ", "count_values by (job) (\"v\", ",
+                   "count_values without (i) (\"job\", ");
+    } else if (gen_pick(g, 5) == 0) {
+        GEN_ONE_OF(g, "topk", "bottomk", "quantile", "limitk", "limit_ratio");
         GEN_ONE_OF(g, "", " by (job)", " without (i)");
         gen_put(g, " (");
         gen_scalar(g, depth);
         gen_put(g, ", ");
     } else {
-        GEN_ONE_OF(g, "sum", "sum", "avg", "min", "max", "count", "group", "stddev");
+        GEN_ONE_OF(g, "sum", "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar");
         GEN_ONE_OF(g, "", " by (job)", " by (job)", " without (i)", " by (i, le)");
         gen_put(g, " (");
     }
@@ -153,9 +163,10 @@ static inline void gen_binary(struct promql_gen *g, int depth)
         gen_vector(g, depth - 1);
         break;
     case 1:
-        GEN_ONE_OF(g, " + ", " - ", " * ", " / ", " > ", " == bool ", " <= ");
-        GEN_ONE_OF(g, "", "", "on (job, i) ", "on (job) group_left () ",
-                   "on (job) group_right () ");
+        GEN_ONE_OF(g, " + ", " - ", " * ", " / ", " > ", " == bool ", " <= ", " ^ ", " % ",
+                   " atan2 ");
+        GEN_ONE_OF(g, "", "", "on (job, i) ", "on (job) group_left () ", "on (job) group_right () ",
+                   "on (job) group_left (i) ", "ignoring (le) ", "ignoring (i) group_right (i) ");
         gen_vector(g, depth - 1);
         break;
     default:
