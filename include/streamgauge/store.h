@@ -40,6 +40,9 @@ struct sg_store_options {
 };
 
 /* Monotonic counters and gauges for /metrics; relaxed atomics, written by the engine. */
+/* Metric families whose help, unit and type are kept. */
+#define SG_METADATA_MAX 65536
+
 struct sg_store_stats {
     atomic_ullong samples;            /* stored */
     atomic_ullong out_of_order;       /* stored late, within the window */
@@ -56,6 +59,7 @@ struct sg_store_stats {
     atomic_ullong exemplars; /* kept, all in all */
     /* Of no series that is there, older than its last one, too long, or malformed. */
     atomic_ullong exemplars_dropped;
+    atomic_ullong metadata_refused; /* of further metric families than SG_METADATA_MAX */
 };
 
 SG_API void sg_store_options_default(struct sg_store_options *opt);

@@ -44,6 +44,7 @@ static const struct sg_metric_row store_rows[] = {
     {"streamgauge_label_bytes", NULL, "gauge", "Memory of label sets.", AT(label_bytes), 0},
     {"streamgauge_exemplars_total", NULL, "counter", "Exemplars kept, the newest of them still in memory.", AT(exemplars), 0},
     {"streamgauge_exemplars_dropped_total", NULL, "counter", "Exemplars of no series that is there, older than its last one, too long, or malformed.", AT(exemplars_dropped), 0},
+    {"streamgauge_metadata_refused_total", NULL, "counter", "Descriptions of further metric names than are kept (65536).", AT(metadata_refused), 0},
 };
 #undef AT
 #define AT(member) offsetof(struct sg_live_stats, member)

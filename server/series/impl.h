@@ -17,7 +17,6 @@ enum {
     SG__PAGE_BITS = 10, /* slots of a page: 1024 */
     SG__PAGE_SLOTS = 1 << SG__PAGE_BITS,
     SG__META_BUCKETS = 1024,
-    SG__META_MAX = 65536,  /* metric families with metadata */
     SG__EXPIRE_MAX = 8192, /* series that expire at once */
     SG__JOURNAL = 32768,   /* events kept; a power of two */
 };

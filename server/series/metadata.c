@@ -41,8 +41,10 @@ void sg__store_keep_metadata(struct sg_store *s, const struct sg_metadata *m)
     uint64_t hash = sg_hash64(m->metric, strlen(m->metric));
     _Atomic(struct sg__meta *) *link = find(s, m->metric, hash);
     struct sg__meta *old = atomic_load_explicit(link, memory_order_relaxed);
-    if (!old && s->n_meta == SG__META_MAX)
+    if (!old && s->n_meta == SG_METADATA_MAX) {
+        sg__stat_add(&s->stats.metadata_refused, 1);
         return;
+    }
     struct sg_metadata merged = *m;
     if (old) {
         merged.help = m->help ? m->help : old->m.help;

@@ -842,6 +842,21 @@ static void test_store__keeps_metadata_and_what_was_told_before(void **state)
     assert_string_equal(text, "up is it up bool 2");
 }
 
+static void test_store__metadata_of_too_many_metrics_is_refused_and_counted(void **state)
+{
+    struct fixture *f = *state;
+    const struct sg_str none = {NULL, 0};
+    make(f);
+    for (int i = 0; i < SG_METADATA_MAX + 3; i++) {
+        char name[16];
+        int n = snprintf(name, sizeof(name), "m%d", i < SG_METADATA_MAX + 2 ? i : 0);
+        struct sg_batch *b = sg_batch_new(&source, 0, NOW);
+        sg_batch_add_metadata(b, sg_str_make(name, (size_t)n), SG_METRIC_GAUGE, none, none);
+        sg_store_apply_take(f->s, b, NOW);
+    }
+    assert_int_equal(stat(&sg_store_get_stats(f->s)->metadata_refused), 2);
+}
+
 static void test_store__idle_series_are_small(void **state)
 {
     struct fixture *f = *state;
@@ -947,6 +962,7 @@ int main(void)
         TEST(opens_256_queriers),
         TEST(lists_names_values_and_counts),
         TEST(keeps_metadata_and_what_was_told_before),
+        TEST(metadata_of_too_many_metrics_is_refused_and_counted),
         TEST(idle_series_are_small),
         TEST(churn_leaves_nothing_behind),
         TEST(a_bomb_of_label_sets_stops_at_the_limit),
