@@ -227,11 +227,17 @@ static void new_id(const struct sg_alerting *a, char dst[37])
              r[14], r[15]);
 }
 
+/* What silences everything was not meant to; "all but" was, as in Alertmanager. */
+static bool restricts(const struct sg_matcher *m)
+{
+    return m->type == SG_MATCH_NE || m->type == SG_MATCH_NRE || !sg_matcher_matches_empty(m);
+}
+
 static int check(const struct sg_silence *s, int64_t wall_ms, struct sg_error *reterr)
 {
     bool useful = false;
     for (size_t i = 0; i < s->n_matchers; i++)
-        useful = useful || !sg_matcher_matches_empty(&s->matchers[i]);
+        useful = useful || restricts(&s->matchers[i]);
     if (s->n_matchers == 0)
         return sg_error_set(reterr, SG_EINVALID, "a silence needs at least one matcher");
     if (s->n_matchers > MAX_MATCHERS)

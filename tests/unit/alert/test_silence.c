@@ -182,6 +182,19 @@ static void test_silence__nonsense_is_refused(void **state)
                      SG_ENOTFOUND);
 }
 
+static void test_silence__may_be_of_all_but_some(void **state)
+{
+    (void)state;
+    char id[37];
+    assert_int_equal(silence("", "alertname!=B", r.wall_ms, r.wall_ms + 60000, id, NULL), 0);
+    assert_int_equal(silence("", "a!~\"x|y\"", r.wall_ms, r.wall_ms + 60000, id, NULL), 0);
+    rig_fire(&r, "alertname=A");
+    rig_fire(&r, "alertname=B,a=x");
+    rig_tick(&r);
+    assert_int_equal(r.n_feed, 1);
+    assert_true(rig_fed_has(&r, "\"alertname\":\"B\""));
+}
+
 static void test_silence__survives_a_restart(void **state)
 {
     (void)state;
@@ -307,6 +320,7 @@ int main(void)
         T(test_silence__a_start_without_its_fraction_is_the_same_start),
         T(test_silence__other_matchers_make_another_one),
         T(test_silence__nonsense_is_refused),
+        T(test_silence__may_be_of_all_but_some),
         T(test_silence__survives_a_restart),
         T(test_silence__is_forgotten_after_five_days),
         T(test_silence__a_clock_that_steps_back_makes_it_hold_again),
