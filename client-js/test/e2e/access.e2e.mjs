@@ -3,22 +3,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { BINARY } from '../lib/server.mjs';
-import { address, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
+import { address, browser, onSite, openPage, settled, shot, Site, site, until } from '../lib/site.mjs';
 
-let site, browser;
-
-before(async () => {
-    site = new Site();
-    site.flags.push('--data', site.folder);
-    await site.start();
-    browser = await launch();
-});
-after(async () => {
-    await browser?.close();
-    await site?.stop();
-});
+onSite({ data: true });
 
 test('by keyboard alone: down into a panel\'s dashboard and up again, and acknowledged', async () => {
     const page = await openPage(browser);

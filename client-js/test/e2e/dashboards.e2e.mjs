@@ -2,20 +2,13 @@
  * nobody is shut out.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { axe, clipped, feedShop, inspectPanels, launch, openPage, settled, shot, SHIPPED, Site, SIZES } from '../lib/site.mjs';
+import { after, describe, test } from 'node:test';
+import { axe, browser, clipped, feedShop, inspectPanels, onSite, openPage, settled, SHIPPED, shot, site, SIZES } from '../lib/site.mjs';
 
-let site, browser, stop;
+let stop;
 
-before(async () => {
-    site = await new Site().start();
-    browser = await launch();
-});
-after(async () => {
-    stop?.();
-    await browser?.close();
-    await site?.stop();
-});
+after(() => stop?.());
+onSite();
 
 /* In sight one after the other: what is out of sight paints nothing. */
 async function wander(page) {

@@ -1,18 +1,9 @@
 /* phone.e2e.mjs - a small screen with a thumb: order, sizes, sheets, gestures. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { axe, clipped, launch, openPage, settled, shot, SHIPPED, Site, SIZES, until } from '../lib/site.mjs';
+import { describe, test } from 'node:test';
+import { axe, browser, clipped, onSite, openPage, settled, SHIPPED, shot, site, SIZES, until } from '../lib/site.mjs';
 
-let site, browser;
-
-before(async () => {
-    site = await new Site().start();
-    browser = await launch();
-});
-after(async () => {
-    await browser?.close();
-    await site?.stop();
-});
+onSite();
 
 const open = async (path, theme = 'dark') => {
     const page = await openPage(browser, { viewport: SIZES.phone, deviceScaleFactor: 2, hasTouch: true, isMobile: true, theme });

@@ -4,21 +4,10 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { address, axe, equipped, inspectPanels, launch, openPage, settled, shot, Site, until } from '../lib/site.mjs';
+import { before, describe, test } from 'node:test';
+import { address, axe, browser, equipped, inspectPanels, onSite, openPage, settled, shot, Site, site, until } from '../lib/site.mjs';
 
-let site, browser;
-
-before(async () => {
-    site = new Site();
-    site.flags.push('--data', site.folder);
-    await site.start();
-    browser = await launch();
-});
-after(async () => {
-    await browser?.close();
-    await site?.stop();
-});
+onSite({ data: true });
 
 async function on(path, run, options) {
     const page = await openPage(browser, options);

@@ -1,21 +1,14 @@
 /* wall.e2e.mjs - `?kiosk`: geometry, letters, rotation, the signs that something is old, sound. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { Proxy } from '../lib/server.mjs';
-import { axe, clipped, feedShop, inspectPanels, launch, openPage, settled, shot, Site, SIZES, until } from '../lib/site.mjs';
+import { axe, browser, clipped, feedShop, inspectPanels, onSite, openPage, settled, shot, site, SIZES, until } from '../lib/site.mjs';
 
 const LEAST_VW = 0.65 * 2.5; /* 16 minutes of arc at the distance assumed */
-let site, browser, stop;
+let stop;
 
-before(async () => {
-    site = await new Site().start();
-    browser = await launch();
-});
-after(async () => {
-    stop?.();
-    await browser?.close();
-    await site?.stop();
-});
+after(() => stop?.());
+onSite();
 
 /** Letters below the floor: the smallest ones, with where they are. */
 const letters = (page) => page.evaluate((floor) => {

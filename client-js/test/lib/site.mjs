@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { launch } from './panels-server.mjs';
 import { Server, sleep, until } from './server.mjs';
 
@@ -42,6 +43,23 @@ export class Site extends Server {
     async acknowledged() {
         return (await (await fetch(`${this.url}/api/v1/acks`)).json());
     }
+}
+
+export let site, browser;
+
+/** One server and one browser for all tests of a file. `data`: what people change is kept in its folder. */
+export function onSite({ data = false } = {}) {
+    before(async () => {
+        site = new Site();
+        if (data)
+            site.flags.push('--data', site.folder);
+        await site.start();
+        browser = await launch();
+    });
+    after(async () => {
+        await browser?.close();
+        await site?.stop();
+    });
 }
 
 /* What a shop would tell: enough for the wall to be about something. */
