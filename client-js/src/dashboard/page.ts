@@ -208,6 +208,8 @@ export class Page {
         } catch {
             return '#';
         }
+        if (!/^(https?|mailto):$/.test(url.protocol)) /* a dashboard of somebody else's is no program */
+            return '#';
         if (link.keepTime && !url.searchParams.has('from')) {
             url.searchParams.set('from', this.range.get().from);
             url.searchParams.set('to', this.range.get().to);

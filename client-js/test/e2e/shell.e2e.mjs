@@ -251,6 +251,19 @@ describe('a dashboard of one\'s own', () => {
         });
     });
 
+    test('links of a dashboard from somebody else run nothing', async () => {
+        const url = 'javascript:document.title="run"';
+        await put('foreign', { uid: 'foreign', title: 'Foreign', links: [{ type: 'link', title: 'Above', url }], panels: [
+            panel('Header', 'stat', 'vector(1)', { x: 0, y: 0, w: 8, h: 8 }, { links: [{ title: 'Down', url }] }),
+            panel('Words', 'text', '', { x: 8, y: 0, w: 8, h: 8 }, { targets: [], options: { mode: 'markdown', content: `[code](${url}) [away](/\\example.org) [stays](/d/node-detail)` } }),
+        ] });
+        await on('/d/foreign', async (page) => {
+            await settled(page);
+            await page.locator('.markdown a').waitFor();
+            assert.deepEqual(await page.locator('a.link, a.panel-link, .markdown a').evaluateAll((all) => all.map((a) => a.getAttribute('href')).sort()), ['#', '#', '/d/node-detail']);
+        });
+    });
+
     test('it is changed as JSON, checked while one types, and not over somebody else\'s change', () => on('/d/made-here', async (page) => {
         await settled(page);
         await page.locator('#main').focus();

@@ -6,7 +6,7 @@ import type { Panel, PanelContext, PanelFactory } from './base.ts';
 /** An address a link may have; null: any other scheme. */
 function safeHref(href: string): string | null {
     const clean = href.trim();
-    return /^(https?:\/\/|\/(?!\/)|#|\?|mailto:)/i.test(clean) ? clean : null;
+    return /^(https?:\/\/|\/(?![/\\])|#|\?|mailto:)/i.test(clean) ? clean : null;
 }
 
 const INLINE = /`([^`]+)`|\*\*(.+?)\*\*|__(.+?)__|\*([^*\s](?:[^*]*[^*\s])?)\*|(?<![\w])_([^_]+)_(?![\w])|~~(.+?)~~|!?\[([^\]]*)\]\(([^)\s]+)(?:\s+"[^"]*")?\)|(https?:\/\/[^\s<>)]+)/g;
