@@ -138,7 +138,7 @@ struct sg_live_stats {
         series_left_out; /* beyond max_series, at the last evaluations, summed over streams */
     atomic_ullong frames, refused; /* published; opens refused */
     atomic_ullong last_tick_ns;    /* evaluation time of the last base tick */
-    /* the graph that all streams share, see promql.h; not on /metrics */
+    /* the graph that all streams share, see promql.h */
     atomic_ullong nodes, nodes_incremental;      /* now; of them kept up to date sample by sample */
     atomic_ullong node_evaluations, node_shared; /* computed; asked for again in the same tick */
     atomic_ullong node_fallbacks;  /* incremental ones that had to be computed by reading */

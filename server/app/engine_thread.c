@@ -191,7 +191,7 @@ void sg_engine_thread_streams(struct sg_engine_thread *t,
                               void (*each)(void *ctx, const struct sg_live_stream_info *info),
                               void *ctx)
 {
-    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + STREAMS_WAIT_MS);
+    struct timespec until = sg_timespec_ms(sg_mono_now_ms() + STREAMS_WAIT_MS);
     pthread_mutex_lock(&t->lock);
     uint64_t before = t->snapshots;
     int rc = 0;
@@ -213,7 +213,7 @@ void sg_engine_thread_settle(struct sg_engine_thread *t)
 {
     if (!sg_engine_pending(t->engine))
         return;
-    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + SETTLE_WAIT_MS);
+    struct timespec until = sg_timespec_ms(sg_mono_now_ms() + SETTLE_WAIT_MS);
     uint64_t ticket = atomic_fetch_add(&t->settle_asked, 1) + 1;
     wake(t);
     int rc = 0;
@@ -346,11 +346,11 @@ int sg_engine_thread_new(const struct sg_engine_options *options, struct sg_engi
     struct sg_engine_options o = *options;
     t->tick_ms = o.live.tick_ms;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->taken, NULL);
-    pthread_cond_init(&t->settling, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->taken, &monotonic);
+    pthread_cond_init(&t->settling, &monotonic);
     pthread_cond_init(&t->worked, &monotonic);
     pthread_condattr_destroy(&monotonic);
     sg_list_init(&t->jobs);

@@ -119,9 +119,13 @@ struct sg_api *sg_api_new(const struct sg_api_config *c)
 {
     struct whole *w = sg_calloc(1, sizeof(*w));
     w->api.cfg = *c;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&w->api.gate, NULL);
-    pthread_cond_init(&w->api.passed, NULL);
-    pthread_cond_init(&w->api.turn, NULL);
+    pthread_cond_init(&w->api.passed, &monotonic);
+    pthread_cond_init(&w->api.turn, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     for (size_t i = 0; i < SG_ARRAY_LEN(paths); i++) {
         size_t max_body = paths[i].methods & GET ? MAX_FORM : SG__AM_MAX_BODY;
         bool body = paths[i].methods & POST;

@@ -154,7 +154,7 @@ static int enter_gate(struct job *j)
     int rc;
     pthread_mutex_lock(&api->gate);
     while ((rc = should_stop(j)) == 0 && api->evaluating >= api->cfg.concurrency) {
-        struct timespec until = sg_timespec_ms(sg_wall_now_ms() + GATE_LOOK_MS);
+        struct timespec until = sg_timespec_ms(sg_mono_now_ms() + GATE_LOOK_MS);
         (void)pthread_cond_timedwait(&api->passed, &api->gate, &until);
     }
     if (rc == 0)

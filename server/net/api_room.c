@@ -51,7 +51,7 @@ static void wait_for_turn(struct sg_api *api)
     int rc = 0;
     if (api->waiting >= api->cfg.concurrency)
         return;
-    struct timespec until = sg_timespec_ms(sg_wall_now_ms() + TURN_WAIT_MS);
+    struct timespec until = sg_timespec_ms(sg_mono_now_ms() + TURN_WAIT_MS);
     api->waiting++;
     while (api->sending >= 2 * api->cfg.concurrency && rc == 0)
         rc = pthread_cond_timedwait(&api->turn, &api->gate, &until);
