@@ -1,12 +1,12 @@
 /* regex.c - anchored RE2 regexes on PCRE2, with a bounded cost per match.
  *
  * Happy path: plain shapes are answered without an engine (regex_shape.c); the rest is first held
- * against its literal prefix and then run by PCRE2, after a hundred runs as machine code. Failure
- * modes: when backtracking passes MATCH_LIMIT or the stack of the compiled code, the breadth-first
- * matcher (pcre2_dfa_match) takes over, which never goes back in the value; its list of states is
- * kept so small that length times states squared stays within DFA_BUDGET, or less where a thread
- * must not be held up for that long. When that is not enough either the match is given up: neither
- * =~ nor !~ holds then, and `errors` counts it.
+ * against its literal prefix and then run by PCRE2, as machine code after a hundred runs or one
+ * that is too much for the interpreter. Failure modes: when backtracking passes MATCH_LIMIT or the
+ * stack of the compiled code, the breadth-first matcher (pcre2_dfa_match) takes over, which never
+ * goes back in the value; its list of states is kept so small that length times states squared
+ * stays within DFA_BUDGET, or less where a thread must not be held up for that long. When that is
+ * not enough either the match is given up: neither =~ nor !~ holds then, and `errors` counts it.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -236,9 +236,11 @@ static pcre2_match_data *take_match_data(struct sg_regex *re)
     return data ? data : pcre2_match_data_create_from_pattern(re->code, NULL);
 }
 
-static void put_match_data(struct sg_regex *re, pcre2_match_data *data)
+/* The interpreter leaves its frames in it, 20 KiB at least, which is too much to keep. */
+static void put_match_data(struct sg_regex *re, pcre2_match_data *data, bool interpreted)
 {
-    data = atomic_exchange_explicit(&re->spare, data, memory_order_acq_rel);
+    if (!interpreted)
+        data = atomic_exchange_explicit(&re->spare, data, memory_order_acq_rel);
     pcre2_match_data_free(data);
 }
 
@@ -284,31 +286,47 @@ static struct sg_regex *scratch(const struct sg_regex *re)
 
 /* Machine code costs some thirty times what compiling did, and up to eighty times the memory: of a
  * pattern from outside that is never run it would be a gift to who sends it. A copy, since others
- * may be matching meanwhile. Without a just-in-time compiler the copy is interpreted, too: slower,
- * the same answers. */
+ * may be matching meanwhile. Without a just-in-time compiler the interpreter goes on: slower, the
+ * same answers. */
 static void make_fast(struct sg_regex *re)
 {
     size_t bytes = 0;
     if (pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &bytes) != 0 || bytes > FAST_MAX_BYTES)
         return;
     pcre2_code *fast = pcre2_code_copy(re->code);
-    if (!fast)
-        return;
-    (void)pcre2_jit_compile(fast, PCRE2_JIT_COMPLETE);
-    atomic_store_explicit(&re->fast, fast, memory_order_release);
+    if (fast && pcre2_jit_compile(fast, PCRE2_JIT_COMPLETE) == 0)
+        atomic_store_explicit(&re->fast, fast, memory_order_release);
+    else
+        pcre2_code_free(fast);
 }
 
-/* Only the run that reaches the number makes it. */
-static const pcre2_code *code_of(const struct sg_regex *re)
+/* What is to be run now that counts as `runs`. Only who passes the number makes machine code. */
+static const pcre2_code *code_of(const struct sg_regex *re, unsigned runs)
 {
     const pcre2_code *fast = atomic_load_explicit(&re->fast, memory_order_acquire);
     if (SG_LIKELY(fast))
         return fast;
-    unsigned before = atomic_fetch_add_explicit(&scratch(re)->runs, 1, memory_order_relaxed);
-    if (before == FAST_AFTER)
+    unsigned before = atomic_fetch_add_explicit(&scratch(re)->runs, runs, memory_order_relaxed);
+    if (before <= FAST_AFTER && before + runs > FAST_AFTER)
         make_fast(scratch(re));
     fast = atomic_load_explicit(&re->fast, memory_order_acquire);
     return fast ? fast : re->code;
+}
+
+/* The interpreter counts every backtracking point, machine code far fewer: the same limit lets it
+ * get much further. */
+static int backtrack(const struct sg_regex *re, struct sg_str s, pcre2_match_data *data,
+                     bool *ret_interpreted)
+{
+    const pcre2_code *code = code_of(re, 1);
+    *ret_interpreted = code == re->code;
+    int rc = pcre2_match(code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data, re->context);
+    if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH || code != re->code)
+        return rc;
+    code = code_of(re, FAST_AFTER + 1);
+    if (code != re->code)
+        rc = pcre2_match(code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data, re->context);
+    return rc;
 }
 
 static void count_error(const struct sg_regex *re)
@@ -337,13 +355,13 @@ static int engine_match(const struct sg_regex *re, struct sg_str s)
     if (!acceptable(re, s))
         return SG_ELIMIT;
     pcre2_match_data *data = take_match_data(scratch(re));
+    bool interpreted;
     int rc = PCRE2_ERROR_NOMEMORY;
     if (data) {
-        rc = pcre2_match(code_of(re), (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data,
-                         re->context);
+        rc = backtrack(re, s, data, &interpreted);
         if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
             rc = dfa_match(re, s, data);
-        put_match_data(scratch(re), data);
+        put_match_data(scratch(re), data, interpreted);
     }
     if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH)
         return rc >= 0;
@@ -431,14 +449,14 @@ int sg_regex_capture(const struct sg_regex *re, struct sg_str s, struct sg_str *
         return SG_ELIMIT;
     int rc = PCRE2_ERROR_NOMEMORY, n = 0;
     pcre2_match_data *data = take_match_data(scratch(re));
+    bool interpreted;
     if (data) {
-        rc = pcre2_match(code_of(re), (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, data,
-                         re->context);
+        rc = backtrack(re, s, data, &interpreted);
         if (rc >= 0)
             n = copy_groups(re, s, data, ret_groups, max);
         else if (rc != PCRE2_ERROR_NOMATCH && dfa_match(re, s, data) == PCRE2_ERROR_NOMATCH)
             rc = PCRE2_ERROR_NOMATCH; /* no groups needed to know that */
-        put_match_data(scratch(re), data);
+        put_match_data(scratch(re), data, interpreted);
     }
     if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH)
         return n;

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
@@ -467,6 +469,47 @@ static void test_regex__says_the_same_however_often_it_is_asked(void **state)
     }
 }
 
+/* What machine code finds out within its limit is not given up because it was not made yet. */
+static void test_regex__many_words_in_a_long_value_are_found_at_the_first_time(void **state)
+{
+    char pattern[1024] = "(.*)(", value[801];
+    struct sg_str groups[3];
+    (void)state;
+    for (int i = 0; i < 80; i++)
+        snprintf(pattern + strlen(pattern), 16, "%sw%dx%d", i ? "|" : "", i * 7919 % 1000, i);
+    memcpy(pattern + strlen(pattern), ").*", 4);
+    for (size_t i = 0; i < 800; i++)
+        value[i] = "abcw/-_"[i % 7];
+    value[800] = 0;
+    sg_regex_set_budget(1000);
+    struct sg_regex *re = regex(pattern);
+    assert_int_equal(sg_regex_try(re, sg_str_from(value)), 0);
+    sg_regex_unref(re);
+    re = regex(pattern);
+    memcpy(value, "w0x0", 4);
+    assert_int_equal(sg_regex_capture(re, sg_str_from(value), groups, 3), 3);
+    assert_true(sg_str_eq_c(groups[2], "w0x0"));
+    assert_int_equal(sg_regex_errors(re), 0);
+    sg_regex_unref(re);
+    sg_regex_set_budget(UINT64_MAX);
+}
+
+/* Thousands of streams have some each. Only in builds without a sanitizer the heap can be told. */
+static void test_regex__keeps_little_when_it_was_run(void **state)
+{
+    enum { N = 100 };
+    struct sg_regex *re[N];
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        re[i] = regex("(a|aa|aaa)*(b|c)");
+    size_t before = mallinfo2().uordblks;
+    for (size_t i = 0; i < N; i++)
+        assert_false(sg_regex_match(re[i], SG_STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")));
+    assert_in_range(mallinfo2().uordblks, before, before + N * 4096);
+    for (size_t i = 0; i < N; i++)
+        sg_regex_unref(re[i]);
+}
+
 static void test_match_type_text__is_the_operator(void **state)
 {
     (void)state;
@@ -527,6 +570,8 @@ int main(void)
         cmocka_unit_test(test_match_type_text__is_the_operator),
         cmocka_unit_test(test_regex__a_small_budget_gives_up_early),
         cmocka_unit_test(test_regex__says_the_same_however_often_it_is_asked),
+        cmocka_unit_test(test_regex__many_words_in_a_long_value_are_found_at_the_first_time),
+        cmocka_unit_test(test_regex__keeps_little_when_it_was_run),
     };
     return cmocka_run_group_tests_name("model/matcher", tests, NULL, NULL);
 }
