@@ -87,8 +87,8 @@ struct sg_frame *sg__stream_eval(struct sg__stream *s, struct sg_querier *q, int
     struct sg_error err = {0};
     s->evaluations++;
     s->timed_out = false;
-    if (!s->root && tick_ms < s->again_ms)
-        return NULL; /* its error was told */
+    if (!s->root && tick_ms < s->again_ms && s->again_ms <= tick_ms + AGAIN_MS)
+        return NULL; /* its error was told; further away it is when the clock stepped back */
     int rc = s->root ? 0 : make_root(s, sg__stream_key(s), &err);
     if (rc == 0) {
         rc = sg_promql_graph_eval(s->root, q, tick_ms, &view, &err);

@@ -275,7 +275,8 @@ int sg__graph_compute(struct sg_promql_plan *p, struct sg__node *n, const struct
     int rc = sg__compute_own(p, n, s);
     if (outgrows(g, u) && rc == 0)
         rc = too_large(p, u->expr);
-    u->session = g->session;
+    /* What is too large for a stream is not for a rule that shares it, which computes it again. */
+    u->session = rc == SG_ELIMIT && sg_promql_graph_full(g) ? 0 : g->session;
     u->at_ms = s->start_ms;
     u->rc = 0;
     return rc < 0 ? remember_error(p, u, rc) : 0;

@@ -404,6 +404,54 @@ static void test_live__a_stream_that_outgrows_the_memory_leaves_and_comes_back(v
     finish(f);
 }
 
+/* Streams that do not fit fail, while rules with the same expressions go on. */
+static void test_live__rules_do_not_share_the_errors_of_full_memory(void **state)
+{
+    (void)state;
+    struct fixture *f = start(little_memory);
+    struct sg_promql_root *rules[100] = {NULL};
+    struct sg_promql_view view;
+    f->no_series = true;
+    unsigned n = 100 - want_many(f, 100, T0);
+    for (unsigned i = 0; i < n; i++) {
+        char key[32];
+        struct sg_promql *q = NULL;
+        snprintf(key, sizeof(key), "m * %u + %u", i + 2, i);
+        assert_int_equal(sg_promql_parse(sg_str_from(key), NULL, &q, NULL), 0);
+        assert_int_equal(sg_live_root_add(f->live, q, &rules[i], NULL), 0);
+    }
+    f->no_series = false;
+    sg_live_tick(f->live, T0 + 1000);
+    assert_true(STAT(f, eval_errors) > 0);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(sg_live_root_eval(f->live, rules[i], T0 + 1000, &view, NULL), 0);
+    sg_live_roots_end(f->live);
+    for (unsigned i = 0; i < n; i++)
+        sg_live_root_remove(f->live, rules[i]);
+    finish(f);
+}
+
+static void test_live__a_stream_without_memory_tries_again_when_the_clock_steps_back(void **state)
+{
+    (void)state;
+    struct fixture *f = start(little_memory);
+    f->no_series = true;
+    (void)want_many(f, 100, T0);
+    f->no_series = false;
+    sg_live_tick(f->live, T0 + 1000);
+    unsigned long long left = STAT(f, eval_errors), again = 0;
+    assert_true(left > 0);
+    sg_live_tick(f->live, T0 + 2000);
+    assert_int_equal(STAT(f, eval_errors), left);
+    sg_live_tick(f->live, T0 - 3600000);
+    forget(f);
+    sg_live_tick(f->live, T0 - 3599000);
+    for (size_t i = 0; i < f->n; i++)
+        again += f->frames[i]->kind == SG_FRAME_FULL;
+    assert_int_equal(again + STAT(f, eval_errors) - left, left);
+    finish(f);
+}
+
 struct lags {
     int behind, up_to_date;
 };
@@ -681,6 +729,8 @@ int main(void)
         cmocka_unit_test(test_live__making_and_ending_streams_has_its_share_of_a_tick),
         cmocka_unit_test(test_live__memory_of_all_streams_is_limited),
         cmocka_unit_test(test_live__a_stream_that_outgrows_the_memory_leaves_and_comes_back),
+        cmocka_unit_test(test_live__rules_do_not_share_the_errors_of_full_memory),
+        cmocka_unit_test(test_live__a_stream_without_memory_tries_again_when_the_clock_steps_back),
         cmocka_unit_test(test_live__over_budget_waits_its_turn_and_is_counted),
         cmocka_unit_test(test_live__hundreds_are_told_apart),
         cmocka_unit_test(test_live__what_is_put_off_is_not_fresh),
