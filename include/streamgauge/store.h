@@ -39,10 +39,10 @@ struct sg_store_options {
     int64_t distinct_pane_ms;  /* sampling period of MEMBER accumulators; 10000 */
 };
 
-/* Monotonic counters and gauges for /metrics; relaxed atomics, written by the engine. */
 /* Metric families whose help, unit and type are kept. */
 #define SG_METADATA_MAX 65536
 
+/* Monotonic counters and gauges for /metrics; relaxed atomics, written by the engine. */
 struct sg_store_stats {
     atomic_ullong samples;            /* stored */
     atomic_ullong out_of_order;       /* stored late, within the window */
