@@ -82,7 +82,7 @@ class Peer:
 
 
 def ours(env, series):
-    """{(name, samples): (engine, ordinary, bare)} and the lines about many streams."""
+    """{(name, samples): (engine, ordinary, bare, bytes of windows), each of one series} and the lines about many streams."""
     done = subprocess.run([env.tools / "bench_live", str(series), "40" if env.quick else "120"], check=True, capture_output=True, text=True)
     figures, streams = {}, {}
     for line in done.stdout.splitlines():
@@ -100,8 +100,8 @@ def live(env):
     for samples in (20, 300):
         peer = Peer(series, samples) if shutil.which("prometheus") and shutil.which("promtool") else None
         for name, (_, query) in EXPRESSIONS.items():
-            engine, ordinary, bare = figures[name, samples]
-            note = f"{query}; ordinary engine {ordinary:.0f}, bare loop {bare:.0f}"
+            engine, ordinary, bare, kept = figures[name, samples]
+            note = f"{query}; ordinary engine {ordinary:.0f}, bare loop {bare:.0f}; windows {kept:.0f} bytes a series"
             rows.append(Row(f"live {name}, {samples} samples per window", engine, "ns/series", budget=30 if name == "rate" else None,
                             note=note).show())
             if peer:
