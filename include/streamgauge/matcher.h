@@ -109,7 +109,10 @@ SG_API SG_NODISCARD int sg_matcher_init(struct sg_matcher *m, enum sg_match_type
 /* Copies src; the regex is shared, not compiled again. SG_ENOMEM. */
 SG_API SG_NODISCARD int sg_matcher_copy(struct sg_matcher *m, const struct sg_matcher *src);
 SG_API void sg_matcher_deinit(struct sg_matcher *m);
-/* `value` is the label's value, "" when the series has no such label. */
+/* `value` is the label's value, "" when the series has no such label. 1, 0, or SG_ELIMIT when the
+ * regex was given up. */
+SG_API int sg_matcher_try(const struct sg_matcher *m, struct sg_str value);
+/* Whether it matches, and that was found out. */
 SG_API bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value);
 static inline bool sg_matcher_matches_empty(const struct sg_matcher *m)
 {

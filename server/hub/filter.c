@@ -24,13 +24,6 @@ void sg__filter_deinit(struct sg__filter *f)
 }
 
 /* A regex that costs too much lets pass: better one notification too many than one too few. */
-static bool holds(const struct sg_matcher *m, struct sg_str value)
-{
-    int found = m->regex ? sg_regex_try(m->regex, value) : 0;
-    return found < 0 ||
-           (m->regex ? (found > 0) == (m->type == SG_MATCH_RE) : sg_matcher_matches(m, value));
-}
-
 bool sg__filter_passes(const struct sg__filter *f, const struct sg_frame *note)
 {
     bool severe = f->n_severities == 0;
@@ -42,7 +35,7 @@ bool sg__filter_passes(const struct sg__filter *f, const struct sg_frame *note)
             value = sg_labels_get(note->labels, f->matchers[i]->name);
         if (!value.p)
             value = SG_STR("");
-        severe = holds(f->matchers[i], value);
+        severe = sg_matcher_try(f->matchers[i], value) != 0;
     }
     return severe;
 }

@@ -64,7 +64,7 @@ void sg_matcher_deinit(struct sg_matcher *m)
     memset(m, 0, sizeof(*m));
 }
 
-bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value)
+int sg_matcher_try(const struct sg_matcher *m, struct sg_str value)
 {
     switch (m->type) {
     case SG_MATCH_EQ:
@@ -72,11 +72,16 @@ bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value)
     case SG_MATCH_NE:
         return !sg_str_eq(m->value, value);
     case SG_MATCH_RE:
-        return sg_regex_match(m->regex, value);
     case SG_MATCH_NRE:
         break;
     }
-    return sg_regex_try(m->regex, value) == 0;
+    int found = sg_regex_try(m->regex, value);
+    return found < 0 ? found : found == (m->type == SG_MATCH_RE);
+}
+
+bool sg_matcher_matches(const struct sg_matcher *m, struct sg_str value)
+{
+    return sg_matcher_try(m, value) > 0;
 }
 
 uint64_t sg_matchers_errors(const struct sg_matcher *const *matchers, size_t n)

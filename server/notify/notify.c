@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <streamgauge/log.h>
+#include <streamgauge/matcher.h>
 #include <streamgauge/mem.h>
 #include <streamgauge/time.h>
 
@@ -15,6 +16,8 @@
 /* When the journal of marks was refused. */
 #define BUSY_WAIT_MS 20
 #define KEPT_CONNECTIONS 128L
+/* Browsers' filters are matched on this thread: a match takes some 20 ms at most. */
+#define REGEX_BUDGET 4000000
 
 void sg_notify_config_default(struct sg_notify_config *cfg)
 {
@@ -127,6 +130,7 @@ static bool take_orders(struct sg_notify *n)
 static void *run(void *arg)
 {
     struct sg_notify *n = arg;
+    sg_regex_set_budget(REGEX_BUDGET);
     for (;;) {
         int running;
         int64_t wait = MAX_WAIT_MS;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <streamgauge/base64.h>
+#include <streamgauge/matcher.h>
 
 #include "notify/hash.h"
 #include "notify/webpush.h"
@@ -277,10 +278,53 @@ static void test_vapid__needs_keys(void **state)
     sg_buf_deinit(&out);
 }
 
+/* ---- filters ---- */
+
+static bool wanted(const char *matcher, const char *team)
+{
+    char body[1024];
+    struct sg__note note;
+    json_t *filter = json_pack("{s:[s]}", "matchers", matcher);
+    snprintf(
+        body, sizeof(body),
+        "{\"status\":\"firing\",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"A\","
+        "\"team\":\"%s\"},\"annotations\":{}}]}",
+        team);
+    assert_int_equal(sg__note_read(sg_str_from(body), &note, NULL), 0);
+    bool yes = sg__push_wanted(filter, &note);
+    sg__note_deinit(&note);
+    json_decref(filter);
+    return yes;
+}
+
+static void test_push_wanted__matchers_choose(void **state)
+{
+    (void)state;
+    assert_true(wanted("team=~\"a|b.*\"", "bc"));
+    assert_false(wanted("team=~\"a|b.*\"", "c"));
+    assert_false(wanted("team!=\"c\"", "c"));
+}
+
+/* Better one too many than one too few. */
+static void test_push_wanted__a_regex_that_costs_too_much_lets_pass(void **state)
+{
+    char team[401];
+    (void)state;
+    memset(team, 'a', 400);
+    team[400] = 0;
+    assert_false(wanted("team=~\"(a|aa|aaa)*(b|c)\"", team));
+    sg_regex_set_budget(1000);
+    assert_true(wanted("team=~\"(a|aa|aaa)*(b|c)\"", team));
+    assert_true(wanted("team!~\"(a|aa|aaa)*b|a*\"", team));
+    sg_regex_set_budget(UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encrypt__gives_the_example_of_the_rfc),
+        cmocka_unit_test(test_push_wanted__matchers_choose),
+        cmocka_unit_test(test_push_wanted__a_regex_that_costs_too_much_lets_pass),
         cmocka_unit_test(test_encrypt__is_read_by_the_browser),
         cmocka_unit_test(test_encrypt__fills_4096_bytes_at_most),
         cmocka_unit_test(test_encrypt__refuses_what_is_no_point),
