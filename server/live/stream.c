@@ -83,7 +83,7 @@ static void leave_graph(struct sg__stream *s, int64_t tick_ms)
 
 struct sg_frame *sg__stream_eval(struct sg__stream *s, struct sg_querier *q, int64_t tick_ms)
 {
-    struct sg_promql_view view;
+    struct sg_promql_view view = {0};
     struct sg_error err = {0};
     s->evaluations++;
     s->timed_out = false;
