@@ -74,7 +74,6 @@ static void step_back(void)
     static _Thread_local bool done;
     if (!done)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), POOL_NICE);
-    sg_regex_set_budget(POOL_REGEX_BUDGET);
     done = true;
 }
 
@@ -82,6 +81,7 @@ static void on_pool(void *ctx, struct sg_net_exchange *x)
 {
     const struct bound *b = ctx;
     step_back();
+    sg_regex_set_budget(POOL_REGEX_BUDGET); /* each time: other work of the pool has its own */
     b->handle(b->api, x);
 }
 
