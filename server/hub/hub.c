@@ -202,9 +202,9 @@ static bool renamed(struct sg_hub *hub, const struct sg__sub *sub)
 {
     const struct sg__mirror *m = sub->flavour->mirror;
     bool simple = sub->flavour->kind == SG__FLAVOUR_SIMPLE;
-    SG_AUTO(sg_buf_deinit) struct sg_buf key;
     if (!simple && !sub->stream)
         return false;
+    SG_AUTO(sg_buf_deinit) struct sg_buf key;
     sg_buf_init(&key, (size_t)hub->limits.expression_bytes * 8);
     int rc = hub->hooks->resolve(hub->hooks_ctx, simple ? SG_RESOLVE_METRIC : SG_RESOLVE_STREAM,
                                  simple ? sg_str_make(sub->flavour->text, sub->flavour->text_len)
