@@ -102,6 +102,9 @@ SG_API void sg_notify_free(struct sg_notify *n); /* accepts NULL */
 SG_API SG_NODISCARD int sg_notify_test(struct sg_notify *n, struct sg_str target,
                                        struct sg_str body, int64_t timeout_ms,
                                        struct sg_buf *report, struct sg_error *reterr);
+/* Those under way end within a second or so, later ones at once, not delivered: the server is
+ * being stopped. Any thread; accepts NULL. */
+SG_API void sg_notify_end_tests(struct sg_notify *n);
 
 struct sg_target_info {
     struct sg_str target;

@@ -468,6 +468,11 @@ const struct sg_net_route *sg_alerts_routes(const struct sg_alerts *a, size_t *r
 
 /* ---- the end ---- */
 
+void sg_alerts_hurry(struct sg_alerts *a)
+{
+    sg_notify_end_tests(a->notify);
+}
+
 void sg_alerts_stop(struct sg_alerts *a, int64_t timeout_ms)
 {
     if (!a->journal || !a->thread)

@@ -72,6 +72,8 @@ SG_NODISCARD int sg_alerts_start(struct sg_alerts *a, struct sg_engine_thread *e
  * interval; nothing changes on errors. Any thread but the engine's and the edges'. */
 SG_NODISCARD int sg_alerts_reload(struct sg_alerts *a, const struct sg_config *c,
                                   struct sg_error *reterr);
+/* Requests that wait for others on our behalf end soon: the server is being stopped. */
+void sg_alerts_hurry(struct sg_alerts *a);
 /* Writes what is left and ends the threads. Engine and net must have stopped. */
 void sg_alerts_stop(struct sg_alerts *a, int64_t timeout_ms);
 void sg_alerts_free(struct sg_alerts *a); /* accepts NULL; before the engine is freed */

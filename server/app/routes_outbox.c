@@ -14,7 +14,10 @@
 #define MAX_BODY 65536
 #define MAX_REPORT (256u << 10)
 #define TEST_MS 15000
+/* How long an answer waits for the disk at most, since its request came: those that wait behind
+ * each other must not hold all threads of the pool. A disk that refuses is waited for a moment. */
 #define WRITE_MS 5000
+#define WRITE_REFUSED_MS 1000
 
 /* ---- shared ---- */
 
@@ -66,7 +69,10 @@ int sg__query_number(struct sg_net_exchange *x, const char *name, int64_t min, i
 int sg__alerts_write(struct sg_alerts *a, struct sg_net_exchange *x, struct sg_journal *j)
 {
     struct sg_error err = {0};
-    int rc = sg_persist_submit_wait(a->persist, j, WRITE_MS, &err);
+    bool refuses = atomic_load(&sg_persist_get_stats(a->persist)->failing);
+    int64_t waited_ms = (sg_mono_now_us() - x->arrived_us) / 1000;
+    int64_t left_ms = (refuses ? WRITE_REFUSED_MS : WRITE_MS) - waited_ms;
+    int rc = sg_persist_submit_wait(a->persist, j, left_ms > 0 ? left_ms : 0, &err);
     if (rc == SG_ETIMEOUT)
         sg_net_exchange_error(x, 507, "%s", err.text);
     else if (rc < 0)

@@ -21,7 +21,10 @@
 /* A retention this long means "any timestamp", also far in the future. */
 #define ANY_TIME_MS (50 * SG_MS_PER_YEAR)
 #define MAX_METRICS_BYTES (4u << 20)
-#define STOP_MS 3000 /* for requests to receivers under way, and for what is to be written */
+/* For requests to receivers under way, and for what is to be written. When connections took all
+ * their time the end must come soon: SIGTERM promises one within 10 s. */
+#define STOP_MS 3000
+#define STOP_LATE_MS 1500
 
 /* ---- hooks of net and inputs ---- */
 
@@ -488,12 +491,21 @@ void sg_server_second(struct sg_server *s, int64_t now_ms)
     sg_ingest_parser_free(p);
 }
 
+static int64_t stop_ms(int64_t latest_ms)
+{
+    int64_t left_ms = latest_ms - sg_mono_now_ms();
+    return left_ms > STOP_MS ? STOP_MS : left_ms > STOP_LATE_MS / 3 ? left_ms : STOP_LATE_MS / 3;
+}
+
 void sg_server_stop(struct sg_server *s, int64_t drain_ms)
 {
     if (!s)
         return;
+    int64_t latest_ms = sg_mono_now_ms() + drain_ms + STOP_LATE_MS;
     atomic_store(&s->ready, false);
     sg_host_stop(s->host);
+    if (s->alerts)
+        sg_alerts_hurry(s->alerts);
     if (s->net)
         sg_net_drain(s->net, drain_ms);
     if (s->engine)
@@ -503,7 +515,7 @@ void sg_server_stop(struct sg_server *s, int64_t drain_ms)
     sg_api_free(s->api);
     sg_batcher_free(s->self_batcher);
     if (s->alerts)
-        sg_alerts_stop(s->alerts, STOP_MS);
+        sg_alerts_stop(s->alerts, stop_ms(latest_ms));
     sg_alerts_free(s->alerts);
     sg_engine_thread_free(s->engine);
     sg_labels_unref(s->self_labels);

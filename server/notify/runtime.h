@@ -64,6 +64,7 @@ struct sg_notify {
     struct sg__periodic *periodics;
     bool stopping, ended;
     int64_t stop_at_ms;
+    atomic_bool no_tests; /* any thread: who tries a receiver stops waiting for it */
 
     /* the thread's own */
     struct sg__transfer *transfers;

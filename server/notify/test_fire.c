@@ -107,6 +107,14 @@ static void report_reply(const struct sg__reply *reply, const char *why, struct 
     sg_buf_putc(out, '\n');
 }
 
+/* libcurl asks at least once a second, also while nothing comes. */
+static int should_stop(void *n, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
+                       curl_off_t ulnow)
+{
+    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+    return atomic_load_explicit(&((struct sg_notify *)n)->no_tests, memory_order_relaxed);
+}
+
 static int perform(struct sg_notify *n, struct sg__transfer *x, int64_t timeout_ms,
                    struct sg_buf *text, struct sg_error *reterr)
 {
@@ -118,10 +126,16 @@ static int perform(struct sg_notify *n, struct sg__transfer *x, int64_t timeout_
     int rc = sg__call_prepare(&x->call, easy, x->target, &n->site, &x->receivers->guard, reterr);
     if (rc == 0) {
         (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+        (void)curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, should_stop);
+        (void)curl_easy_setopt(easy, CURLOPT_XFERINFODATA, n);
+        (void)curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
         report_request(x, text);
-        CURLcode code = curl_easy_perform(easy);
+        CURLcode code =
+            should_stop(n, 0, 0, 0, 0) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(easy);
         enum sg__verdict v =
             sg__call_finish(&x->call, code, x->target, sg_wall_now_ms(), &reply, why);
+        if (code == CURLE_ABORTED_BY_CALLBACK)
+            snprintf(why, sizeof(why), "not waited for: the server is being stopped");
         report_reply(&reply, why, text);
         if (v != SG__SENT)
             rc = sg_error_set(reterr, code == CURLE_OPERATION_TIMEDOUT ? SG_ETIMEOUT : SG_EIO, "%s",
@@ -152,6 +166,12 @@ static int attempt(struct sg_notify *n, struct sg__transfer *x, struct sg_str bo
     if (rc == 0)
         rc = x->target->kind->build(&job, &x->call.request, reterr);
     return rc < 0 ? rc : perform(n, x, timeout_ms, text, reterr);
+}
+
+void sg_notify_end_tests(struct sg_notify *n)
+{
+    if (n)
+        atomic_store_explicit(&n->no_tests, true, memory_order_relaxed);
 }
 
 int sg_notify_test(struct sg_notify *n, struct sg_str target, struct sg_str body,

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 import kit
+import notify_kit
 
 RULES = """
 groups:
@@ -414,11 +415,54 @@ def test_a_reload_ends_sessions_of_tokens_that_are_gone(start, receiver, tmp_pat
             assert ws.type("pong")["time"] == 7
 
 
+# --- the end ---
+
+
+def test_a_test_of_a_receiver_that_hangs_ends_with_the_server(start, tmp_path):
+    def hang(_):
+        return lambda handler: (asked.set(), over.wait(kit.DEADLINE))
+
+    asked, over = threading.Event(), threading.Event()
+    with notify_kit.fake(hang) as fake:
+        s = start(config=config(tmp_path, fake))
+        s.allow_errors = "."
+        answers = []
+        tests = [threading.Thread(target=lambda: answers.append(s.post("/api/v1/receivers/test", {"target": "team/webhook/0"})))]
+        tests[0].start()
+        assert asked.wait(kit.DEADLINE)
+        s.process.send_signal(signal.SIGTERM)
+        tests[0].join(kit.DEADLINE)
+        over.set()
+    assert answers and "the server is being stopped" in answers[0].json["error"] and not answers[0].json["delivered"]
+    assert s.process.wait(kit.DEADLINE) == 0
+
+
 # --- the disk ---
 
 
 def limit_files(server, n):
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (n, resource.RLIM_INFINITY))
+
+
+def test_who_wants_to_write_to_a_disk_that_refuses_does_not_hold_up_others(start):
+    def save(i):
+        answers.append(s.request("PUT", f"/api/v1/dashboards/d{i}", "{}"))
+
+    s = start(data="kept")
+    s.allow_errors = "cannot write"
+    limit_files(s, os.path.getsize(os.path.join(s.data, "streamgauge.db-wal")))
+    answers = []
+    save("first")
+    s.wait_metric("streamgauge_persist_failing", 1)
+    # One after the other, each waiting for the disk as long as the first, they would take minutes.
+    threads = [threading.Thread(target=save, args=(i,)) for i in range(40)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(kit.DEADLINE)
+    assert [a.status for a in answers] == [507] * 41, answers
+    limit_files(s, resource.RLIM_INFINITY)  # what was promised is kept
+    kit.eventually(lambda: len(s.get("/api/v1/dashboards").json["dashboards"]) == 41, "all of them")
 
 
 def test_a_full_disk_stops_neither_feed_nor_receivers_and_heals(start, receiver, tmp_path):

@@ -261,6 +261,19 @@ static void test_test__reports_without_secrets(void **state)
     sg_buf_deinit(&report);
 }
 
+static void test_test__ends_with_the_server(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_buf report;
+    struct sg_error err = {0};
+    sg_buf_init(&report, 1 << 20);
+    sg_notify_end_tests(f->n);
+    assert_true(sg_notify_test(f->n, SG_STR("team/webhook/0"), sg_str_from(body), WAIT_MS, &report,
+                               &err) < 0);
+    assert_non_null(strstr(err.text, "the server is being stopped"));
+    sg_buf_deinit(&report);
+}
+
 static void test_test__of_what_is_not_there(void **state)
 {
     struct fixture *f = *state;
@@ -326,6 +339,7 @@ int main(void)
         T(test_notify__a_body_that_is_none_is_dead_and_the_next_goes_on),
         T(test_notify__a_reload_brings_targets_and_takes_them),
         T(test_test__reports_without_secrets),
+        T(test_test__ends_with_the_server),
         T(test_test__of_what_is_not_there),
         T(test_notify__threads_ask_at_once),
         T(test_notify__stopped_at_once_it_keeps_what_is_not_sent),
