@@ -16,22 +16,11 @@
 
 enum { MAX_FIELDS = 4096 };
 
-/* A backslash takes the meaning from the character behind it. */
-static bool is_escaped(const char *start, const char *s)
-{
-    size_t n = 0;
-    while (s > start && s[-1] == '\\') {
-        n++;
-        s--;
-    }
-    return n % 2 != 0;
-}
-
 const char *sg__influx_find(const char *s, const char *end, char a, char b)
 {
     for (const char *at = s;; at++) {
         at = sg__find2(at, end, a, b);
-        if (at == end || at == s || at[-1] != '\\' || !is_escaped(s, at))
+        if (at == end || at == s || at[-1] != '\\')
             return at;
     }
 }

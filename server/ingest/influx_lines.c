@@ -53,8 +53,8 @@ static unsigned step_in_series(unsigned state, char c)
 /* The state behind one character that is not the final newline. */
 static unsigned step(unsigned state, char c)
 {
-    if (state & ESCAPED)
-        return state & ~(unsigned)(ESCAPED | AFTER_EQUAL);
+    if (state & ESCAPED) /* a backslash itself is only ever escaped in a string */
+        return c == '\\' && !(state & QUOTED) ? state : state & ~(unsigned)ESCAPED;
     if (state & QUOTED) {
         if (c == '\\')
             return state | ESCAPED;

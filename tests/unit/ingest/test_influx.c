@@ -37,6 +37,12 @@ static void test_influx__lines(void **state)
         {"escapes", BODY("my\\ m\\,x,t\\ a\\=g=v\\,a\\ l\\=u,w=C:\\x f\\ 1\\==1,g\\,=2\n"),
          "my_m_x_f_1_{t_a_g=\"v,a l=u\", w=\"C:\\\\x\"} set now 1\n"
          "my_m_x_g_{t_a_g=\"v,a l=u\", w=\"C:\\\\x\"} set now 2\n= accepted 2 rejected 0\n"},
+        {"a backslash is escaped in strings only",
+         BODY("m,t=two\\\\ words,u=\\\\\\, f\\\\=g=1,s=\"\\\\\"\n"
+              "n,t=\\\\ x\\\\=\"y v=2\nn v=3\n"),
+         "m_f__g{t=\"two\\\\ words\", u=\"\\\\\\\\,\"} set now 1\nn_v{t=\"\\\\ x\\\\=\\\"y\"} set "
+         "now 2\n"
+         "n_v set now 3\n= accepted 3 rejected 0 ignored 1\n"},
         {"quotes outside of strings are characters", BODY("m\",t=\"a f\"=1\n"),
          "m__f_{t=\"\\\"a\"} set now 1\n= accepted 1 rejected 0\n"},
         {"comments and blanks", BODY("# m f=\"1\n\n  \r\n  m   f=1   \r\nm f=2  7000000 \n"),
