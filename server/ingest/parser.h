@@ -71,9 +71,12 @@ int sg__statsd_line(struct sg_ingest_parser *p, const char *line, const char *en
 /* Registers what comment lines said, if anything waits. */
 void sg__prom_describe(struct sg_ingest_parser *p);
 int sg__prom_comment(struct sg_ingest_parser *p, const char *s, const char *end);
-/* Reads the series at s (name, labels) into b->builder; *ret_end is what follows it. */
+/* The quoted string at *ps; *ret is its content, in scratch when it has escapes. Others than
+ * \\ \" \n stay as they are. */
+int sg__prom_quoted(struct sg__feed *f, const char **ps, const char *end, struct sg_str *ret);
 /* "{…}" at *ps into b->builder; *ps is behind it then. The scratch buffer has room for the line. */
 int sg__prom_label_set(struct sg__feed *f, const char **ps, const char *end);
+/* Reads the series at s (name, labels) into b->builder; *ret_end is what follows it. */
 int sg__prom_series(struct sg__feed *f, const char *s, const char *end, const char **ret_end);
 
 #endif

@@ -15,6 +15,7 @@ static const struct {
     {"info", SG_METRIC_INFO},
     {"stateset", SG_METRIC_STATESET},
     {"gaugehistogram", SG_METRIC_GAUGE_HISTOGRAM},
+    {"gauge_histogram", SG_METRIC_GAUGE_HISTOGRAM}, /* in text of Go's library */
 };
 
 void sg__prom_describe(struct sg_ingest_parser *p)
@@ -29,7 +30,7 @@ void sg__prom_describe(struct sg_ingest_parser *p)
     m->described = false;
 }
 
-static int start_family(struct sg_ingest_parser *p, struct sg_str name)
+static int start_family(struct sg_ingest_parser *p, struct sg_str name, const char *at)
 {
     struct sg__prom *m = &p->prom;
     if (m->described && sg_str_eq(sg_buf_str(&m->family), name))
@@ -40,33 +41,32 @@ static int start_family(struct sg_ingest_parser *p, struct sg_str name)
     sg_buf_reset(&m->unit);
     m->type = SG_METRIC_UNKNOWN;
     if (sg_buf_put_str(&m->family, name) < 0)
-        return sg__fault_set(&p->f, SG_EINVALID, name.p,
+        return sg__fault_set(&p->f, SG_EINVALID, at,
                              "name '%.*s...' is %zu bytes long, limits.label_length is %u",
                              SG__TOKEN(name.p, name.n), name.n, p->f.b->config.limits.max_name);
     m->described = true;
     return 0;
 }
 
-/* The family's name, bare or quoted, and what follows it. Names with escapes are taken without them
- * being resolved: no exposition library writes any. */
+/* The family's name, bare or quoted, and what follows it. */
 static int family_name(struct sg_ingest_parser *p, const char **ps, const char *end,
                        struct sg_str *ret)
 {
-    const char *s = sg__skip_blanks(*ps, end), *e = s;
-    if (s < end && *s == '"') {
-        s++;
-        e = memchr(s, '"', (size_t)(end - s));
-        if (!e)
-            return sg__fault_set(&p->f, SG_ESYNTAX, s, "unterminated name, expected '\"'");
+    const char *s = *ps, *e = s;
+    if (*s == '"') {
+        sg_buf_reset(&p->f.b->scratch);
+        int r = sg__prom_quoted(&p->f, &e, end, ret);
+        if (r < 0)
+            return r;
     } else {
         while (e < end && !sg__is_blank(*e))
             e++;
+        *ret = sg_str_make(s, (size_t)(e - s));
     }
-    *ret = sg_str_make(s, (size_t)(e - s));
     if (!ret->n)
         return sg__fault_set(&p->f, SG_ESYNTAX, s, "expected a metric name");
-    *ps = sg__skip_blanks(e + (e < end && *e == '"'), end);
-    return sg__feed_utf8(&p->f, ret->p, ret->n);
+    *ps = sg__skip_blanks(e, end);
+    return sg__feed_utf8(&p->f, s, (size_t)(e - s));
 }
 
 static int set_type(struct sg_ingest_parser *p, struct sg_str text)
@@ -129,11 +129,12 @@ int sg__prom_comment(struct sg_ingest_parser *p, const char *s, const char *end)
     }
     bool is_help = sg_str_eq_c(keyword, "HELP"), is_type = sg_str_eq_c(keyword, "TYPE");
     bool is_unit = sg_str_eq_c(keyword, "UNIT");
-    if (!is_help && !is_type && !is_unit)
+    const char *at = e = sg__skip_blanks(e, end);
+    if ((!is_help && !is_type && !is_unit) || at == end)
         return 0; /* just a comment */
     int r = family_name(p, &e, end, &name);
     if (r == 0)
-        r = start_family(p, name);
+        r = start_family(p, name, at);
     if (r < 0)
         return r;
     struct sg_str text = sg_str_make(e, (size_t)(end - e));

@@ -21,9 +21,7 @@ static const char *bare_name_end(const char *s, const char *end, bool colons)
     return s;
 }
 
-/* A quoted string at s; *ret is its content, in scratch when it has escapes. Other escapes than
- * \\ \" \n stay as they are. */
-static int quoted(struct sg__feed *f, const char **ps, const char *end, struct sg_str *ret)
+int sg__prom_quoted(struct sg__feed *f, const char **ps, const char *end, struct sg_str *ret)
 {
     const char *s = *ps + 1, *e = s;
     struct sg_buf *out = &f->b->scratch;
@@ -70,7 +68,7 @@ static int one_label(struct sg__feed *f, const char **ps, const char *end, bool 
     bool is_quoted = *s == '"';
     int r = 0;
     if (is_quoted) {
-        r = quoted(f, &s, end, &name);
+        r = sg__prom_quoted(f, &s, end, &name);
     } else {
         s = bare_name_end(s, end, false);
         name = sg_str_make(at, (size_t)(s - at));
@@ -92,7 +90,7 @@ static int one_label(struct sg__feed *f, const char **ps, const char *end, bool 
         return expected(f, s, end, "a quoted label value");
     /* The name may lie in scratch: a reallocation would move it. Both fit, the line is shorter than
      * scratch. */
-    r = quoted(f, &s, end, &value);
+    r = sg__prom_quoted(f, &s, end, &value);
     if (r == 0)
         r = sg__feed_label(f, name, value, at);
     *ps = s;

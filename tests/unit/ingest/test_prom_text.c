@@ -159,10 +159,16 @@ static void test_prom_text__families_are_described(void **state)
         {"told once", BODY("# TYPE a counter\na 1\n# TYPE a counter\na 2\n# TYPE a gauge\na 3\n"),
          "# a counter |\na set now 1\na set now 2\na set now 3\n# a gauge |\n"
          "= accepted 3 rejected 0\n"},
-        {"faults", BODY("# TYPE a meter\na 1\n# TYPE\n# HELP \"x\n# HELP b \xff\n"),
+        {"quoted names with escapes",
+         BODY("# HELP \"a\\\"b\\n\\\\\" h\n# TYPE \"a\\\"b\\n\\\\\" gauge_histogram\n"
+              "{\"a\\\"b\\n\\\\\"} 1\n"),
+         "# a\"b\n\\ gaugehistogram h|\n{\"a\\\"b\\n\\\\\"} set now 1\n= accepted 1 rejected 0\n"},
+        {"words without a name are comments", BODY("# HELP\n# TYPE \n# UNIT\t\na 1\n"),
+         "a set now 1\n= accepted 1 rejected 0\n"},
+        {"faults", BODY("# TYPE a meter\na 1\n# TYPE \"\"\n# HELP \"x\n# HELP b \xff\n"),
          "# a unknown |\na set now 1\n# b unknown |\n"
          "! 1:10 type 'meter', expected counter, gauge, histogram, summary or untyped\n"
-         "! 3:7 expected a metric name\n! 4:9 unterminated name, expected '\"'\n"
+         "! 3:8 expected a metric name\n! 4:8 unterminated string, expected '\"'\n"
          "! 5:10 invalid utf-8, byte 0xff\n= accepted 1 rejected 4\n"},
     };
     /* Batches follow the pieces, and descriptions are printed per batch: only whole bodies compare.
