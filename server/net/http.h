@@ -76,6 +76,9 @@ void sg__reply_error_at(struct sg__conn *c, unsigned status, bool close,
 /* As reply_error, with further header lines. */
 void sg__reply_error_with(struct sg__conn *c, unsigned status, const char *headers,
                           const char *text);
+/* On paths of InfluxDB's, in the object `out` is: what clients of its version 2 look for. */
+void sg__put_influx_error(const struct sg__request *q, unsigned status, const char *text,
+                          struct sg_buf *out);
 void sg__reply_count(struct sg__edge *e, unsigned status);
 struct sg_str sg__date(struct sg__edge *e);
 /* The lines that every answer to an allowed foreign origin has. */

@@ -158,6 +158,19 @@ void sg__ingest_begin(struct sg__conn *c)
     sg__http_begin_body(c, SG__SINK_INGEST, e->net->cfg.limits.max_body);
 }
 
+static void put_result(struct sg__request *q, const struct sg_ingest_result *r, int status)
+{
+    const struct sg_ingest_line_error *first = r->errors;
+    char text[sizeof(first->text) + 64] = "the queue of samples is full";
+    if (r->n_errors)
+        snprintf(text, sizeof(text), "line %u, column %u: %s", first->line, first->column,
+                 first->text);
+    sg_ingest_result_print(r, &q->owned);
+    q->owned.len--; /* the closing brace */
+    sg__put_influx_error(q, (unsigned)status, text, &q->owned);
+    sg_buf_putc(&q->owned, '}');
+}
+
 static void answer(struct sg__conn *c)
 {
     struct sg__edge *e = c->edge;
@@ -169,8 +182,10 @@ static void answer(struct sg__conn *c)
     if (r->series_full)
         sg__count(&e->counters, SG__C_REFUSED_SERIES, 1);
     struct sg__reply reply = {.status = (uint16_t)status};
-    if (status != 204) {
-        sg_ingest_result_print(r, &q->owned);
+    if (status == 204 && q->route->kind == SG__ROUTE_PUSHGATEWAY) {
+        reply.status = 200; /* its clients in Go and PHP take 200 and 202 only */
+    } else if (status != 204) {
+        put_result(q, r, status);
         reply.type = "application/json";
         reply.body = sg_buf_str(&q->owned);
         if (status == 429)

@@ -134,6 +134,36 @@ static const char *api_error_type(unsigned status)
     }
 }
 
+static const char *influx_code(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return "unauthorized";
+    case 403:
+        return "forbidden";
+    case 413:
+        return "request too large";
+    case 415:
+        return "unsupported media type";
+    case 429:
+        return "too many requests";
+    case 503:
+        return "unavailable";
+    default:
+        return status < 500 ? "invalid" : "internal error";
+    }
+}
+
+void sg__put_influx_error(const struct sg__request *q, unsigned status, const char *text,
+                          struct sg_buf *out)
+{
+    const struct sg__route *r = q->route;
+    if (!r || r->kind != SG__ROUTE_INGEST || r->arg != SG_INGEST_INFLUX)
+        return;
+    sg_buf_printf(out, ",\"code\":\"%s\",\"message\":", influx_code(status));
+    sg_buf_put_json_str(out, sg_str_from(text));
+}
+
 /* Where the mistake is, and what was taken of the body before. */
 static void put_place(const struct sg__request *q, const struct sg_error *err, struct sg_buf *out)
 {
@@ -159,6 +189,7 @@ static void reply_error_text(struct sg__conn *c, unsigned status, const char *he
     sg_buf_put_json_str(&out, sg_str_from(text));
     if (err)
         put_place(c->request, err, &out);
+    sg__put_influx_error(c->request, status, text, &out);
     sg_buf_puts(&out, "}\n");
     struct sg_str body = sg_buf_str(&out);
     struct sg__reply r = {.status = (uint16_t)status,
