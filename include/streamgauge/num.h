@@ -35,6 +35,9 @@ SG_API size_t sg_double_format(double v, char *dst);
 /* As sg_double_format, but never in exponent form ('f'), for count_values and scalars; dst has 400
  * bytes. */
 SG_API size_t sg_double_format_f(double v, char *dst);
+/* As sg_double_format, in exponent form from 1e6 on and below 1e-4 already: Go's %g, for the text
+ * of a histogram. */
+SG_API size_t sg_double_format_g(double v, char *dst);
 /* dst has 20 bytes. Returns the length. */
 SG_API size_t sg_i64_format(int64_t v, char *dst);
 SG_API size_t sg_u64_format(uint64_t v, char *dst);

@@ -253,3 +253,12 @@ size_t sg_double_format_f(double v, char *dst)
 {
     return format(v, dst, (struct fixed_range){-400, 400});
 }
+
+size_t sg_double_format_g(double v, char *dst)
+{
+    size_t sign = signbit(v) ? 1 : 0;
+    if (v == 0 || !isfinite(v))
+        return format(v, dst, (struct fixed_range){0, 0});
+    dst[0] = '-';
+    return sign + format_shortest(fabs(v), dst + sign, (struct fixed_range){-3, 6});
+}

@@ -173,17 +173,19 @@ static int select_k(struct sg_promql_plan *p, struct sg__node *n, size_t step, d
     struct state *st = n->state;
     const struct sg__cols *in = &n->child[1]->out;
     size_t k = param > (double)in->n ? in->n : param >= 1 ? (size_t)param : 0;
+    char text[SG_DOUBLE_MAX];
     int rc = 0;
     if (isnan(param))
         return sg__fail(p, n->expr, SG_EEXECUTION, "Parameter value is NaN");
     memset(st->fill, 0, st->group_rows.n * sizeof(*st->fill));
+    if (param < 1) /* however small */
+        return 0;
     for (size_t i = 0; i < in->n; i++) {
         if (!sg__has(sg__row_present(in, i), step))
             continue;
-        if (!(param < 9223372036854775808.0 && param >= -9223372036854775808.0))
-            return sg__fail(p, n->expr, SG_EEXECUTION, "Scalar value %g overflows int64", param);
-        if (k == 0)
-            return 0;
+        if (param >= 9223372036854775808.0)
+            return sg__fail(p, n->expr, SG_EEXECUTION, "Scalar value %.*s overflows int64",
+                            (int)sg_double_format_g(param, text), text);
         if (op_of(n) != SG_AGG_LIMITK && in->h && sg__row_h(in, i)[step])
             sg__info(p, n->expr, "ignored histogram in %s aggregation",
                      sg_aggregation_text(op_of(n)));
@@ -206,7 +208,7 @@ static int select_ratio(struct sg_promql_plan *p, struct sg__node *n, size_t ste
     if (isnan(r))
         return sg__fail(p, n->expr, SG_EEXECUTION, "Ratio value is NaN");
     if (r > 1 || r < -1) {
-        int len = (int)sg_double_format(r, text);
+        int len = (int)sg_double_format_g(r, text);
         sg__warn(p, at, "ratio value should be between -1 and 1, got %.*s, capping to %d", len,
                  text, r > 1 ? 1 : -1);
     }

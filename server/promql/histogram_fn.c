@@ -137,7 +137,7 @@ static const struct sg_labels *output_labels(struct sg_promql_plan *p, const str
 /* "0.5", "1.0": as OpenMetrics writes numbers. */
 static void quantile_label(double q, char *dst)
 {
-    size_t n = sg_double_format(q, dst);
+    size_t n = sg_double_format_g(q, dst);
     dst[n] = '\0';
     if (isfinite(q) && !strpbrk(dst, "e."))
         memcpy(dst + n, ".0", 3);

@@ -3,6 +3,7 @@
 #include "histogram_math.h"
 #include "plan.h"
 #include "stats.h"
+#include <streamgauge/num.h>
 
 /* ---- classic buckets ---- */
 
@@ -132,18 +133,19 @@ struct walk {
     const struct sg_histogram *h;
     uint32_t negative, positive;
     bool zero_done;
+    bool as_stored; /* bounds that the zero bucket overlaps are left as they are */
 };
 
 static bool next_bucket(struct walk *w, struct sg__bucket *ret)
 {
     const struct sg_histogram *h = w->h;
-    double zero = h->zero_threshold;
+    double zero = h->zero_threshold, reach = w->as_stored ? 0 : zero;
     if (w->negative < h->n_negative) {
         const struct sg_bucket *b = sg_histogram_negative(h) + (h->n_negative - ++w->negative);
         *ret = (struct sg__bucket){-sg_histogram_bound(h->schema, b->index),
                                    -sg_histogram_bound(h->schema, b->index - 1), b->count};
-        if (ret->upper < 0 && ret->upper > -zero)
-            ret->upper = -zero;
+        if (ret->upper < 0 && ret->upper > -reach)
+            ret->upper = -reach;
         return true;
     }
     if (!w->zero_done) {
@@ -165,8 +167,8 @@ static bool next_bucket(struct walk *w, struct sg__bucket *ret)
     }
     *ret = (struct sg__bucket){sg_histogram_bound(h->schema, b->index - 1),
                                sg_histogram_bound(h->schema, b->index), b->count};
-    if (ret->lower > 0 && ret->lower < zero)
-        ret->lower = zero;
+    if (ret->lower > 0 && ret->lower < reach)
+        ret->lower = reach;
     return true;
 }
 
@@ -244,6 +246,12 @@ double sg__histogram_fraction(double lower, double upper, const struct sg_histog
     return finish_fraction(&borders[0], &borders[1], count, h->count);
 }
 
+static void put_number(struct sg_buf *out, double v)
+{
+    char text[SG_DOUBLE_MAX];
+    sg_buf_append(out, text, sg_double_format_g(v, text));
+}
+
 static void put_bucket(const struct sg__bucket *b, const char *open, const char *close,
                        struct sg_buf *out)
 {
@@ -251,23 +259,23 @@ static void put_bucket(const struct sg__bucket *b, const char *open, const char 
         return;
     sg_buf_puts(out, ", ");
     sg_buf_puts(out, open);
-    sg_buf_put_double(out, b->lower);
+    put_number(out, b->lower);
     sg_buf_putc(out, ',');
-    sg_buf_put_double(out, b->upper);
+    put_number(out, b->upper);
     sg_buf_puts(out, close);
     sg_buf_putc(out, ':');
-    sg_buf_put_double(out, b->count);
+    put_number(out, b->count);
 }
 
 void sg__histogram_text(const struct sg_histogram *h, struct sg_buf *out)
 {
-    struct walk w = {.h = h};
+    struct walk w = {.h = h, .as_stored = true};
     struct sg__bucket b;
     bool custom = h->schema == SG_HISTOGRAM_SCHEMA_CUSTOM;
     sg_buf_puts(out, "{count:");
-    sg_buf_put_double(out, h->count);
+    put_number(out, h->count);
     sg_buf_puts(out, ", sum:");
-    sg_buf_put_double(out, h->sum);
+    put_number(out, h->sum);
     while (next_bucket(&w, &b)) {
         bool zero = !custom && b.lower <= 0 && b.upper >= 0;
         bool below = b.upper <= 0 && !zero && !custom;

@@ -29,7 +29,8 @@ double sg__histogram_observed(const struct sg_histogram *h);
 /* The observations up to `at`, or those above it; counts within a bucket are estimated, and so is
  * the sum when anything was left out. New, refs 1. */
 struct sg_histogram *sg__histogram_trim(const struct sg_histogram *h, double at, bool upper);
-/* {count:3, sum:5, [-1,-0.5):1, (0.5,1]:2}, as Prometheus writes it. */
+/* {count:3, sum:5, [-1,-0.5):1, (0.5,1]:2}, as Prometheus writes it: with Go's %g, and with bounds
+ * that do not mind the zero bucket. */
 void sg__histogram_text(const struct sg_histogram *h, struct sg_buf *out);
 
 #endif

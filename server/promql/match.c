@@ -27,6 +27,8 @@ struct state {
     size_t cap_seen;
     uint8_t *matched; /* per group */
     size_t cap_matched;
+    uint8_t *claimed; /* per output row: some pair of this step is allowed to have it */
+    size_t cap_claimed;
 };
 
 static void deinit(struct sg__node *n)
@@ -40,6 +42,7 @@ static void deinit(struct sg__node *n)
     sg_free(st->partner);
     sg_free(st->seen);
     sg_free(st->matched);
+    sg_free(st->claimed);
 }
 
 static const struct sg_matching *matching_of(const struct sg__node *n)
@@ -259,6 +262,7 @@ static int update(struct sg_promql_plan *p, struct sg__node *n)
     int rc = classify(p, n, &ls);
     if (rc == 0)
         rc = make_rows(p, n, &ls);
+    st->claimed = sg_grow(st->claimed, &st->cap_claimed, n->own_rows.n + 1, 1);
     if (rc == 0)
         find_partners(n, &ls);
     else
@@ -274,19 +278,26 @@ static struct sg__point point_at(const struct sg__cols *c, size_t row, size_t st
     return (struct sg__point){sg__row_v(c, row)[step], c->h ? sg__row_h(c, row)[step] : NULL};
 }
 
-/* 1: *ret is the value, 0: none, negative: error. Left and right are as written. */
-static int value(struct sg_promql_plan *p, struct sg__node *n, struct sg__point many,
-                 struct sg__point one, struct sg__point *ret)
+enum outcome {
+    MISFIT, /* the operator does not take such a pair; there was a note */
+    FILTERED,
+    KEPT,
+};
+
+/* What becomes of a pair; *ret is the value of one that is kept. */
+static enum outcome value(struct sg_promql_plan *p, struct sg__node *n, struct sg__point many,
+                          struct sg__point one, struct sg__point *ret)
 {
     const struct sg_binary *b = &n->expr->u.binary;
     struct sg__point left = swapped(n) ? one : many, right = swapped(n) ? many : one;
+    bool equality = b->op == SG_OP_EQ || b->op == SG_OP_NE;
     bool keep = sg__operate(p, n->expr, left, right, ret);
-    if (!b->return_bool)
-        return keep;
-    bool fit = !left.h == !right.h &&
-               (!left.h || b->op == SG_OP_EQ || b->op == SG_OP_NE); /* else there was a note */
-    *ret = (struct sg__point){keep ? 1 : 0, NULL};
-    return fit;
+    if (!keep && (sg_binary_class(b->op) != SG_BINARY_COMPARE || !left.h != !right.h ||
+                  (left.h && !equality)))
+        return MISFIT;
+    if (b->return_bool)
+        *ret = (struct sg__point){keep ? 1 : 0, NULL};
+    return keep || b->return_bool ? KEPT : FILTERED;
 }
 
 static int put(struct sg_promql_plan *p, struct sg__node *n, uint32_t row, size_t step,
@@ -315,7 +326,7 @@ static int compute_pairs(struct sg_promql_plan *p, struct sg__node *n, size_t k)
         for (SG__EACH(sg__row_present(many, i), k, step)) {
             struct sg__point pt;
             if (!sg__has(other, step) ||
-                !value(p, n, point_at(many, i, step), point_at(one, partner, step), &pt))
+                value(p, n, point_at(many, i, step), point_at(one, partner, step), &pt) != KEPT)
                 continue;
             int rc = put(p, n, st->to[st->base[i]], step, &pt);
             if (rc < 0)
@@ -400,25 +411,28 @@ static int compute_step(struct sg_promql_plan *p, struct sg__node *n, size_t ste
     if (!any_at(many, step)) /* nothing can match, so nothing can clash */
         return 0;
     int rc = find_ones(p, n, step);
+    memset(st->claimed, 0, n->own_rows.n);
     for (size_t i = 0; rc == 0 && i < many->n; i++) {
         uint32_t g = st->many_group[i], partner = st->seen[g];
         struct sg__point pt;
         if (partner == SG__NO_ROW || !sg__has(sg__row_present(many, i), step))
             continue;
-        bool keep = value(p, n, point_at(many, i, step), point_at(one, partner, step), &pt);
+        enum outcome o = value(p, n, point_at(many, i, step), point_at(one, partner, step), &pt);
+        if (o == MISFIT)
+            continue;
         /* Whether a comparison holds must not decide if it was allowed. */
         if (one_to_one && st->matched[g]++)
             return sg__fail(p, n->expr, SG_EEXECUTION,
                             "multiple matches for labels: many-to-one matching must be explicit "
                             "(group_left/group_right)");
-        if (!keep)
-            continue;
         uint32_t row = st->to[st->base[i] + st->one_class[partner]];
-        if (sg__has(sg__row_present(&n->own, row), step))
+        if (st->claimed[row]++)
             return sg__fail(p, n->expr, SG_EEXECUTION,
                             one_to_one ? "vector cannot contain metrics with the same labelset"
                                        : "multiple matches for labels: grouping labels must ensure "
                                          "unique matches");
+        if (o == FILTERED)
+            continue;
         rc = put(p, n, row, step, &pt);
     }
     return rc;

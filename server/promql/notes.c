@@ -100,6 +100,6 @@ void sg__warn_quantile(struct sg_promql_plan *p, const struct sg_expr *at, doubl
     if (q >= 0 && q <= 1)
         return;
     char text[SG_DOUBLE_MAX];
-    size_t n = sg_double_format(q, text);
+    size_t n = sg_double_format_g(q, text);
     sg__warn(p, at, "quantile value should be between 0 and 1, got %.*s", (int)n, text);
 }

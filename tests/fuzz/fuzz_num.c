@@ -41,6 +41,9 @@ static void round_trip(double v)
     size_t n = sg_double_format(v, text);
     SG_ASSERT(n > 0 && n <= sizeof(text));
     SG_ASSERT(sg_double_parse_all(text, n, &back) == 0 && same(v, back));
+    n = sg_double_format_g(v, text);
+    SG_ASSERT(n > 0 && n <= sizeof(text));
+    SG_ASSERT(sg_double_parse_all(text, n, &back) == 0 && same(v, back));
     n = sg_double_format_f(v, fixed);
     SG_ASSERT(n > 0 && n <= sizeof(fixed) && !memchr(fixed, 'e', n));
     SG_ASSERT(sg_double_parse_all(fixed, n, &back) == 0 && same(v, back));

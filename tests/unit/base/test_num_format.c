@@ -194,6 +194,41 @@ static void test_double_format_f__never_uses_an_exponent(void **state)
     assert_int_equal(sg_double_format_f((double)INFINITY, text), 4);
 }
 
+/* As shortest as %.*e can be, and in the form that the exponent asks for. */
+static void test_double_format_g__has_an_exponent_from_a_million_on(void **state)
+{
+    static const struct {
+        double v;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {-0.0, "-0"},
+        {1, "1"},
+        {-7, "-7"},
+        {0.1, "0.1"},
+        {123456, "123456"},
+        {999999, "999999"},
+        {1e6, "1e+06"},
+        {-1234567.5, "-1.2345675e+06"},
+        {9007199254740992, "9.007199254740992e+15"},
+        {1e20, "1e+20"},
+        {1e300, "1e+300"},
+        {0.0001, "0.0001"},
+        {0.00001, "1e-05"},
+        {1.52587890625e-05, "1.52587890625e-05"},
+        {5e-324, "5e-324"},
+        {(double)INFINITY, "+Inf"},
+        {-(double)INFINITY, "-Inf"},
+        {(double)NAN, "NaN"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[SG_DOUBLE_MAX + 1];
+        text[sg_double_format_g(cases[i].v, text)] = '\0';
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_double_format__powers_of_ten_are_one_digit),
         cmocka_unit_test(test_double_format__reads_back_with_our_parser),
         cmocka_unit_test(test_double_format_f__never_uses_an_exponent),
+        cmocka_unit_test(test_double_format_g__has_an_exponent_from_a_million_on),
     };
     return cmocka_run_group_tests_name("base/num_format", tests, NULL, NULL);
 }
