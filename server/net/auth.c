@@ -184,6 +184,9 @@ enum sg__credential sg__auth_request(const struct sg__auth *a, const struct sg_h
     struct sg_str value = sg_http1_header(h, SG_HTTP1_H_AUTHORIZATION);
     if (h->lines[SG_HTTP1_H_AUTHORIZATION] > 1)
         return SG__CRED_BAD;
+    if (!sg__auth_guarded(a)) /* nothing to check against: a client's left-over setting, or InfluxDB
+                                 clients' root:root, does no harm */
+        return SG__CRED_NONE;
     if (value.p) {
         struct sg_str rest = value, scheme = sg_str_split(&rest, ' ');
         /* Influx clients say "Token"; other schemes are not ours to judge and count as wrong. */
@@ -195,9 +198,6 @@ enum sg__credential sg__auth_request(const struct sg__auth *a, const struct sg_h
         token = sg_http1_cookie(h, SG_STR("streamgauge_token"));
     }
     if (!token.p)
-        return SG__CRED_NONE;
-    if (!sg__auth_guarded(a)) /* nothing to check against: a client's left-over setting does no
-                                 harm */
         return SG__CRED_NONE;
     return sg__auth_token(a, token, ret_rights) ? SG__CRED_OK : SG__CRED_BAD;
 }

@@ -155,6 +155,20 @@ static void test_auth__wrong_credentials_are_not_none(void **state)
     assert_int_equal(rights, 0);
 }
 
+static void test_auth__without_tokens_credentials_do_no_harm(void **state)
+{
+    (void)state;
+    struct fixture open = {0};
+    struct sg_net_config none = {0};
+    unsigned rights;
+    assert_int_equal(sg__auth_init(&open.auth, &none, NULL), 0);
+    assert_int_equal(judge(&open, "Authorization: Bearer old\r\n", &rights), SG__CRED_NONE);
+    assert_int_equal(judge(&open, "Authorization: Basic cm9vdDpyb290\r\n", &rights), SG__CRED_NONE);
+    assert_int_equal(judge(&open, "Cookie: streamgauge_token=old\r\n", &rights), SG__CRED_NONE);
+    assert_int_equal(rights, 0);
+    sg__auth_deinit(&open.auth);
+}
+
 static void test_auth__loopback_counts_only_without_tokens(void **state)
 {
     struct fixture *f = *state;
@@ -249,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_auth__header_and_cookie_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_auth__wrong_credentials_are_not_none, set_up,
                                         tear_down),
+        cmocka_unit_test(test_auth__without_tokens_credentials_do_no_harm),
         cmocka_unit_test_setup_teardown(test_auth__loopback_counts_only_without_tokens, set_up,
                                         tear_down),
         cmocka_unit_test(test_auth__bad_hash_is_refused_by_name),
