@@ -158,7 +158,7 @@ static void test_auth__wrong_credentials_are_not_none(void **state)
 static void test_auth__without_tokens_credentials_do_no_harm(void **state)
 {
     (void)state;
-    struct fixture open = {0};
+    struct fixture open;
     struct sg_net_config none = {0};
     unsigned rights;
     assert_int_equal(sg__auth_init(&open.auth, &none, NULL), 0);
