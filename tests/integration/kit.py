@@ -59,6 +59,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+@contextlib.contextmanager
+def nobody():
+    """A URL whose port is taken, so that nobody else gets it, but does not listen."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{s.getsockname()[1]}"
+
+
 def need(program):
     found = shutil.which(program)
     if not found:

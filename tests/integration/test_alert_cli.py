@@ -245,10 +245,11 @@ groups:
 def server(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("cli"))
     rule_file(folder, RULES)
-    s = kit.Server(folder, config=config("rules.yml", "webhook_configs: [{url: 'http://127.0.0.1:1/'}]"))
-    s.allow_errors = "."  # nobody is there
-    yield s
-    s.end()
+    with kit.nobody() as url:
+        s = kit.Server(folder, config=config("rules.yml", f"webhook_configs: [{{url: '{url}/'}}]"))
+        s.allow_errors = "."  # nobody is there
+        yield s
+        s.end()
 
 
 def heat(server, room, value, n):

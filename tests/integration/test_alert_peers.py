@@ -141,7 +141,7 @@ def test_alertmanager_gets_what_we_forward(start, tmp_path):
 def test_alertmanager_gets_every_alert_of_a_large_group(start, tmp_path):
     """More than fit into one of our rows; and all of their ends."""
     many = [{"labels": {"alertname": "Many", "n": str(n)}} for n in range(1300)]
-    with Alertmanager(os.path.join(tmp_path, "am"), "http://127.0.0.1:1") as am:
+    with kit.nobody() as url, Alertmanager(os.path.join(tmp_path, "am"), url) as am:
         s = start(config=config("", f"alertmanager_configs: [{{urls: ['{am.url()}']}}]"))
         s.post("/api/v2/alerts", many)
         kit.eventually(lambda: len(am.get("/api/v2/alerts").json) == len(many), "all of them over there")

@@ -153,7 +153,8 @@ def test_send_says_what_was_refused(server, name):
 
 
 def test_send_without_a_server(tmp_path):
-    rc, _, err = cli("send", "x 1", "--url", "http://127.0.0.1:1")
+    with kit.nobody() as url:
+        rc, _, err = cli("send", "x 1", "--url", url)
     assert rc == 1 and "127.0.0.1" in err and "refused" in err.lower()
     for url in ("http://", "127.0.0.1:99999", "http://u@h", "ftp://127.0.0.1"):
         assert cli("send", "x 1", "--url", url)[0] in (1, 2), url
@@ -243,7 +244,8 @@ def test_watch_a_wrong_expression_points_at_it(server):
 
 
 def test_watch_without_a_server():
-    rc, _, err = cli("watch", "up", "--url", "http://127.0.0.1:1")
+    with kit.nobody() as url:
+        rc, _, err = cli("watch", "up", "--url", url)
     assert rc == 1 and "refused" in err.lower()
 
 

@@ -293,6 +293,16 @@ def test_sighup_without_certificates_changes_nothing(start):
     assert server.get("/-/healthy").status == 200
 
 
+def test_a_configuration_that_became_a_pipe_is_not_waited_for(start):
+    server = start(config="limits: {sessions: 8}\n")
+    server.allow_errors = "reload refused"
+    os.unlink(server.config)
+    os.mkfifo(server.config)
+    server.process.send_signal(signal.SIGHUP)
+    kit.eventually(lambda: f"cannot read '{server.config}' again: not a file" in server.log, "a word about it")
+    assert server.get("/-/healthy").status == 200  # and it ends when it is told to, as each of these
+
+
 def test_port_in_use_ends_with_1_and_names_the_address(start, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

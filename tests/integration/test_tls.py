@@ -150,6 +150,9 @@ def test_sighup_changes_the_certificate_and_a_bad_one_is_refused(start, tmp_path
         refused(2)
         os.unlink(key)
         refused(3)
+        os.mkfifo(key)  # nobody writes into it
+        refused(4)
+        os.unlink(key)
         install(second)
         server.process.send_signal(signal.SIGHUP)
         kit.eventually(lambda: subject(server.port) == "two", "the new certificate")
