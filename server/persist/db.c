@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <streamgauge/log.h>
@@ -19,6 +20,7 @@
 #define APPLICATION_ID 0x73676175 /* "sgau" */
 #define CHECK_MS 5000             /* a database that takes longer to check is trusted */
 #define BUSY_MS 5000
+#define BUSY_LOOK_MS 10
 
 #define KEYED(name)                                                                                \
     "CREATE TABLE " name " (key TEXT PRIMARY KEY, body TEXT NOT NULL, expires_ms INTEGER NOT "     \
@@ -155,6 +157,18 @@ static int open_conn(struct sg__conn *c, const char *path, struct sg_error *rete
     return 0;
 }
 
+int sg__db_busy(void *persist, int n)
+{
+    struct sg_persist *p = persist;
+    int64_t now = sg_mono_now_us(), end = atomic_load_explicit(&p->end_us, memory_order_relaxed);
+    if (n == 0)
+        p->busy_us = now;
+    if (now - p->busy_us >= BUSY_MS * INT64_C(1000) || (end && now >= end))
+        return 0;
+    (void)nanosleep(&(struct timespec){.tv_nsec = BUSY_LOOK_MS * 1000000L}, NULL);
+    return 1;
+}
+
 static int past_deadline(void *deadline)
 {
     return sg_mono_now_us() > *(const int64_t *)deadline;
@@ -240,6 +254,8 @@ static int open_writer(struct sg_persist *p, struct sg_error *reterr)
         int rc = file ? make_file(p->path, reterr) : 0;
         if (rc == 0)
             rc = open_conn(&p->w, p->path, reterr);
+        if (rc == 0)
+            sqlite3_busy_handler(p->w.db, sg__db_busy, p);
         int bad = rc == 0 && file ? check(&p->w, reterr) : rc;
         if (bad <= 0)
             rc = bad;

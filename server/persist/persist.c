@@ -340,6 +340,7 @@ void sg_persist_stop(struct sg_persist *p, int64_t timeout_ms)
     pthread_mutex_lock(&p->lock);
     p->stop = true;
     p->deadline_us = sg_mono_now_us() + timeout_ms * 1000;
+    atomic_store_explicit(&p->end_us, p->deadline_us, memory_order_relaxed);
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->thread, NULL);

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <streamgauge/persist.h>
 
 #define SG__WINDOW SG_PERSIST_WINDOW
@@ -77,12 +78,17 @@ struct sg_persist {
     pthread_cond_t wake;
     bool stop, running;  /* under lock, as the next */
     int64_t deadline_us; /* of the stop */
+    atomic_llong end_us; /* the same for who waits in SQLite; 0: not stopping */
+    int64_t busy_us;     /* under w.lock: since when another process has been waited for */
     pthread_t thread;
 };
 
 /* db.c */
 int sg__db_open(struct sg_persist *p, struct sg_error *reterr);
 void sg__db_close(struct sg_persist *p);
+/* SQLite's busy handler of the writer: 0 when another process has had the file for too long, or we
+ * are to end. */
+int sg__db_busy(void *persist, int n);
 int sg__sql(struct sg__conn *c, const char *sql, struct sg_error *reterr);
 int sg__sql_error(sqlite3 *db, const char *what, struct sg_error *reterr);
 int sg__prepare(struct sg__conn *c, const char *sql, sqlite3_stmt **ret, struct sg_error *reterr);

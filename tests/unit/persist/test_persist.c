@@ -731,6 +731,25 @@ static void test_queue__a_journal_larger_than_it_is_taken_alone(void **state)
     assert_int_equal(sg_persist_submit_wait(r->p, j, WAIT_MS, &err), 0);
 }
 
+static void test_stop__waits_for_no_other_process(void **state)
+{
+    struct rig *r = *state;
+    sqlite3 *other;
+    char path[96];
+    start(r);
+    assert_int_equal(sg__db_busy(r->p, 0), 1);
+    sg_persist_stop(r->p, 0);
+    r->p->busy_us = 0;
+    snprintf(path, sizeof(path), "%s/streamgauge.db", r->folder);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(r->p->w.db, "BEGIN IMMEDIATE", NULL, NULL, NULL) & 0xff,
+                     SQLITE_BUSY);
+    assert_int_not_equal(r->p->busy_us, 0); /* the handler was asked */
+    assert_int_equal(sg__db_busy(r->p, 0), 0);
+    sqlite3_close(other);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -759,6 +778,7 @@ int main(void)
         T(test_feed__knows_what_came_before_across_restarts_and_pruning),
         T(test_full_disk__rows_go_out_and_all_is_written_later),
         T(test_full_disk__the_queue_has_an_end),
+        T(test_stop__waits_for_no_other_process),
     };
     return cmocka_run_group_tests_name("persist", tests, NULL, NULL);
 }
