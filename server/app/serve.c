@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,10 +93,15 @@ struct arguments {
     char **argv;
 };
 
+/* A pipe, say of a shell's <(…), can be read once: opening it again would wait for ever. */
 static int load_again(void *ctx, struct sg_config *ret, struct sg_error *reterr)
 {
     const struct arguments *a = ctx;
-    return load(ret, sg_config_find_file_flag(a->argc, a->argv), a->argc, a->argv, reterr);
+    const char *file = sg_config_find_file_flag(a->argc, a->argv);
+    struct stat st;
+    if (file && stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+        return sg_error_set(reterr, SG_EIO, "cannot read '%s' again: not a file", file);
+    return load(ret, file, a->argc, a->argv, reterr);
 }
 
 int sg_command_check_config(int argc, char **argv)

@@ -309,12 +309,13 @@ int sg__edge_start(struct sg_net *net, unsigned number, const int *fds, struct s
     e->ws_config =
         (struct sg_ws_config){.max_message = net->cfg.hub.message_bytes, .max_fragments = 1024};
     net->edge[number] = e;
-    if (pthread_create(&e->thread, NULL, edge_main, &start) != 0) {
+    int failed_to = pthread_create(&e->thread, NULL, edge_main, &start);
+    if (failed_to != 0) {
         for (size_t i = 0; i < net->cfg.listen_count; i++)
             close(fds[i]);
         net->edge[number] = NULL;
         sg_free(e);
-        return sg_error_set(reterr, SG_EIO, "cannot start an edge thread");
+        return sg_error_set(reterr, SG_EIO, "cannot start an edge thread: %s", strerror(failed_to));
     }
     pthread_mutex_lock(&net->lock);
     while (e->state == SG__EDGE_STARTING)

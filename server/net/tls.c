@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* pem: what is wrong may be that the file is of another kind. */
@@ -28,9 +29,20 @@ int64_t sg__tls_expires_in_s(SSL_CTX *ctx)
     return (int64_t)days * 86400 + seconds;
 }
 
-SSL_CTX *sg__tls_load(const char *cert, const char *key, bool refuse_expired,
-                      struct sg_error *reterr)
+/* A pipe can be read once: opening it again would wait for ever. */
+static bool is_file(const char *path, struct sg_error *reterr)
 {
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return true; /* what is not there is told when it is opened */
+    sg_error_set(reterr, SG_EIO, "cannot read '%s' again: not a file", path);
+    return false;
+}
+
+SSL_CTX *sg__tls_load(const char *cert, const char *key, bool again, struct sg_error *reterr)
+{
+    if (again && (!is_file(cert, reterr) || !is_file(key, reterr)))
+        return NULL;
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!ctx) {
@@ -44,7 +56,7 @@ SSL_CTX *sg__tls_load(const char *cert, const char *key, bool refuse_expired,
         rc = fail(reterr, "cannot read the private key", key, true);
     else if (SSL_CTX_check_private_key(ctx) != 1)
         rc = fail(reterr, "the private key does not belong to the certificate", cert, false);
-    else if (refuse_expired && sg__tls_expires_in_s(ctx) <= 0)
+    else if (again && sg__tls_expires_in_s(ctx) <= 0)
         rc = sg_error_set(reterr, SG_EINVALID, "the certificate '%s' has expired", cert);
     if (rc == 0)
         return ctx;

@@ -12,9 +12,8 @@
 #define SG__TICKET_KEYS 80
 
 /* Loads a PEM pair. Returns a new SSL_CTX that holds it (SSL_CTX_free), or NULL: unreadable, not
- * PEM, key and certificate do not fit, or expired (refuse_expired). */
-SSL_CTX *sg__tls_load(const char *cert, const char *key, bool refuse_expired,
-                      struct sg_error *reterr);
+ * PEM, key and certificate do not fit; again: or expired, or no files. */
+SSL_CTX *sg__tls_load(const char *cert, const char *key, bool again, struct sg_error *reterr);
 /* Puts the pair of `from` into a serving context. On the context's own thread. */
 int sg__tls_install(SSL_CTX *to, SSL_CTX *from);
 /* TLS 1.2 and later, no renegotiation, server's choice of nothing old, tickets by these keys. */
