@@ -105,9 +105,14 @@ static int read_legacy(struct sg__reading *rd, const struct sg_yaml_node *map, c
         struct sg_str value = {"", 0};
         struct sg_error err = {0};
         struct sg_matcher m;
-        rc = sg_yaml_read_str(sg_yaml_at(node, i), key, &value, rd->err);
+        const struct sg_yaml_node *at = sg_yaml_at(node, i);
+        /* One that was not finished would match who has no such label. */
+        if (type == SG_MATCH_RE && sg_yaml_kind(at) == SG_YAML_NULL)
+            return sg_yaml_error(at, rd->err, "%s: expected a regular expression for '%.*s'", key,
+                                 SG_STR_ARG(sg_yaml_key(node, i)));
+        rc = sg_yaml_read_str(at, key, &value, rd->err);
         if (rc == 0 && sg_matcher_init(&m, type, sg_yaml_key(node, i), value, &err) < 0)
-            rc = misread(rd, sg_yaml_at(node, i), key, &err);
+            rc = misread(rd, at, key, &err);
         else if (rc == 0)
             rc = made(rd, ret, &m);
     }

@@ -166,6 +166,9 @@ static void test_routing__nonsense_is_refused_with_its_place(void **state)
     refused("route: {receiver: team, group_wat: 1s}", "did you mean 'group_wait'");
     refused("route: {receiver: team, routes: [{matchers: [a]}]}", "bad matcher format");
     refused("route: {receiver: team, routes: [{matchers: ['a=~\"(\"']}]}", "matchers");
+    refused("route: {receiver: team, routes: [{match_re: {owner: }}]}", "regular expression");
+    refused("inhibit_rules: [{source_match_re: {a: ~}, target_match: {b: c}}]", "for 'a'");
+    refused("inhibit_rules: [{source_match: {b: c}, target_match_re: {a: null}}]", "for 'a'");
     refused("route: {receiver: team, routes: [{mute_time_intervals: [x]}]}",
             "no time interval 'x'");
     refused("route: {receiver: team, routes: [7]}", "keys and values");
