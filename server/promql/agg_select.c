@@ -258,6 +258,7 @@ struct count_state {
     struct sg__groups groups;
     struct sg__intern set;
     uint64_t in_version;
+    size_t told; /* rows that the version stands for; SIZE_MAX: there is none yet */
 };
 
 static void count_deinit(struct sg__node *n)
@@ -302,9 +303,9 @@ static int count_compute(struct sg_promql_plan *p, struct sg__node *n, const str
         sg__rows_clear(&n->own_rows);
         sg__intern_deinit(&st->set);
         sg__intern_init(&st->set, c->out.n);
-        rc = sg__rows_done(p, n);
+        st->told = SIZE_MAX;
     }
-    size_t before = n->own_rows.n, cells = 0, at = 0;
+    size_t cells = 0, at = 0;
     for (size_t i = 0; i < c->out.n; i++)
         for (SG__EACH(sg__row_present(&c->out, i), s->k, step))
             cells++;
@@ -315,8 +316,10 @@ static int count_compute(struct sg_promql_plan *p, struct sg__node *n, const str
         for (SG__EACH(sg__row_present(&c->out, i), s->k, step))
             row[at++] = count_row(p, n, i, sg__row_v(&c->out, i)[step],
                                   c->out.h ? sg__row_h(&c->out, i)[step] : NULL, &b);
-    if (n->own_rows.n != before)
-        rc = sg__rows_done(p, n);
+    if (n->own_rows.n != st->told) {
+        rc = sg__rows_settle(p, n, &st->set, row, at);
+        st->told = rc == 0 ? n->own_rows.n : SIZE_MAX;
+    }
     if (rc == 0)
         rc = sg__cols_reset(p, n, n->own_rows.n, s->k);
     at = 0;

@@ -150,7 +150,7 @@ static bool next_bucket(struct walk *w, struct sg__bucket *ret)
     }
     if (!w->zero_done) {
         w->zero_done = true;
-        if (h->zero_count > 0) {
+        if (h->zero_count > 0 || w->as_stored) { /* negated ones are written, too */
             *ret = (struct sg__bucket){-zero, zero, h->zero_count};
             return true;
         }

@@ -13,6 +13,7 @@ struct state {
     struct sg_matcher *name;        /* owned: when no name, or only which not, is asked for */
     const struct sg_selector *data; /* second argument, or NULL */
     uint64_t in_version, info_version;
+    size_t told; /* rows that the version stands for; SIZE_MAX: there is none yet */
     uint32_t *in_group, *info_group; /* by instance and job, per row */
     size_t cap_in, cap_info;
     uint32_t *head, *next; /* info rows of each group, in order; SG__NO_ROW at the end */
@@ -107,6 +108,8 @@ static void update(struct sg_promql_plan *p, struct sg__node *n)
     sg__rows_clear(&n->own_rows);
     sg__intern_deinit(&st->set);
     sg__intern_init(&st->set, in->n);
+    st->set.by_drop = true;
+    st->told = SIZE_MAX;
 }
 
 /* ---- which info series are there ---- */
@@ -293,8 +296,9 @@ static int put(struct sg_promql_plan *p, struct sg__node *n, size_t from, uint32
 static int fill(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s,
                 const struct present *t)
 {
+    struct state *st = n->state;
     const struct sg__cols *in = &n->child[0]->out;
-    size_t cells = 0, at = 0, before = n->own_rows.n;
+    size_t cells = 0, at = 0;
     int rc = 0;
     for (size_t i = 0; i < in->n; i++)
         for (SG__EACH(sg__row_present(in, i), s->k, step))
@@ -304,8 +308,10 @@ static int fill(struct sg_promql_plan *p, struct sg__node *n, const struct sg__s
         for (size_t step = sg__next_step(sg__row_present(in, i), s->k, 0); rc == 0 && step < s->k;
              step = sg__next_step(sg__row_present(in, i), s->k, step + 1))
             rc = find_row(p, n, t, i, step, &to[at++]);
-    if (rc == 0 && (n->own_rows.n != before || !n->own_rows.version))
-        rc = sg__rows_done(p, n);
+    if (rc == 0 && n->own_rows.n != st->told) {
+        rc = sg__rows_settle(p, n, &st->set, to, at);
+        st->told = rc == 0 ? n->own_rows.n : SIZE_MAX;
+    }
     if (rc == 0)
         rc = sg__cols_reset(p, n, n->own_rows.n, s->k);
     at = 0;

@@ -160,6 +160,7 @@ static int update(struct sg_promql_plan *p, struct sg__node *n)
         return 0;
     st->map.version = in->version;
     sg__intern_init(&w.set, in->n);
+    w.set.by_drop = true;
     sg_labels_builder_init(&w.b);
     sg_buf_init(&w.value, MAX_VALUE);
     sg__map_begin(&st->map, in->n);

@@ -311,6 +311,7 @@ int sg__rows_done(struct sg_promql_plan *p, struct sg__node *n);
 struct sg__intern {
     uint32_t *slot; /* row + 1; 0 free */
     size_t mask, used;
+    bool by_drop; /* rows are different if the name of only one has to go, too */
 };
 void sg__intern_init(struct sg__intern *in, size_t expected);
 void sg__intern_deinit(struct sg__intern *in);
@@ -322,6 +323,11 @@ uint32_t sg__intern_row_take(struct sg__intern *in, struct sg__rows *r,
 /* Index of the row with these labels or SG__NO_ROW. */
 uint32_t sg__intern_find(const struct sg__intern *in, const struct sg__rows *r,
                          const struct sg_labels *labels);
+/* A new version for rows that were found value by value, in the order of their labels: which of
+ * them came first must not matter, as a stream has seen others than a query that comes now. `set`
+ * finds them; `of` are rows, to become the new places of the same ones (SG__NO_ROW stays). */
+int sg__rows_settle(struct sg_promql_plan *p, struct sg__node *n, struct sg__intern *set,
+                    uint32_t *of, size_t n_of);
 
 /* Labels without __name__, __type__ and __unit__. Returns owned. */
 const struct sg_labels *sg__labels_drop_name(const struct sg_labels *l);

@@ -6,6 +6,7 @@
  */
 #include "plan.h"
 #include "stats.h"
+#include <stdio.h>
 #include <streamgauge/hll.h>
 
 static inline struct sg_str name_of(const struct sg__call *c)
@@ -401,10 +402,13 @@ static bool fn_predict(struct sg__call *c, const struct sg__window *w, struct sg
 
 static bool factor_ok(struct sg__call *c, const char *what, const char *name, double f)
 {
-    if (f > 0 && f < 1)
+    if (!(f <= 0 || f >= 1)) /* NaN yields NaN */
         return true;
+    char got[400] = "+Inf";
+    if (!(f > 0 && isinf(f)))
+        snprintf(got, sizeof(got), isinf(f) ? "-Inf" : "%f", f);
     c->rc = sg__fail(c->p, c->expr, SG_EEXECUTION,
-                     "invalid %s factor. Expected: 0 < %s < 1, got: %f", what, name, f);
+                     "invalid %s factor. Expected: 0 < %s < 1, got: %s", what, name, got);
     return false;
 }
 

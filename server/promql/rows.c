@@ -1,5 +1,6 @@
 /* rows.c - output series of nodes, and the way from input rows to output rows. */
 #include "plan.h"
+#include <stdlib.h>
 
 void sg__rows_clear(struct sg__rows *r)
 {
@@ -36,6 +37,53 @@ int sg__rows_done(struct sg_promql_plan *p, struct sg__node *n)
     return 0;
 }
 
+/* ---- order ---- */
+
+struct placed {
+    const struct sg_labels *labels;
+    uint32_t at;
+    bool drop;
+};
+
+static int by_labels(const void *pa, const void *pb)
+{
+    const struct placed *a = pa, *b = pb;
+    int cmp = sg_labels_cmp(a->labels, b->labels);
+    return cmp ? cmp : a->drop - b->drop;
+}
+
+/* ret_to: the new place of each. */
+static void sort_rows(struct sg__rows *r, uint32_t *ret_to)
+{
+    struct placed *all = sg_alloc((r->n + 1) * sizeof(*all));
+    for (size_t i = 0; i < r->n; i++)
+        all[i] = (struct placed){r->labels[i], (uint32_t)i, r->drop[i]};
+    qsort(all, r->n, sizeof(*all), by_labels);
+    for (size_t i = 0; i < r->n; i++) {
+        r->labels[i] = all[i].labels;
+        r->drop[i] = all[i].drop;
+        ret_to[all[i].at] = (uint32_t)i;
+    }
+    sg_free(all);
+}
+
+int sg__rows_settle(struct sg_promql_plan *p, struct sg__node *n, struct sg__intern *set,
+                    uint32_t *of, size_t n_of)
+{
+    uint32_t *to = sg_alloc((n->own_rows.n + 1) * sizeof(*to));
+    sort_rows(&n->own_rows, to);
+    for (size_t i = 0; i < n_of; i++)
+        if (of[i] != SG__NO_ROW)
+            of[i] = to[of[i]];
+    sg_free(to);
+    bool by_drop = set->by_drop;
+    sg__intern_deinit(set);
+    sg__intern_init(set, n->own_rows.n);
+    set->by_drop = by_drop;
+    sg__intern_load(set, &n->own_rows);
+    return sg__rows_done(p, n);
+}
+
 /* ---- interning ---- */
 
 void sg__intern_init(struct sg__intern *in, size_t expected)
@@ -46,6 +94,7 @@ void sg__intern_init(struct sg__intern *in, size_t expected)
     in->slot = sg_calloc(size, sizeof(*in->slot));
     in->mask = size - 1;
     in->used = 0;
+    in->by_drop = false;
 }
 
 void sg__intern_deinit(struct sg__intern *in)
@@ -55,11 +104,12 @@ void sg__intern_deinit(struct sg__intern *in)
 }
 
 static uint32_t *intern_slot(const struct sg__intern *in, const struct sg__rows *r,
-                             const struct sg_labels *labels)
+                             const struct sg_labels *labels, bool drop)
 {
     for (size_t i = labels->hash & in->mask;; i = (i + 1) & in->mask) {
         uint32_t *slot = &in->slot[i];
-        if (!*slot || sg_labels_eq(r->labels[*slot - 1], labels))
+        if (!*slot || (sg_labels_eq(r->labels[*slot - 1], labels) &&
+                       (!in->by_drop || r->drop[*slot - 1] == drop)))
             return slot;
     }
 }
@@ -67,7 +117,7 @@ static uint32_t *intern_slot(const struct sg__intern *in, const struct sg__rows 
 uint32_t sg__intern_find(const struct sg__intern *in, const struct sg__rows *r,
                          const struct sg_labels *labels)
 {
-    uint32_t found = *intern_slot(in, r, labels);
+    uint32_t found = *intern_slot(in, r, labels, false);
     return found ? found - 1 : SG__NO_ROW;
 }
 
@@ -79,14 +129,14 @@ static void intern_grow(struct sg__intern *in, const struct sg__rows *r)
     in->mask = size * 2 - 1;
     for (size_t i = 0; i < size; i++)
         if (old[i])
-            *intern_slot(in, r, r->labels[old[i] - 1]) = old[i];
+            *intern_slot(in, r, r->labels[old[i] - 1], r->drop[old[i] - 1]) = old[i];
     sg_free(old);
 }
 
 uint32_t sg__intern_row_take(struct sg__intern *in, struct sg__rows *r,
                              const struct sg_labels *labels, bool drop)
 {
-    uint32_t *slot = intern_slot(in, r, labels);
+    uint32_t *slot = intern_slot(in, r, labels, drop);
     if (*slot) {
         sg_labels_unref(labels);
         return *slot - 1;
@@ -101,7 +151,7 @@ uint32_t sg__intern_row_take(struct sg__intern *in, struct sg__rows *r,
 void sg__intern_load(struct sg__intern *in, const struct sg__rows *r)
 {
     for (size_t i = 0; i < r->n; i++) {
-        *intern_slot(in, r, r->labels[i]) = (uint32_t)i + 1;
+        *intern_slot(in, r, r->labels[i], r->drop[i]) = (uint32_t)i + 1;
         if (++in->used * 2 > in->mask)
             intern_grow(in, r);
     }

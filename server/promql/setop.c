@@ -41,6 +41,7 @@ static int update(struct sg_promql_plan *p, struct sg__node *n)
         return 0;
     struct sg__intern set;
     sg__intern_init(&set, l->n + r->n);
+    set.by_drop = true;
     sg__rows_clear(&n->own_rows);
     st->right_to = sg_grow(st->right_to, &st->cap_to, r->n + 1, sizeof(*st->right_to));
     for (size_t i = 0; i < l->n; i++)

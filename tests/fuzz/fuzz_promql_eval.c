@@ -187,7 +187,11 @@ static void call(struct gen *g, int depth)
         pattern(g,
                 ONE_OF(g, "abs(V)", "sgn(V)", "absent(V)", "timestamp(V)", "sort(V)",
                        "sort_desc(V)", "hour(V)", "exp(V)", "round(V)", "histogram_count(V)",
-                       "histogram_sum(V)", "histogram_stddev(V)", "sort_by_label(V, \"x\")"),
+                       "histogram_sum(V)", "histogram_stddev(V)", "sort_by_label(V, \"x\")",
+                       "histogram_avg(V)", "histogram_stdvar(V)", "sort_by_label_desc(V, \"y\")",
+                       "clamp_min(V, S)", "ceil(V)", "floor(V)", "ln(V)", "sqrt(V)", "asinh(V)",
+                       "day_of_year(V)", "days_in_month(V)", "minute()", "month(V)",
+                       "vector(scalar(V))"),
                 depth);
     else
         pattern(g,
@@ -199,13 +203,15 @@ static void call(struct gen *g, int depth)
                        "label_join(V, \"__name__\", \"\", \"y\")",
                        "label_replace(V, \"x\", \"$1\", \"y\", \"(.*)\")",
                        "label_replace(V, \"n\", \"v\", \"x\", \"1|2\")",
-                       "label_replace(V, \"y\", \"\", \"y\", \"p\")"),
+                       "label_replace(V, \"y\", \"\", \"y\", \"p\")",
+                       "label_replace(V, \"__name__\", \"a\", \"__name__\", \"b\")"),
                 depth);
 }
 
 static void aggregation(struct gen *g, int depth)
 {
-    const char *by = ONE_OF(g, "", " by (x)", " without (x)", " by (y, z)", " without (le)");
+    const char *by = ONE_OF(g, "", " by (x)", " without (x)", " by (y, z)", " without (le)",
+                            " by (__name__)", " without (x, y, z)");
     switch (pick(g, 3)) {
     case 0:
         put(g, ONE_OF(g, "topk", "bottomk", "quantile", "limitk", "limit_ratio"));
@@ -236,7 +242,7 @@ static void binary(struct gen *g, int depth)
     switch (pick(g, 3)) {
     case 0:
         put(g, ONE_OF(g, " and ", " or ", " unless "));
-        put(g, ONE_OF(g, "", "on (x) ", "ignoring (y) "));
+        put(g, ONE_OF(g, "", "on (x) ", "ignoring (y) ", "on () ", "on (__name__) "));
         vector(g, depth - 1);
         break;
     case 1:
@@ -244,11 +250,13 @@ static void binary(struct gen *g, int depth)
                       " atan2 ", " >= bool "));
         put(g, ONE_OF(g, "", "on (x) ", "ignoring (y, z) ", "on (x) group_left () ",
                       "on (x) group_left (z) ", "on () group_right () ", "ignoring (x) ",
-                      "on (y) group_left (x, w) ", "ignoring (x) group_right (z) "));
+                      "on (y) group_left (x, w) ", "ignoring (x) group_right (z) ",
+                      "on (x) group_left (__name__) ", "ignoring (x, y, w) group_left () "));
         vector(g, depth - 1);
         break;
     default:
-        put(g, ONE_OF(g, " + ", " * ", " > ", " != bool ", " < ", " / ", " </ ", " >/ "));
+        put(g, ONE_OF(g, " + ", " * ", " > ", " != bool ", " < ", " / ", " </ ", " >/ ", " - ",
+                      " % ", " ^ ", " == "));
         scalar(g, depth);
         break;
     }
@@ -286,11 +294,10 @@ static bool holds(const char *text, const char *const *words, size_t n)
     holds(text, (const char *const[]){__VA_ARGS__},                                                \
           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
-/* Rows of these come in the order of their values, which picks among equals. */
+/* Rows of this come in the order of its arguments, which picks among equals. */
 static bool order_matters(const char *text)
 {
-    return HOLDS(text, "count_values", "info", "histogram_quantiles") &&
-           HOLDS(text, "topk", "bottomk", "limitk");
+    return HOLDS(text, "histogram_quantiles") && HOLDS(text, "topk", "bottomk", "limitk");
 }
 
 static bool same(double a, double b)

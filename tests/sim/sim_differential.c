@@ -46,6 +46,7 @@ static const char *const kept[] = {
     "sum_over_time(q[10s])",
     "avg_over_time(q[10s])",
     "irate(q[30s]) + changes(q[30s])",
+    "stdvar by (job) (count_values(\"v\", {job=\"b\"} offset 500ms))",
 };
 
 /* ---- what the frames tell ---- */
@@ -146,12 +147,13 @@ static void open_and_close(struct world *w)
 struct maker {
     const char *name;
     const char *extra; /* label le, or none */
-    int kind; /* 0 counter, 1 gauge, 2 odd values, 3 observations, 4 constant, 5 quarters */
+    int kind; /* 0 counter, 1 gauge, 2 odd values, 3 observations, 4 constant, 5 quarters, 6 set
+                 members, 7 increments */
 };
 static const struct maker makers[] = {
-    {"c_total", NULL, 0},   {"g", NULL, 1},           {"odd", NULL, 2},
-    {"b_bucket", "0.1", 0}, {"b_bucket", "1", 0},     {"b_bucket", "+Inf", 0},
-    {"h", NULL, 3},         {"target_info", NULL, 4}, {"q", NULL, 5},
+    {"c_total", NULL, 0}, {"g", NULL, 1},          {"odd", NULL, 2},     {"b_bucket", "0.1", 0},
+    {"b_bucket", "1", 0}, {"b_bucket", "+Inf", 0}, {"h", NULL, 3},       {"target_info", NULL, 4},
+    {"q", NULL, 5},       {"u", NULL, 6},          {"e_total", NULL, 7},
 };
 
 static const struct sg_labels *labels_of(const struct maker *m, size_t job, size_t i)
@@ -205,6 +207,10 @@ static void feed_one(struct world *w, struct sg_batch *b, const struct maker *m,
     p.value = value_of(w, m->kind, t);
     if (m->kind == 3)
         p.op = SG_OP_OBSERVE;
+    else if (m->kind == 6)
+        p = (struct sg_point){.series = p.series, .op = SG_OP_MEMBER, .time_ms = t, .bits = dice};
+    else if (m->kind == 7)
+        p.op = SG_OP_COUNT, p.value = (double)(dice % 7);
     else if (dice == 6)
         p.value = sg_stale_nan();
     sg_batch_add_point(b, p);
@@ -368,7 +374,8 @@ static struct world *world_new(uint64_t seed)
     o.live.linger_ms = 3000;
     o.live.forget_min_ms = 2000;
     assert_int_equal(sg_engine_new(&o, &w->engine, NULL), 0);
-    for (size_t i = 0; i < SG_ARRAY_LEN(kept) && i < OPEN_MAX / 2; i++)
+    _Static_assert(SG_ARRAY_LEN(kept) <= OPEN_MAX / 2, "others need room, too");
+    for (size_t i = 0; i < SG_ARRAY_LEN(kept); i++)
         open_stream(w, &w->streams[i], kept[i]);
     return w;
 }
