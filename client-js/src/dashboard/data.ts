@@ -327,6 +327,7 @@ interface Kept {
 
 export class DataHub {
     private readonly kept = new Map<string, Kept>();
+    private most = 200;
     private remembered: ReadonlyMap<string, Seen> = new Map();
 
     constructor(private readonly client: PushClient, private readonly fetcher: Fetcher) {
@@ -335,6 +336,7 @@ export class DataHub {
                 if (subscription)
                     source.advance(time, subscription.late);
         });
+        client.on('welcome', ({ limits }) => (this.most = limits['subscriptions'] ?? this.most));
         client.on('state', ({ state }) => {
             if (state !== 'open')
                 for (const { source } of this.kept.values())
@@ -344,6 +346,11 @@ export class DataHub {
 
     get size(): number {
         return this.kept.size;
+    }
+
+    /** Half of what a session may ask is for panels in sight. */
+    get roomy(): boolean {
+        return 2 * this.size < this.most;
     }
 
     /** What is shown now of what is live. */

@@ -1,6 +1,6 @@
 /* grid.ts - the panels of a dashboard on their 24 columns: made, kept while they stay the same, and destroyed. */
 import { h } from './lib/h.ts';
-import { layout, topOf, type Section } from './model/layout.ts';
+import { layout, type Section } from './model/layout.ts';
 import type { Dashboard, PanelModel } from './model/types.ts';
 import type { Variables } from './model/vars.ts';
 import type { Judged } from './overall.ts';
@@ -60,7 +60,6 @@ export class Grid {
                 parts.push(this.rowTitle(section.row, section.panels.length));
             if (section.row && this.folded.has(section.row.id) && this.viewed === null)
                 continue;
-            const top = topOf(section);
             parts.push(h('div', { class: 'section' }, ...section.panels.map((placed) => {
                 const known = this.hosts.get(placed.key);
                 const host = known?.placed.model.type === placed.model.type ? known : new PanelHost(placed, this.env);
@@ -68,7 +67,7 @@ export class Grid {
                 const { x, y, w, h: height } = placed.model.gridPos;
                 const { style } = host.root;
                 style.gridColumn = this.viewed === null ? `${x + 1} / span ${w}` : '1 / -1';
-                style.gridRow = this.viewed === null ? `${y - top + 1} / span ${height}` : '1 / -1';
+                style.gridRow = this.viewed === null ? `${y + 1} / span ${height}` : '1 / -1';
                 return host.root;
             })));
         }

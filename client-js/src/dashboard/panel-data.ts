@@ -133,6 +133,10 @@ export class PanelQueries {
         this.listener();
     }
 
+    get asking(): boolean {
+        return this.key !== '';
+    }
+
     release(): void {
         this.asks.forEach((a) => a.hold.release());
         this.asks = [];

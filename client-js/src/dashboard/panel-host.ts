@@ -87,6 +87,7 @@ export class PanelHost {
 
     set visible(value: boolean) {
         this.ticket.visible = value;
+        this.ask();
     }
 
     private async load(): Promise<void> {
@@ -148,8 +149,17 @@ export class PanelHost {
             return;
         this.panel.resize(width, height);
         this.showing?.resize(width, height);
-        if (needsQuery(this.placed.model))
-            this.queries.refresh(width);
+        this.ask();
+    }
+
+    /** Out of sight only where there is room: a session may ask so many queries. */
+    private ask(): void {
+        if (!this.panel || !this.size.width || !needsQuery(this.placed.model))
+            return;
+        if (this.ticket.visible || this.env.around.hub.roomy)
+            this.queries.refresh(this.size.width);
+        else
+            this.queries.release();
     }
 
     /** Range or variables changed. */
@@ -162,8 +172,8 @@ export class PanelHost {
 
     /** Time went on. */
     tick(): void {
-        if (this.placed.model.timeShift && needsQuery(this.placed.model) && this.size.width > 0)
-            this.queries.refresh(this.size.width);
+        if (this.placed.model.timeShift)
+            this.ask();
         if (this.data?.live)
             this.newData();
         else if (FEEDS.has(this.placed.model.type))
@@ -221,7 +231,7 @@ export class PanelHost {
     }
 
     private take(panel: Panel): void {
-        if (!this.dataDirty)
+        if (!this.dataDirty || !this.queries.asking)
             return;
         this.dataDirty = false;
         this.data = this.queries.build();
@@ -237,7 +247,7 @@ export class PanelHost {
             return null;
         if (!this.env.scheduler.paused)
             this.take(panel);
-        const status = this.data?.state === 'live' ? panel.worst() : null;
+        const status = this.queries.asking && this.data?.state === 'live' ? panel.worst() : null;
         return status && { title: this.title.textContent ?? '', status };
     }
 

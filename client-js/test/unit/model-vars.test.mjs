@@ -1,7 +1,7 @@
 /* Variables, times, and the grid they repeat panels on. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { layout, topOf } from '../../dist/.js/dashboard/model/layout.js';
+import { layout } from '../../dist/.js/dashboard/model/layout.js';
 import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
 import { describeRange, intervalFor, parseDuration, parseTime, promDuration, resolveRange, stepFor } from '../../dist/.js/dashboard/model/time.js';
 import { ALL, chooseValue, customOptions, fixedOptions, fromAddress, inOrder, interpolate, makeOptions, parseLookup, references, textOf, toAddress, valuesOf } from '../../dist/.js/dashboard/model/vars.js';
@@ -188,9 +188,18 @@ describe('the grid', () => {
     test('panels below a row are its own, up to the next; folded ones too', () => {
         const all = layout(load({ id: 1, gridPos: at(0, 0, 6, 4) }, { id: 2, type: 'row', title: 'R', gridPos: at(0, 4, 24, 1) }, { id: 3, gridPos: at(0, 5, 6, 4) }, { id: 4, type: 'row', collapsed: true, gridPos: at(0, 9, 24, 1), panels: [{ id: 5, type: 'stat', gridPos: at(0, 10, 6, 4) }] }), vars);
         assert.deepEqual(all.map((s) => [s.row?.id ?? null, s.panels.map((p) => p.key)]), [[null, ['1']], [2, ['3']], [4, ['5']]]);
-        assert.deepEqual(all.map(topOf), [0, 5, 10]);
-        assert.equal(topOf({ row: null, panels: [] }), Infinity);
+        assert.deepEqual(all.map((s) => s.panels[0].model.gridPos.y), [0, 0, 0]);
         assert.deepEqual(layout([], vars), []);
+    });
+
+    test('panels move up to what is above them, as far as their columns are free; the order stays', () => {
+        const [s] = layout(load({ id: 1, gridPos: at(0, 2, 12, 4) }, { id: 2, gridPos: at(0, 3000, 24, 5) }, { id: 3, gridPos: at(12, 5, 12, 2) }, { id: 4, gridPos: at(6, 3100, 6, 3) }, { id: 5, gridPos: at(0, 3100, 6, 3) }), vars);
+        assert.deepEqual(places(s), [['1', 0, 0, 12], ['3', 12, 0, 12], ['2', 0, 4, 24], ['5', 0, 9, 6], ['4', 6, 9, 6]]);
+    });
+
+    test('what comes after a folded row is not in it', () => {
+        const all = layout(load({ id: 1, type: 'row', collapsed: true, gridPos: at(0, 0, 24, 1), panels: [{ id: 2, type: 'stat', gridPos: at(0, 1, 6, 4) }] }, { id: 3, gridPos: at(0, 1, 6, 4) }), vars);
+        assert.deepEqual(all.map((s) => [s.row?.id ?? null, s.panels.map((p) => p.key)]), [[1, ['2']], [null, ['3']]]);
     });
 
     test('one panel for each value: side by side, what is below moves down', () => {
@@ -218,7 +227,7 @@ describe('the grid', () => {
         const all = layout(load({ id: 1, type: 'row', title: 'On $host', repeat: 'host', gridPos: at(0, 0, 24, 1) }, { id: 2, gridPos: at(0, 1, 6, 4) }, { id: 3, repeat: 'host', gridPos: at(6, 1, 6, 4) }), vars);
         assert.deepEqual(all.map((s) => s.row.title), ['On a', 'On b', 'On c.d']);
         assert.equal(new Set(all.map((s) => s.row.id)).size, 3);
-        assert.deepEqual(places(all[1]), [['2@b', 0, 1, 6, 'b'], ['3@b', 6, 1, 6, 'b']]);
+        assert.deepEqual(places(all[1]), [['2@b', 0, 0, 6, 'b'], ['3@b', 6, 0, 6, 'b']]);
         assert.equal(layout(load({ id: 1, type: 'row', title: '$lone', gridPos: at(0, 0, 24, 1) }), vars)[0].row.title, 'A');
     });
 });

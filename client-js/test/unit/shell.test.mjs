@@ -1,7 +1,7 @@
 /* shell.test.mjs - the parts of the shell that need no page: what lies above a dashboard, what a search finds, tokens in links. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Source } from '../../dist/.js/dashboard/data.js';
+import { DataHub, Source } from '../../dist/.js/dashboard/data.js';
 import { ancestors, levelOf, plainTags } from '../../dist/.js/dashboard/crumbs.js';
 import { loadDashboard } from '../../dist/.js/dashboard/model/forms.js';
 import { PanelQueries } from '../../dist/.js/dashboard/panel-data.js';
@@ -104,6 +104,26 @@ describe('a source whose values do not change', () => {
         source.take({ kind: 'update', changed: [1], reset: false, time: 11_000, offset: 2, points: [[11_000, [6, 7]]], ended: [], series: [...series, { labels: { i: '1' }, key: '{i="1"}' }], values: [6, 7], value: 13, leftOut: 0 });
         assert.deepEqual(source.series.map((s) => [s.gone, s.last, [...source.ring.columnView(s.column)]]), [[false, 6, [3, 4, 6, 6]], [false, 7, [5, NaN, NaN, 7]]]);
     });
+});
+
+test('half of what a session may ask is for panels in sight; a panel out of sight can give its queries back', () => {
+    const told = {};
+    const hub = new DataHub({ on: (event, f) => (told[event] = f), subscribe: () => ({ on() {}, unsubscribe() {} }) }, {});
+    const ask = (expr) => hub.acquire({ expr, intervalMs: 1000, historyMs: 0, to: null }, () => {});
+    told.welcome({ limits: { subscriptions: 4 } });
+    const held = [ask('a')];
+    assert.equal(hub.roomy, true);
+    held.push(ask('b'));
+    assert.equal(hub.roomy, false);
+    held[0].release();
+    assert.equal(hub.roomy, true);
+    const { dashboard } = loadDashboard({ title: 'T', panels: [{ type: 'stat', targets: [{ refId: 'A', expr: 'up' }] }] });
+    const queries = new PanelQueries(dashboard.panels[0], { hub, now: () => 0, range: () => ({ from: 'now-1m', to: 'now' }), variables: () => new Map(), lostSince: () => 0, scrapeMs: 0 }, () => {});
+    const states = [queries.asking, hub.size];
+    queries.refresh(300);
+    states.push(queries.asking, hub.size);
+    queries.release();
+    assert.deepEqual([...states, queries.asking, hub.size], [false, 1, true, 2, false, 1]);
 });
 
 test('a panel the server is behind with tells its age after two intervals, and looks old after five', () => {

@@ -1,6 +1,6 @@
 /* layout.ts - panels on 24 columns: rows that fold, panels that repeat for each value of a variable. */
 import { number, string } from './json.ts';
-import type { GridPos, PanelModel } from './types.ts';
+import type { PanelModel } from './types.ts';
 import { interpolate, valuesOf, type Variables } from './vars.ts';
 
 export interface Placed {
@@ -21,30 +21,25 @@ const COLUMNS = 24;
 
 const moved = (p: PanelModel, x: number, y: number, w: number): PanelModel => ({ ...p, gridPos: { ...p.gridPos, x, y, w } });
 
-/** The first line from the panel's own on where nothing lies yet. */
-function freeLine(taken: readonly Placed[], { x, y, w, h }: GridPos): number {
-    let line = y;
-    const under = ({ model: { gridPos: g } }: Placed) => g.x < x + w && x < g.x + g.w && g.y < line + h && line < g.y + g.h;
-    for (let hit = taken.find(under); hit; hit = taken.find(under))
-        line = hit.model.gridPos.y + hit.model.gridPos.h;
-    return line;
-}
+/** The line it comes to: it moves up to what is above it, as it does in Grafana. */
+const lineBelow = (above: readonly Placed[], x: number, w: number): number =>
+    above.reduce((line, { model: { gridPos: g } }) => (g.x < x + w && x < g.x + g.w ? Math.max(line, g.y + g.h) : line), 0);
 
-/** One panel for each value: side by side, or one below the other. What would lie under another moves down. */
+/** One panel for each value: side by side, or one below the other. */
 function repeat(panels: readonly PanelModel[], variables: Variables, scope: Readonly<Record<string, string>>, suffix: string): Placed[] {
     const out: Placed[] = [];
     for (const p of [...panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x)) {
         const state = p.repeat && !Object.hasOwn(scope, p.repeat) ? variables.get(p.repeat) : undefined;
         const values = state ? valuesOf(state) : [];
-        const { x, y, w, h } = p.gridPos;
+        const { x, w, h } = p.gridPos;
         if (!values.length) {
-            out.push({ model: moved(p, x, freeLine(out, p.gridPos), w), key: `${p.id}${suffix}`, scoped: scope });
+            out.push({ model: moved(p, x, lineBelow(out, x, w), w), key: `${p.id}${suffix}`, scoped: scope });
             continue;
         }
         const down = string(p.source['repeatDirection']) === 'v';
         const across = down ? 1 : Math.max(1, Math.min(values.length, number(p.source['maxPerRow']) ?? 4));
         const width = down ? w : Math.floor(COLUMNS / across), left = down ? x : 0;
-        const top = freeLine(out, { x: left, y, w: across * width, h: Math.ceil(values.length / across) * h });
+        const top = lineBelow(out, left, across * width);
         out.push(...values.map((value, i): Placed => ({
             model: moved(p, left + (i % across) * width, top + Math.floor(i / across) * h, width),
             key: `${p.id}${suffix}:${value}`, scoped: { ...scope, [p.repeat]: value },
@@ -58,7 +53,7 @@ export function layout(panels: readonly PanelModel[], variables: Variables): Sec
     const parts: { row: PanelModel | null; panels: PanelModel[] }[] = [{ row: null, panels: [] }];
     for (const p of sorted) {
         if (p.type === 'row')
-            parts.push({ row: p, panels: [...p.panels] });
+            parts.push({ row: p, panels: [...p.panels] }, ...(p.collapsed ? [{ row: null, panels: [] }] : [])); /* what is folded is in it */
         else
             parts.at(-1)!.panels.push(p);
     }
@@ -77,9 +72,4 @@ function sections(row: PanelModel | null, panels: readonly PanelModel[], variabl
     if (!values.length)
         return [{ row: titled(0, {}), panels: repeat(panels, variables, {}, '') }];
     return values.map((value, i) => ({ row: titled(i, { [row!.repeat]: value }), panels: repeat(panels, variables, { [row!.repeat]: value }, `@${value}`) }));
-}
-
-/** The grid's first line of a section: panels keep their distances. */
-export function topOf(section: Section): number {
-    return section.panels.reduce((y, { model }) => Math.min(y, model.gridPos.y), Infinity);
 }
