@@ -104,13 +104,14 @@ describe('transformations', () => {
 
     test('joinByField: outer, inner, columns of the same name', () => {
         const a = frame(time(1, 2), f('v', [10, 20])), b = frame(time(3, 2), f('v', [30, 40]));
-        assert.deepEqual(run([a, b], ['joinByField', {}]), [{ 'Time': [1, 2, 3], 'v': [10, 20, null], 'v 2': [null, 40, 30] }]);
-        assert.deepEqual(run([a, b], ['seriesToColumns', { byField: 'Time', mode: 'inner' }]), [{ 'Time': [2], 'v': [20], 'v 2': [40] }]);
+        assert.deepEqual(run([a, b], ['joinByField', {}]), [{ 'Time': [1, 2, 3], 'v 1': [10, 20, null], 'v 2': [null, 40, 30] }]);
+        assert.deepEqual(run([a, b], ['seriesToColumns', { byField: 'Time', mode: 'inner' }]), [{ 'Time': [2], 'v 1': [20], 'v 2': [40] }]);
         assert.deepEqual(run([hosts], ['joinByField', { byField: 'gone' }]), table([hosts]));
     });
 
     test('concatenate', () => {
         assert.deepEqual(run([frame(f('a', [1, 2])), frame(f('b', [3]))], ['concatenate']), [{ a: [1, 2], b: [3, null] }]);
+        assert.deepEqual(run([frame(f('a', [1])), frame(f('a', [3])), frame(f('b', [4]))], ['concatenate']), [{ 'a 1': [1], 'a 2': [3], 'b': [4] }]);
         assert.deepEqual(run([hosts], ['concatenate']), table([hosts]));
     });
 

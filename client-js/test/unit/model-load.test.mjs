@@ -191,10 +191,77 @@ describe('old dashboards', () => {
         const p = first({ type: 'table-old', styles: [
             { pattern: '/.*/', type: 'number', unit: 'bytes', decimals: 1, colorMode: 'cell' }, { pattern: 'Time', type: 'hidden', alias: 'When' }, { pattern: 'v', colorMode: 'value' }] });
         assert.equal(p.type, 'table');
-        assert.deepEqual(p.overrides.map((o) => [o.matcher.id, o.properties.map((x) => x.id)]), [['byRegexp', ['unit', 'decimals', 'custom.cellOptions']], ['byName', ['displayName', 'custom.hidden']], ['byName', ['custom.cellOptions']]]);
+        assert.deepEqual(p.overrides.map((o) => [o.matcher.id, o.properties.map((x) => x.id)]), [['byName', ['custom.cellOptions']], ['byName', ['displayName', 'custom.hidden']], ['byRegexp', ['unit', 'decimals', 'custom.cellOptions']]], 'the first style that fits counts, so it is the last override');
         assert.deepEqual(p.transformations, [{ id: 'merge', options: {} }]);
         assert.equal(first({ type: 'table', styles: [] }).transformations.length, 1);
         assert.equal(first({ type: 'grafana-piechart-panel' }).type, 'piechart');
+    });
+
+    test('graph: axes, colours and looks of its series', () => {
+        const p = first({ type: 'graph', nullPointMode: 'null', lines: true, aliasColors: { used: '#0f0' }, fieldConfig: { defaults: { links: [{ title: 'L', url: '/x' }] } },
+            yaxes: [{ format: 's', label: 'Seconds', show: false }, { format: 'percent', label: 'Share', min: 0, max: '100', logBase: 10 }],
+            legend: { values: false, current: true, sort: 'current', sortDesc: true },
+            thresholds: [{ value: 10, op: 'lt', colorMode: 'critical', fill: true, line: false }, { value: 90, op: 'gt', colorMode: 'custom', fillColor: '#abc', fill: true, line: true }],
+            seriesOverrides: [{ alias: 'r', yaxis: 2 }, { alias: 'b', bars: true, lines: false, legend: false }, { alias: 'p', lines: false, points: true, pointradius: 1 }, { alias: 'd', dashes: true, dashLength: 3 }] });
+        assert.deepEqual(['axisLabel', 'axisPlacement', 'thresholdsStyle'].map((k) => p.defaults.custom[k]), ['Seconds', 'hidden', { mode: 'line+area' }]);
+        assert.deepEqual(p.defaults.thresholds.steps, [{ value: -Infinity, color: 'red' }, { value: 10, color: 'green' }, { value: 90, color: '#abc' }]);
+        assert.deepEqual([p.defaults.links.map((l) => l.url), p.options['legend'].calcs, p.options['legend'].sortBy, p.options['legend'].sortDesc], [['/x'], [], 'Last', true]);
+        assert.deepEqual(p.overrides.map((o) => [o.matcher.options, Object.fromEntries(o.properties.map((x) => [x.id.replace('custom.', ''), x.value]))]), [
+            ['used', { color: { mode: 'fixed', fixedColor: '#0f0' } }],
+            ['r', { axisPlacement: 'right', unit: 'percent', min: 0, max: 100, axisLabel: 'Share', scaleDistribution: { type: 'log', log: 10 } }],
+            ['b', { drawStyle: 'bars', hideFrom: { legend: true } }], ['p', { drawStyle: 'points', showPoints: 'always', pointSize: 2 }], ['d', { lineStyle: { fill: 'dash', dash: [3, 10] } }]]);
+        const early = first({ type: 'graph', y_formats: ['bytes', 'short'], leftYAxisLabel: 'Used', grid: { leftMin: 0, leftMax: null, leftLogBase: 1 } });
+        assert.deepEqual([early.defaults.unit, early.defaults.min, early.defaults.max, early.defaults.custom['axisLabel']], ['bytes', 0, null, 'Used']);
+        const bars = first({ type: 'graph', xaxis: { mode: 'series', values: ['total'] } });
+        assert.deepEqual([bars.type, bars.options['reduceOptions'], first({ type: 'graph', xaxis: { mode: 'histogram' } }).type], ['bargauge', { calcs: ['sum'] }, 'histogram']);
+    });
+
+    test('singlestat: words around and instead of numbers', () => {
+        const units = [{ postfix: 's' }, { prefix: '#', format: 'none' }, { prefix: 'a', postfix: 'b' }, { format: 'bytes', postfix: ' used' }].map((p) => first({ type: 'singlestat', ...p }).defaults.unit);
+        assert.deepEqual(units, ['suffix:s', 'prefix:#', '', 'bytes']);
+        const p = first({ type: 'singlestat', mappingType: 2, rangeMaps: [{ from: '0', to: '5', text: 'low' }, { from: 'null', to: 'null', text: 'N/A' }], valueName: 'name', tableColumn: 'version', targets: [{ expr: 'x', format: 'table' }] });
+        assert.deepEqual([p.defaults.mappings.map((m) => [m.type, m.from, m.to, m.text]), p.defaults.noValue], [[['range', 0, 5, 'low']], 'N/A']);
+        assert.deepEqual([p.options['textMode'], p.options['reduceOptions']], ['name', { calcs: ['lastNotNull'], fields: 'version' }]);
+    });
+
+    test('table: styles and what it makes of series', () => {
+        const p = first({ type: 'table', transform: 'table', styles: [{ pattern: 'when', type: 'date' }, { pattern: 'v', type: 'number', unit: 's', colorMode: 'cell', thresholds: ['10', '20'], colors: ['a', 'b', 'c'], link: true, linkUrl: '/d/${__cell:raw}?r=${__cell_1}', linkTooltip: 'T' },
+            { pattern: 'state', type: 'string', mappingType: 1, valueMaps: [{ value: '1', text: 'up' }] }] });
+        const of = (name) => Object.fromEntries(p.overrides.find((o) => o.matcher.options === name).properties.map((x) => [x.id, x.value]));
+        assert.deepEqual(of('when'), { unit: 'dateTimeAsIso' });
+        assert.deepEqual(of('v')['thresholds'].steps, [{ color: 'a', value: null }, { color: 'b', value: 10 }, { color: 'c', value: 20 }]);
+        assert.equal(of('v')['links'][0].url, '/d/${__value.raw:raw}?r=${__data.fields[1]}');
+        assert.deepEqual(of('state')['mappings'], [{ type: 'value', options: { 1: { text: 'up' } } }]);
+        const steps = (transform, columns) => first({ type: 'table', styles: [], transform, columns }).transformations;
+        assert.deepEqual(steps('timeseries_aggregations', [{ value: 'avg' }, { value: 'current' }]), [{ id: 'reduce', options: { reducers: ['mean', 'lastNotNull'] } }, { id: 'organize', options: { renameByName: { Field: 'Metric', Mean: 'Avg', Last: 'Current' } } }]);
+        assert.deepEqual([steps('timeseries_to_rows')[1].options, steps('timeseries_to_columns')[0].id, steps('timeseries_aggregations')[0].options], [{ renameByName: { Field: 'Metric', Last: 'Value' } }, 'joinByField', { reducers: ['mean'] }]);
+    });
+
+    test('numbers of version 6, a heatmap, a pie, a text and rows that repeat', () => {
+        const p = first({ type: 'gauge', options: { orientation: 'auto', fieldOptions: { calcs: ['max'], values: false, defaults: { unit: 'percent', max: 100, title: 'T' }, thresholds: [{ color: 'green', value: null }, { color: 'red', value: 80 }], mappings: [] } } });
+        assert.deepEqual([p.options, p.defaults.unit, p.defaults.max, p.defaults.displayName, p.defaults.thresholds.steps.at(-1)], [{ orientation: 'auto', reduceOptions: { calcs: ['max'], values: false } }, 'percent', 100, 'T', { value: 80, color: 'red' }]);
+        assert.deepEqual(first({ type: 'heatmap', dataFormat: 'tsbuckets', yAxis: { format: 's' } }).options, { calculate: false, yAxis: { unit: 's', reverse: false }, legend: { show: false } });
+        assert.deepEqual(first({ type: 'grafana-piechart-panel', format: 'bytes', pieType: 'donut', valueName: 'total' }).options, { pieType: 'donut', reduceOptions: { calcs: ['sum'] }, legend: { showLegend: true } });
+        assert.deepEqual(first({ type: 'text', content: 'Hello', mode: 'html', options: {} }).options, { content: 'Hello', mode: 'html' });
+        assert.deepEqual(loadDashboard({ title: 'x', rows: [{ repeat: 'host', panels: [{ type: 'graph' }] }] }).dashboard.panels.map((q) => [q.type, q.repeat]), [['row', 'host'], ['timeseries', '']]);
+    });
+
+    test('what is lost of them is named', () => {
+        const said = texts(one({ type: 'graph', alert: { name: 'a' }, timeRegions: [{ op: 'time' }], legend: { hideZero: true, hideEmpty: false }, nullPointMode: 'null as zero' })).join('\n');
+        assert.match(said, /panels\[0\]\.alert: not used/);
+        assert.match(said, /timeRegions: not used/);
+        assert.match(said, /legend\.hideZero: not used/);
+        assert.doesNotMatch(said, /hideEmpty/);
+        assert.match(said, /nullPointMode: nothing is not drawn as zero/);
+        assert.match(texts(one({ type: 'singlestat', format: 's', postfix: 'x' })).join(), /beside a unit/);
+    });
+
+    test('panels of a library: in the panel, beside all in an export, or nowhere', () => {
+        const lib = { uid: 'u1', name: 'L' }, model = { type: 'graph', title: 'T', targets: [{ expr: 'up' }] };
+        const { dashboard, notes } = loadDashboard({ title: 'x', __elements: { u1: { uid: 'u1', kind: 1, model } },
+            panels: [{ id: 7, libraryPanel: lib, gridPos: { x: 3, y: 0, w: 4, h: 5 } }, { id: 8, libraryPanel: { ...lib, model: { ...model, type: 'stat' } } }, { id: 9, libraryPanel: { uid: 'gone' } }] });
+        assert.deepEqual(dashboard.panels.map((p) => [p.id, p.type, p.title, p.gridPos.x]), [[7, 'timeseries', 'T', 3], [8, 'stat', 'T', 0], [9, 'of a library', '', 0]]);
+        assert.match(texts({ notes }).join('\n'), /there is no panel "of a library" here/);
     });
 
     test('a type named as what every object has is no old panel', () => {
@@ -242,6 +309,12 @@ describe('v2', () => {
         assert.deepEqual(inGrid.dashboard.panels.map((p) => [p.title, p.gridPos.y, p.panels.length]), [['open', 0, 0], ['P1', 1, 0], ['shut', 4, 1]]);
         const auto = load({ kind: 'AutoGridLayout', spec: { maxColumnCount: 2, items: ['a', 'b', 'c', 'gone'].map((name) => ({ spec: { element: { name } } })) } }, { a: panel(1), b: panel(2), c: panel(3) });
         assert.deepEqual(auto.dashboard.panels.map((p) => Object.values(p.gridPos)), [[0, 0, 12, 8], [12, 0, 12, 8], [0, 8, 12, 8]]);
+    });
+
+    test('panels of an automatic grid repeat too; a time zone is named', () => {
+        const auto = load({ kind: 'AutoGridLayout', spec: { items: [{ kind: 'AutoGridLayoutItem', spec: { element: { kind: 'ElementReference', name: 'a' }, repeat: { mode: 'variable', value: 'dc' } } }] } }, { a: panel(1) }, { timeSettings: { timezone: 'utc' } });
+        assert.equal(auto.dashboard.panels[0].repeat, 'dc');
+        assert.match(texts(auto).join('\n'), /timezone: "utc"/);
     });
 
     test('what is missing, no panel, or of an unknown layout is named', () => {

@@ -17,6 +17,7 @@ export function convertV2(document: JsonObject, notes: LintNote[]): JsonObject {
         tags: strings(spec['tags']),
         time: { from: string(time['from'], 'now-15m'), to: string(time['to'], 'now') },
         refresh: string(time['autoRefresh']),
+        timezone: string(time['timezone']),
         templating: { list: objects(spec['variables']).map(variable) },
         annotations: { list: objects(spec['annotations']).map((a) => object(a['spec'])) },
         links: objects(spec['links']) as Json,
@@ -62,11 +63,14 @@ function grid(items: JsonObject[], elements: JsonObject, y0: number, notes: Lint
         }
         const p = element(string(at(s, 'element.name')), elements, pos, notes);
         if (p)
-            panels.push(isObject(s['repeat']) ? { ...p, repeat: string(at(s, 'repeat.value')), repeatDirection: string(at(s, 'repeat.direction')), maxPerRow: number(at(s, 'repeat.maxPerRow')) } : p);
+            panels.push({ ...p, ...repeated(s) });
         height = Math.max(height, pos.y + pos.h - y0);
     }
     return { panels, height };
 }
+
+const repeated = (s: JsonObject): JsonObject =>
+    (isObject(s['repeat']) ? { repeat: string(at(s, 'repeat.value')), repeatDirection: string(at(s, 'repeat.direction')), maxPerRow: number(at(s, 'repeat.maxPerRow')) } : {});
 
 function autoGrid(spec: JsonObject, elements: JsonObject, y0: number, notes: LintNote[]): Placed {
     const across = Math.max(1, Math.min(12, numberOr(spec['maxColumnCount'], 3)));
@@ -76,7 +80,7 @@ function autoGrid(spec: JsonObject, elements: JsonObject, y0: number, notes: Lin
     items.forEach((item, i) => {
         const p = element(string(at(item, 'spec.element.name')), elements, { x: (i % across) * w, y: y0 + Math.floor(i / across) * h, w, h }, notes);
         if (p)
-            panels.push(p);
+            panels.push({ ...p, ...repeated(object(item['spec'])) });
     });
     return { panels, height: Math.ceil(items.length / across) * h };
 }

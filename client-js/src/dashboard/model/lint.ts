@@ -18,6 +18,8 @@ const DASHBOARD = words('uid title description tags time refresh templating link
 const PANEL = words('id type title description gridPos targets fieldConfig options transformations links timeFrom timeShift hideTimeOverride repeat repeatDirection '
     + 'maxPerRow transparent collapsed panels pluginVersion datasource interval maxDataPoints cacheTimeout x-push libraryPanel scopedVars repeatIteration '
     + 'repeatPanelId repeatedByRow editable error span height queryCachingTTL');
+/* Of panels of early versions: what old.ts does not read. */
+const OLD_LOST = ['alert', 'timeRegions', 'legend.hideEmpty', 'legend.hideZero'];
 const TARGET = words('refId expr legendFormat instant range format hide interval datasource intervalFactor step editorMode exemplar metric requestId key '
     + 'useBackend disableTextWrap fullMetaSearch includeNullMetadata expression queryType qryType application target type stack url query');
 const DEFAULTS = words('unit decimals min max noValue displayName displayNameFromDS mappings thresholds color links custom unitScale nullValueMode fieldMinMax description');
@@ -104,6 +106,8 @@ function lintPanel(p: PanelModel, place: string, notes: LintNote[], seen: Set<st
         unused(p.defaults.custom, CUSTOM[p.type], `${place}.fieldConfig.defaults.custom`, notes);
         unused(p.options, OPTIONS[p.type], `${place}.options`, notes);
     }
+    if (old)
+        lintOld(p.source, place, notes);
     lintQueries(p, place, notes, seen, old);
     lintFields(p, place, notes);
     p.transformations.forEach((t, i) => {
@@ -113,6 +117,16 @@ function lintPanel(p: PanelModel, place: string, notes: LintNote[], seen: Set<st
         else if (t.id === 'calculateField' && mode !== 'binary' && mode !== 'reduceRow')
             note(notes, `${place}.transformations[${i}].options.mode`, `"${mode}" is not calculated`);
     });
+}
+
+function lintOld(p: JsonObject, place: string, notes: LintNote[]): void {
+    for (const path of OLD_LOST)
+        if (!asUsual(at(p, path)))
+            note(notes, `${place}.${path}`, 'not used here');
+    if (p['nullPointMode'] === 'null as zero')
+        note(notes, `${place}.nullPointMode`, 'nothing is not drawn as zero', 'changed');
+    if ((p['prefix'] || p['postfix']) && p['format'] && p['format'] !== 'none')
+        note(notes, `${place}.postfix`, 'beside a unit it is not shown');
 }
 
 function lintQueries(p: PanelModel, place: string, notes: LintNote[], seen: Set<string>, old: boolean): void {

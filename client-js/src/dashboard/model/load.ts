@@ -38,7 +38,7 @@ export function readDashboard(document: unknown, fallbackUid: string, forms: For
     const source = classic(document, { forms, notes });
     const tags = strings(source['tags']);
     const own = object(source['x-push']);
-    const all = panels(source, { forms, notes, used: new Set(), interval: string(own['interval']) });
+    const all = panels(source, { forms, notes, used: new Set(), interval: string(own['interval']), elements: object(source['__elements']) });
     return {
         uid: string(source['uid']) || fallbackUid || slug(string(source['title'])),
         title: string(source['title'], 'Untitled'),
@@ -65,6 +65,8 @@ interface Reading {
     readonly notes: LintNote[];
     /** Numbers of panels. */
     readonly used: Set<number>;
+    /** Panels of a library, by their uid. */
+    readonly elements: JsonObject;
     /** Of panels that name none. */
     readonly interval: string;
 }
@@ -137,9 +139,9 @@ function fromRows(source: JsonObject, notes: LintNote[]): JsonObject[] {
     for (const row of objects(source['rows'])) {
         const height = Math.max(2, Math.round(numberOr(String(row['height'] ?? '').replace(/px$/, ''), 250) / 38));
         const inner: JsonObject[] = [];
-        const titled = bool(row['showTitle']) || bool(row['collapse']) || row['title'] !== undefined;
+        const titled = bool(row['showTitle']) || bool(row['collapse']) || row['title'] !== undefined || !!row['repeat'];
         if (titled)
-            out.push({ type: 'row', title: string(row['title']), collapsed: bool(row['collapse']), gridPos: { x: 0, y, w: COLUMNS, h: 1 }, panels: inner });
+            out.push({ type: 'row', title: string(row['title']), collapsed: bool(row['collapse']), repeat: row['repeat'] ?? null, gridPos: { x: 0, y, w: COLUMNS, h: 1 }, panels: inner });
         y += titled ? 1 : 0;
         let x = 0;
         for (const p of objects(row['panels'])) {
@@ -160,20 +162,21 @@ function fromRows(source: JsonObject, notes: LintNote[]): JsonObject[] {
 
 function panel(raw: JsonObject, place: string, read: Reading): PanelModel {
     const { forms, notes, used } = read;
-    let p = raw;
-    if (isOld(raw)) {
-        p = forms.modernize(raw);
-        notes.push({ level: 'changed', place: `${place}.type`, text: raw['type'] === p['type'] ? 'settings of an early version, as those of today' : `"${string(raw['type'])}" is shown as "${string(p['type'])}"` });
+    /* One of a library is in the panel, or beside all panels of an export. */
+    const model = at(raw, 'libraryPanel.model') ?? at(read.elements, `${string(at(raw, 'libraryPanel.uid'))}.model`);
+    let p = isObject(model) ? { ...model, gridPos: raw['gridPos'] ?? null, id: raw['id'] ?? null } as JsonObject : raw;
+    if (isOld(p)) {
+        const was = string(p['type']);
+        p = forms.modernize(p);
+        notes.push({ level: 'changed', place: `${place}.type`, text: was === p['type'] ? 'settings of an early version, as those of today' : `"${was}" is shown as "${string(p['type'])}"` });
     }
-    if (isObject(p['libraryPanel']) && isObject(at(p, 'libraryPanel.model')))
-        p = { ...object(at(p, 'libraryPanel.model')), gridPos: p['gridPos'] ?? null, id: p['id'] ?? null };
     let id = number(p['id']) ?? 0;
     while (id <= 0 || used.has(id))
         id = Math.max(0, ...used) + 1;
     used.add(id);
     return {
         id,
-        type: string(p['type'], 'unknown'),
+        type: string(p['type'], p['libraryPanel'] ? 'of a library' : 'unknown'),
         title: string(p['title']),
         description: string(p['description']),
         gridPos: gridPos(p['gridPos']),

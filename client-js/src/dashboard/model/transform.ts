@@ -140,6 +140,16 @@ const merge: Apply = (frames) => {
     return [{ refId: frames[0]!.refId, fields: names.map((n) => ({ ...sample(frames, n), values: rows.map((row) => row.get(n) ?? null) })) }];
 };
 
+/** Columns of one name are told apart: "Time 1", "Time 2". */
+function numbered(fields: readonly Field[]): Field[] {
+    const seen = new Map<string, number>();
+    return fields.map((x) => {
+        const n = (seen.get(x.name) ?? 0) + 1;
+        seen.set(x.name, n);
+        return fields.filter((y) => y.name === x.name).length > 1 ? { ...x, name: `${x.name} ${n}` } : x;
+    });
+}
+
 /** Side by side, rows meeting in one column: time, as a rule. */
 const joinByField: Apply = (frames, o) => {
     const by = string(o['byField']) || frames[0]?.fields.find((f) => f.type === 'time')?.name || '';
@@ -151,16 +161,12 @@ const joinByField: Apply = (frames, o) => {
     const sets = joined.map((f) => new Set(column(f).values));
     const keys = [...new Set(joined.flatMap((f) => column(f).values))].filter((k) => !inner || sets.every((s) => s.has(k))).sort(compareCells);
     const fields: Field[] = [{ ...column(joined[0]!), values: keys }];
-    const used = new Set([by]);
-    joined.forEach((f, i) => {
+    for (const f of joined) {
         const rowOf = new Map(column(f).values.map((k, r) => [k, r]));
-        for (const x of f.fields.filter((y) => y.name !== by)) {
-            const name = used.has(x.name) ? `${x.name} ${i + 1}` : x.name;
-            used.add(name);
-            fields.push({ ...x, name, values: keys.map((k) => (rowOf.has(k) ? (x.values[rowOf.get(k)!] ?? null) : null)) });
-        }
-    });
-    return [{ refId: joined[0]!.refId, fields }];
+        for (const x of f.fields.filter((y) => y.name !== by))
+            fields.push({ ...x, values: keys.map((k) => (rowOf.has(k) ? (x.values[rowOf.get(k)!] ?? null) : null)) });
+    }
+    return [{ refId: joined[0]!.refId, fields: numbered(fields) }];
 };
 
 /** Columns of all, without looking. */
@@ -168,7 +174,7 @@ const concatenate: Apply = (frames) => {
     const length = Math.max(0, ...frames.map(rowsOf));
     return frames.length < 2 ? frames : [{
         refId: frames[0]!.refId,
-        fields: frames.flatMap((f) => f.fields.map((x) => ({ ...x, values: Array.from({ length }, (_, r) => x.values[r] ?? null) }))),
+        fields: numbered(frames.flatMap((f) => f.fields.map((x) => ({ ...x, values: Array.from({ length }, (_, r) => x.values[r] ?? null) })))),
     }];
 };
 

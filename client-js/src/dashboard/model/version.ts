@@ -1,6 +1,6 @@
 /* version.ts - which of Grafana's forms a document or a panel has. */
 import { byName } from '../lib/names.ts';
-import { isObject, string } from './json.ts';
+import { at, isObject, string } from './json.ts';
 import type { JsonObject } from './types.ts';
 
 /** Panels that have another name now. */
@@ -11,7 +11,8 @@ export const RENAMED = byName({
 
 export function isOld(panel: JsonObject): boolean {
     return string(panel['type']) in RENAMED || (panel['type'] === 'table' && Array.isArray(panel['styles']) && !panel['fieldConfig'])
-        || (panel['type'] === 'text' && typeof panel['content'] === 'string' && !panel['options']);
+        || (panel['type'] === 'text' && typeof panel['content'] === 'string' && at(panel, 'options.content') === undefined)
+        || (panel['type'] === 'heatmap' && panel['dataFormat'] !== undefined && !at(panel, 'options.color')) || isObject(at(panel, 'options.fieldOptions'));
 }
 
 export function isV2(document: JsonObject): boolean {

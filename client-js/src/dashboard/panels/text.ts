@@ -138,10 +138,11 @@ function ordered(nodes: Node[]): Node[] {
 
 export const markdown = (source: string): Node[] => ordered(blocks(source.replace(/\r\n?/g, '\n').split('\n')));
 
-/** What is left of HTML when it may be neither code nor style: its words, lines kept. */
+/** What is left of HTML when it may be neither code nor style: its words, lines kept, and that there are pictures. */
 function withoutTags(source: string): string {
     const body = new DOMParser().parseFromString(source.replace(/<(br|\/p|\/div|\/li|\/h\d|\/tr)\b[^>]*>/gi, '$&\n'), 'text/html').body;
     body.querySelectorAll('script, style').forEach((e) => e.remove());
+    body.querySelectorAll('img').forEach((e) => e.replaceWith(`[${e.alt || 'picture'}]`));
     return (body.textContent ?? '').replace(/\n{3,}/g, '\n\n').trim();
 }
 
