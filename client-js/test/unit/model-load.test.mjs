@@ -256,6 +256,12 @@ describe('old dashboards', () => {
         assert.match(texts(one({ type: 'singlestat', format: 's', postfix: 'x' })).join(), /beside a unit/);
     });
 
+    test('a panel without a place has the size Grafana gives it, unless none has one', () => {
+        const sizes = (...panels) => loadDashboard({ title: 'x', panels }).dashboard.panels.map(({ gridPos: { w, h } }) => [w, h]);
+        assert.deepEqual(sizes({ type: 'stat' }, { type: 'stat', gridPos: { x: 6, y: 0, w: 6, h: 3 } }, { type: 'stat', gridPos: {} }), [[6, 3], [6, 3], [12, 8]]);
+        assert.deepEqual(sizes({ type: 'stat' }), [[12, 8]]);
+    });
+
     test('panels of a library: in the panel, beside all in an export, or nowhere', () => {
         const lib = { uid: 'u1', name: 'L' }, model = { type: 'graph', title: 'T', targets: [{ expr: 'up' }] };
         const { dashboard, notes } = loadDashboard({ title: 'x', __elements: { u1: { uid: 'u1', kind: 1, model } },

@@ -38,7 +38,7 @@ export function readDashboard(document: unknown, fallbackUid: string, forms: For
     const source = classic(document, { forms, notes });
     const tags = strings(source['tags']);
     const own = object(source['x-push']);
-    const all = panels(source, { forms, notes, used: new Set(), interval: string(own['interval']), elements: object(source['__elements']) });
+    const all = panels(source, { forms, notes, used: new Set(), placed: false, interval: string(own['interval']), elements: object(source['__elements']) });
     return {
         uid: string(source['uid']) || fallbackUid || slug(string(source['title'])),
         title: string(source['title'], 'Untitled'),
@@ -67,6 +67,8 @@ interface Reading {
     readonly used: Set<number>;
     /** Panels of a library, by their uid. */
     readonly elements: JsonObject;
+    /** Others have a place: then one without has the size Grafana gives it. */
+    placed: boolean;
     /** Of panels that name none. */
     readonly interval: string;
 }
@@ -117,6 +119,7 @@ function dashboardLinks(source: JsonObject): Dashboard['links'] {
 function panels(source: JsonObject, read: Reading): PanelModel[] {
     const { notes } = read;
     const raw = Array.isArray(source['panels']) ? objects(source['panels']) : fromRows(source, notes);
+    read.placed = raw.some((p) => isObject(p['gridPos']));
     if (raw.length > MAX_PANELS)
         notes.push({ level: 'ignored', place: 'panels', text: `${raw.length - MAX_PANELS} of ${raw.length} panels: ${MAX_PANELS} are shown at most` });
     return below(raw.slice(0, MAX_PANELS), 'panels', read);
@@ -179,7 +182,7 @@ function panel(raw: JsonObject, place: string, read: Reading): PanelModel {
         type: string(p['type'], p['libraryPanel'] ? 'of a library' : 'unknown'),
         title: string(p['title']),
         description: string(p['description']),
-        gridPos: gridPos(p['gridPos']),
+        gridPos: gridPos(p['gridPos'], read.placed),
         targets: objects(p['targets']).map((t, i) => target(t, i, string(p['interval']) || read.interval)),
         defaults: fieldConfig(object(at(p, 'fieldConfig.defaults'))),
         overrides: overrides(p),
@@ -196,11 +199,12 @@ function panel(raw: JsonObject, place: string, read: Reading): PanelModel {
     };
 }
 
-function gridPos(v: unknown): GridPos {
+function gridPos(v: unknown, placed: boolean): GridPos {
     const g = object(v);
     const whole = (name: string, or: number, min: number, max: number) => Math.min(max, Math.max(min, Math.round(numberOr(g[name], or))));
-    const w = whole('w', 12, 1, COLUMNS);
-    return { x: whole('x', 0, 0, COLUMNS - w), y: whole('y', 0, 0, 100_000), w, h: whole('h', 8, 1, 200) };
+    const [wide, high] = placed && !isObject(v) ? [6, 3] : [12, 8];
+    const w = whole('w', wide!, 1, COLUMNS);
+    return { x: whole('x', 0, 0, COLUMNS - w), y: whole('y', 0, 0, 100_000), w, h: whole('h', high!, 1, 200) };
 }
 
 const PROMETHEUS = /^(prometheus|grafana-amazonprometheus|mimir|victoriametrics|thanos|streamgauge|-- (Mixed|Grafana) --|datasource|$)/i;
