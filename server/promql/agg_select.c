@@ -290,39 +290,60 @@ static uint32_t count_row(struct sg_promql_plan *p, struct sg__node *n, size_t r
     return sg__intern_row_take(&st->set, &n->own_rows, l, false);
 }
 
+/* The row of each value, input row by input row. Values can be many more than series. */
+static int count_rows(struct sg_promql_plan *p, struct sg__node *n, size_t k, uint32_t *ret)
+{
+    enum { WORK = 16 }; /* of one value */
+    const struct sg__cols *in = &n->child[0]->out;
+    struct sg_labels_builder b;
+    int rc = 0;
+    sg_labels_builder_init(&b);
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        for (size_t s = sg__next_step(sg__row_present(in, i), k, 0); rc == 0 && s < k;
+             s = sg__next_step(sg__row_present(in, i), k, s + 1)) {
+            *ret++ =
+                count_row(p, n, i, sg__row_v(in, i)[s], in->h ? sg__row_h(in, i)[s] : NULL, &b);
+            rc = n->own_rows.n > p->opt.max_series ? sg__rows_done(p, n) : sg__check_stop(p, WORK);
+        }
+    sg_labels_builder_deinit(&b);
+    return rc;
+}
+
+/* Whether rows of earlier values have to go: there are many, or they could be those that make it
+ * too many. */
+static bool is_full(const struct sg_promql_plan *p, const struct sg__node *n, size_t values)
+{
+    size_t rows = n->own_rows.n;
+    return rows > 4 * n->child[0]->out.n + 64 || (rows && rows + values > p->opt.max_series);
+}
+
 /* Two passes: the rows, then the counts, since columns are made for a known number of rows. */
 static int count_compute(struct sg_promql_plan *p, struct sg__node *n, const struct sg__span *s)
 {
     struct count_state *st = n->state;
     struct sg__node *c = n->child[0];
+    size_t cells = 0, at = 0;
     int rc = sg__compute(p, c, s);
     if (rc < 0)
         return rc;
-    if (st->in_version != c->rows->version || !st->set.slot || n->own_rows.n > 4 * c->out.n + 64) {
+    for (size_t i = 0; i < c->out.n; i++)
+        for (SG__EACH(sg__row_present(&c->out, i), s->k, step))
+            cells++;
+    if (st->in_version != c->rows->version || !st->set.slot || is_full(p, n, cells)) {
         st->in_version = c->rows->version;
         sg__rows_clear(&n->own_rows);
         sg__intern_deinit(&st->set);
         sg__intern_init(&st->set, c->out.n);
         st->told = SIZE_MAX;
     }
-    size_t cells = 0, at = 0;
-    for (size_t i = 0; i < c->out.n; i++)
-        for (SG__EACH(sg__row_present(&c->out, i), s->k, step))
-            cells++;
-    struct sg_labels_builder b;
-    sg_labels_builder_init(&b);
     uint32_t *row = sg_alloc((cells + 1) * sizeof(*row));
-    for (size_t i = 0; i < c->out.n; i++)
-        for (SG__EACH(sg__row_present(&c->out, i), s->k, step))
-            row[at++] = count_row(p, n, i, sg__row_v(&c->out, i)[step],
-                                  c->out.h ? sg__row_h(&c->out, i)[step] : NULL, &b);
-    if (n->own_rows.n != st->told) {
-        rc = sg__rows_settle(p, n, &st->set, row, at);
+    rc = count_rows(p, n, s->k, row);
+    if (rc == 0 && n->own_rows.n != st->told) {
+        rc = sg__rows_settle(p, n, &st->set, row, cells);
         st->told = rc == 0 ? n->own_rows.n : SIZE_MAX;
     }
     if (rc == 0)
         rc = sg__cols_reset(p, n, n->own_rows.n, s->k);
-    at = 0;
     for (size_t i = 0; rc == 0 && i < c->out.n; i++)
         for (SG__EACH(sg__row_present(&c->out, i), s->k, step)) {
             double *v = &sg__row_v(&n->own, row[at])[step];
@@ -331,7 +352,6 @@ static int count_compute(struct sg_promql_plan *p, struct sg__node *n, const str
             sg__put(present, step);
         }
     sg_free(row);
-    sg_labels_builder_deinit(&b);
     return rc;
 }
 

@@ -70,6 +70,8 @@ static void sort_rows(struct sg__rows *r, uint32_t *ret_to)
 int sg__rows_settle(struct sg_promql_plan *p, struct sg__node *n, struct sg__intern *set,
                     uint32_t *of, size_t n_of)
 {
+    if (n->own_rows.n > p->opt.max_series) /* refused: no use in sorting them */
+        return sg__rows_done(p, n);
     uint32_t *to = sg_alloc((n->own_rows.n + 1) * sizeof(*to));
     sort_rows(&n->own_rows, to);
     for (size_t i = 0; i < n_of; i++)

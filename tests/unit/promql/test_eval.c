@@ -195,6 +195,22 @@ static void test_eval__row_limits_hold_on_every_evaluation(void **state)
     assert_int_equal(eval(f, 0, 0, 0), SG_ELIMIT);
 }
 
+/* Rows of values that are gone do not count, and those beyond the limit are not even made. */
+static void test_eval__row_limits_hold_for_values(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_promql_eval_options opt = {.max_series = 3};
+    load(f, "load 1m\n m{l=\"a\"} 0+1x100\n m{l=\"b\"} 1000+1x100\n");
+    prepare(f, "count_values(\"v\", m)", &opt);
+    for (int64_t t = 0; t < 20; t++)
+        assert_int_equal(eval(f, t * 60000, t * 60000, 0), 0);
+    assert_int_equal(f->r.n, 2);
+    assert_int_equal(eval(f, 0, 60000, 60000), SG_ELIMIT);
+    assert_non_null(strstr(f->err.text, "max_series"));
+    assert_int_equal(eval(f, 60000, 60000, 0), 0);
+    assert_int_equal(f->r.n, 2);
+}
+
 static void test_eval__labels_cannot_be_doubled_without_end(void **state)
 {
     struct fixture *f = *state;
@@ -276,6 +292,21 @@ static void test_eval__label_replace_can_be_stopped(void **state)
     assert_int_equal(eval(f, 0, 0, 0), SG_ECANCELED);
     assert_int_equal(asked, 20);
     assert_int_equal(eval(f, 0, 0, 0), 0);
+}
+
+/* As does each value of count_values. */
+static void test_eval__count_values_can_be_stopped(void **state)
+{
+    struct fixture *f = *state;
+    int asked = 0;
+    struct sg_promql_eval_options opt = {.stop = stop_later, .stop_ctx = &asked};
+    load(f, "load 15s\n m{l=\"a\"} 0+1x8000\n m{l=\"b\"} 10000+1x8000\n m{l=\"c\"} 20000+1x8000\n"
+            " m{l=\"d\"} 0+1x8000\n m{l=\"e\"} 10000+1x8000\n m{l=\"f\"} 20000+1x8000\n");
+    prepare(f, "count_values(\"v\", m)", &opt);
+    assert_int_equal(eval(f, 0, 15000 * 8000, 15000), SG_ECANCELED);
+    assert_int_equal(asked, 20);
+    assert_int_equal(eval(f, 0, 15000, 15000), 0);
+    assert_int_equal(f->r.n, 6);
 }
 
 static void test_eval__label_replace_tells_what_costs_too_much(void **state)
@@ -470,11 +501,13 @@ int main(void)
         TEST(test_eval__result_outlives_plan_and_store),
         TEST(test_eval__limits_name_themselves),
         TEST(test_eval__row_limits_hold_on_every_evaluation),
+        TEST(test_eval__row_limits_hold_for_values),
         TEST(test_eval__labels_cannot_be_doubled_without_end),
         TEST(test_eval__histograms_count_as_samples),
         TEST(test_eval__stops_when_told),
         TEST(test_eval__one_long_series_can_be_stopped),
         TEST(test_eval__label_replace_can_be_stopped),
+        TEST(test_eval__count_values_can_be_stopped),
         TEST(test_eval__label_replace_tells_what_costs_too_much),
         TEST(test_eval__refuses_grids_that_run_backwards),
         TEST(test_eval__ranges_need_scalars_or_vectors),
