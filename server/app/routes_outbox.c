@@ -15,9 +15,11 @@
 #define MAX_REPORT (256u << 10)
 #define TEST_MS 15000
 /* How long an answer waits for the disk at most, since its request came: those that wait behind
- * each other must not hold all threads of the pool. A disk that refuses is waited for a moment. */
+ * each other must not hold all threads of the pool. A disk that refuses is waited for a moment. One
+ * that does not is still given a chance when the pool was what took long. */
 #define WRITE_MS 5000
 #define WRITE_REFUSED_MS 1000
+#define WRITE_LEAST_MS 100
 
 /* ---- shared ---- */
 
@@ -72,7 +74,8 @@ int sg__alerts_write(struct sg_alerts *a, struct sg_net_exchange *x, struct sg_j
     bool refuses = atomic_load(&sg_persist_get_stats(a->persist)->failing);
     int64_t waited_ms = (sg_mono_now_us() - x->arrived_us) / 1000;
     int64_t left_ms = (refuses ? WRITE_REFUSED_MS : WRITE_MS) - waited_ms;
-    int rc = sg_persist_submit_wait(a->persist, j, left_ms > 0 ? left_ms : 0, &err);
+    int64_t least_ms = refuses ? 0 : WRITE_LEAST_MS;
+    int rc = sg_persist_submit_wait(a->persist, j, left_ms > least_ms ? left_ms : least_ms, &err);
     if (rc == SG_ETIMEOUT)
         sg_net_exchange_error(x, 507, "%s", err.text);
     else if (rc < 0)
