@@ -22,6 +22,12 @@ describe('numbers', () => {
         assert.deepEqual([digits(1.005, 1), digits(1, 3), digits(1.5, -2), digits(1 / 3, 99), digits(-0.001, 1), digits(-0, 0)], ['1.0', '1.000', '2', '0.333333333333333', '0.0', '0']);
     });
 
+    test('take no decimals that no number can have', () => {
+        for (const unit of ['locale', 'sci', 'bytes', 'currencyEUR', 'reqps', 's'])
+            for (const decimals of [-1, -0.5, 1.5, 1e9])
+                assert.match(formatValue(1.5, unit, decimals), /\d/, `${unit} ${decimals}`);
+    });
+
     test('that are none are said to be', () => {
         assert.deepEqual([NaN, Infinity, -Infinity].map((v) => digits(v, 2)), ['NaN', '∞', '−∞']);
         for (const unit of ['', 'short', 'bytes', 'percent', 's', 'dtdurations', 'dthms', 'dateTimeAsIso', 'dateTimeFromNow', 'hex', 'hex0x', 'sci', 'locale', 'reqps', 'currencyEUR', 'sishort', 'si:X'])
@@ -53,6 +59,8 @@ describe('units', () => {
         assert.deepEqual(shown([1500, 0, 0.001], 'ms'), ['1.50 s', '0 ms', '1 µs']);
         assert.deepEqual(shown([2e-3], 'ns'), ['0.00200 ns']);
         assert.deepEqual([0, 1, 61, 3605, 90061, -120, 59.7].map(spell), ['0 seconds', '1 second', '1 minute 1 second', '1 hour', '1 day 1 hour', '−2 minutes', '1 minute']);
+        assert.deepEqual([0.5, 0.001, -0.0123, 0.9994, 0.9996, 0.057, -0.001].map(spell), ['500 milliseconds', '1 millisecond', '−12.3 milliseconds', '999 milliseconds', '1 second', '57 milliseconds', '−1 millisecond']);
+        assert.deepEqual([formatValue(0.25, 'dtdurations'), formatValue(3, 'dtdurationms'), formatValue(5, 'timeticks')], ['250 milliseconds', '3 milliseconds', '50 milliseconds']);
         assert.deepEqual([clockOf(3723), clockOf(90061), clockOf(90061, true), clockOf(-61)], ['01:02:03', '25:01:01', '1d 01:01:01', '−00:01:01']);
         assert.deepEqual(shown([90061, 90061000], 'dtdurations')[0], '1 day 1 hour');
         assert.deepEqual([formatValue(61e3, 'dtdurationms'), formatValue(61, 'dthms'), formatValue(90061, 'dtdhms'), formatValue(61, 'clocks'), formatValue(61e3, 'clockms'), formatValue(6100, 'timeticks')], ['1 minute 1 second', '00:01:01', '1d 01:01:01', '00:01:01', '00:01:01', '1 minute 1 second']);

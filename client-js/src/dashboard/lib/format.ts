@@ -104,10 +104,13 @@ const duration = (secondsPerUnit: number): Format => (value, decimals) => {
 const WORDS: readonly (readonly [string, number])[] = [['year', 31536000], ['month', 2592000], ['week', 604800], ['day', 86400],
     ['hour', 3600], ['minute', 60], ['second', 1]];
 
-/** "2 days 3 hours": the two largest parts. */
+/** "2 days 3 hours": the two largest parts; "250 milliseconds". */
 export function spell(seconds: number): string {
     if (!Number.isFinite(seconds))
         return digits(seconds);
+    const ms = digits(Number((1000 * seconds).toPrecision(3)));
+    if (seconds && Math.abs(seconds) < 0.9995)
+        return `${ms} millisecond${/^−?1$/.test(ms) ? '' : 's'}`;
     let rest = Math.round(Math.abs(seconds));
     const parts: string[] = [];
     for (const [word, size] of WORDS) {
@@ -215,7 +218,8 @@ export function knowsUnit(unit: string): boolean {
 }
 
 /** `now`, ms since the epoch: for units that count from it. */
-export function formatParts(value: number, unit = '', decimals: number | null = null, now = Date.now()): Formatted {
+export function formatParts(value: number, unit = '', asked: number | null = null, now = Date.now()): Formatted {
+    const decimals = asked && Math.min(MAX_DECIMALS, Math.max(0, asked));
     const format = FORMATS[unit] ?? (unit ? (customFormat(unit) ?? plain(unit)) : FORMATS['short']!);
     if (!unit && Math.abs(value) < 1e4) /* no unit: nothing is said of thousands below ten of them */
         return part(digits(value, decimals));
