@@ -155,6 +155,8 @@ describe('old dashboards', () => {
             ['row', 0, 0, 24, 1], ['timeseries', 0, 1, 16, 7], ['timeseries', 16, 1, 8, 7], ['timeseries', 0, 8, 12, 7], ['row', 0, 15, 24, 1], ['stat', 0, 19, 8, 7]]);
         assert.deepEqual(loaded.dashboard.panels[4].panels.map((p) => [p.type, p.options]), [['text', { content: 'hi', mode: 'markdown' }]]);
         assert.match(texts(loaded).join('\n'), /changed rows: rows of the old layout/);
+        const odd = JSON.parse('{"title": "x", "rows": [{"height": {"toString": 1, "valueOf": 1}, "panels": [{"type": "graph"}]}]}');
+        assert.deepEqual(loadDashboard(odd).dashboard.panels.map((p) => p.gridPos.h), [7], 'a height that is none');
         assert.match(texts(loaded).join('\n'), /changed panels\[1\]\.type: "graph" is shown as "timeseries"/);
     });
 

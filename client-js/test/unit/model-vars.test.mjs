@@ -202,6 +202,14 @@ describe('the grid', () => {
         assert.deepEqual(all.map((s) => [s.row?.id ?? null, s.panels.map((p) => p.key)]), [[1, ['2']], [null, ['3']]]);
     });
 
+    test('a row of copies has no more than 24 and whole ones, whatever is asked for', () => {
+        for (const maxPerRow of [1000, 2.5, 0, -3, 1e308]) {
+            const [s] = layout(load({ id: 1, repeat: 'many', maxPerRow, gridPos: at(0, 0, 6, 4) }), new Map([['many', { ...vars.get('host'), value: Array.from({ length: 40 }, (_, i) => `v${i}`) }]]));
+            assert.equal(s.panels.length, 40);
+            assert.ok(s.panels.every(({ model: { gridPos: g } }) => g.w >= 1 && g.x + g.w <= 24 && [g.x, g.y, g.w].every(Number.isInteger)), String(maxPerRow));
+        }
+    });
+
     test('one panel for each value: side by side, what is below moves down', () => {
         const [s] = layout(load({ id: 1, repeat: 'host', maxPerRow: 2, gridPos: at(0, 0, 6, 4) }, { id: 2, gridPos: at(0, 4, 24, 4) }), vars);
         assert.deepEqual(places(s), [['1:a', 0, 0, 12, 'a'], ['1:b', 12, 0, 12, 'b'], ['1:c.d', 0, 4, 12, 'c.d'], ['2', 0, 8, 24]]);

@@ -37,7 +37,7 @@ function repeat(panels: readonly PanelModel[], variables: Variables, scope: Read
             continue;
         }
         const down = string(p.source['repeatDirection']) === 'v';
-        const across = down ? 1 : Math.max(1, Math.min(values.length, number(p.source['maxPerRow']) ?? 4));
+        const across = down ? 1 : Math.max(1, Math.min(values.length, COLUMNS, Math.floor(number(p.source['maxPerRow']) ?? 4)));
         const width = down ? w : Math.floor(COLUMNS / across), left = down ? x : 0;
         const top = lineBelow(out, left, across * width);
         out.push(...values.map((value, i): Placed => ({

@@ -140,7 +140,7 @@ function fromRows(source: JsonObject, notes: LintNote[]): JsonObject[] {
     const out: JsonObject[] = [];
     let y = 0;
     for (const row of objects(source['rows'])) {
-        const height = Math.max(2, Math.round(numberOr(String(row['height'] ?? '').replace(/px$/, ''), 250) / 38));
+        const height = Math.max(2, Math.round(numberOr(string(row['height']).replace(/px$/, ''), 250) / 38));
         const inner: JsonObject[] = [];
         const titled = bool(row['showTitle']) || bool(row['collapse']) || row['title'] !== undefined || !!row['repeat'];
         if (titled)

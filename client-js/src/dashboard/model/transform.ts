@@ -142,12 +142,10 @@ const merge: Apply = (frames) => {
 
 /** Columns of one name are told apart: "Time 1", "Time 2". */
 function numbered(fields: readonly Field[]): Field[] {
-    const seen = new Map<string, number>();
-    return fields.map((x) => {
-        const n = (seen.get(x.name) ?? 0) + 1;
-        seen.set(x.name, n);
-        return fields.filter((y) => y.name === x.name).length > 1 ? { ...x, name: `${x.name} ${n}` } : x;
-    });
+    const all = new Map<string, number>(), seen = new Map<string, number>();
+    const count = (to: Map<string, number>, { name }: Field) => to.set(name, (to.get(name) ?? 0) + 1).get(name)!;
+    fields.forEach((x) => count(all, x));
+    return fields.map((x) => (all.get(x.name)! > 1 ? { ...x, name: `${x.name} ${count(seen, x)}` } : x));
 }
 
 /** Side by side, rows meeting in one column: time, as a rule. */
