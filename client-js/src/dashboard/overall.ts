@@ -46,7 +46,7 @@ export function overall(center: Alerts, lost: boolean, judged: readonly Judged[]
     const shown = worstOf(judged.map((j) => j.status));
     if (shown && rank(shown) >= rank('warning') && rank(shown) > rank(alerts))
         return { status: shown, word: WORD[shown], alerts, panels: judged.filter((j) => j.status === shown).map((j) => j.title) };
-    return { status: alerts, word: alerts === 'ok' && !shown ? 'No alerts' : WORD[alerts], alerts, panels: [] };
+    return { status: alerts, word: alerts === 'ok' && (!shown || judged.some((j) => j.status === 'stale')) ? 'No alerts' : WORD[alerts], alerts, panels: [] };
 }
 
 /** "Disks", "Disks +2". */

@@ -133,6 +133,17 @@ export class PanelQueries {
         this.listener();
     }
 
+    /** Asks out of sight only where there is room: a session may have so many queries. But what is of the past, or cannot be had again since the
+     * connection is lost, stays; and being in sight again is no reason to ask for the past once more. */
+    ask(width: number, inSight: boolean, again: boolean): void {
+        const { around } = this;
+        if (inSight || around.hub.roomy) {
+            if (again || !this.asking)
+                this.refresh(width);
+        } else if (again || !this.asks.every(({ hold: { source } }) => source.loaded && (source.spec.to !== null || around.lostSince() > 0)))
+            this.release();
+    }
+
     get asking(): boolean {
         return this.key !== '';
     }

@@ -87,7 +87,7 @@ export class PanelHost {
 
     set visible(value: boolean) {
         this.ticket.visible = value;
-        this.ask();
+        this.ask(false);
     }
 
     private async load(): Promise<void> {
@@ -152,14 +152,10 @@ export class PanelHost {
         this.ask();
     }
 
-    /** Out of sight only where there is room: a session may ask so many queries. */
-    private ask(): void {
-        if (!this.panel || !this.size.width || !needsQuery(this.placed.model))
-            return;
-        if (this.ticket.visible || this.env.around.hub.roomy)
-            this.queries.refresh(this.size.width);
-        else
-            this.queries.release();
+    /** `again`: range, variables or size may be others. */
+    private ask(again = true): void {
+        if (this.panel && this.size.width && needsQuery(this.placed.model))
+            this.queries.ask(this.size.width, this.ticket.visible, again);
     }
 
     /** Range or variables changed. */
@@ -240,14 +236,15 @@ export class PanelHost {
         this.condition(this.data);
     }
 
-    /** What it shows by its thresholds, also while it is out of sight; null: it judges nothing, or what it knows is old. */
+    /** What it shows by its thresholds, also while it is out of sight; stale: it asks nothing, for it was never in sight or there is no room; null:
+     * it judges nothing, or what it knows is old. */
     get judged(): Judged | null {
         const { panel } = this;
-        if (!panel?.worst || this.size.width <= 0 || !needsQuery(this.placed.model))
+        if (!panel?.worst || !needsQuery(this.placed.model))
             return null;
-        if (!this.env.scheduler.paused)
+        if (!this.env.scheduler.paused && this.size.width > 0)
             this.take(panel);
-        const status = this.queries.asking && this.data?.state === 'live' ? panel.worst() : null;
+        const status = !this.queries.asking ? 'stale' : this.data?.state === 'live' ? panel.worst() : null;
         return status && { title: this.title.textContent ?? '', status };
     }
 

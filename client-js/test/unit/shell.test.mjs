@@ -126,6 +126,44 @@ test('half of what a session may ask is for panels in sight; a panel out of sigh
     assert.deepEqual([...states, queries.asking, hub.size], [false, 1, true, 2, false, 1]);
 });
 
+describe('panels out of sight where there is no room', () => {
+    const { dashboard } = loadDashboard({ title: 'T', panels: [{ type: 'stat', targets: [{ refId: 'A', expr: 'up' }] }] });
+    const asking = (range) => {
+        const state = { roomy: false, now: 0, lost: 0, asked: 0, held: 0, source: null };
+        const acquire = (spec) => {
+            state.asked++;
+            state.held++;
+            return { source: (state.source = new Source(spec)), release: () => state.held-- };
+        };
+        const hub = { acquire, get roomy() { return state.roomy; } };
+        const queries = new PanelQueries(dashboard.panels[0], { hub, now: () => (state.now += 1000), range: () => range, variables: () => new Map(), lostSince: () => state.lost, scrapeMs: 0 }, () => {});
+        return { state, seen: (inSight, again = false) => (queries.ask(300, inSight, again), [state.asked, state.held]) };
+    };
+    test('ask when they come into sight, and give back when they leave it', () => {
+        const { state, seen } = asking({ from: 'now-1m', to: 'now' });
+        assert.deepEqual([seen(false), seen(true), seen(true), seen(false)], [[0, 0], [1, 1], [1, 1], [1, 0]]);
+        state.roomy = true;
+        assert.deepEqual([seen(false), seen(true), seen(false)], [[2, 1], [2, 1], [2, 1]]);
+    });
+    test('keep what cannot be had again while the connection is lost', () => {
+        const { state, seen } = asking({ from: 'now-1m', to: 'now' });
+        seen(true);
+        state.source.loaded = true;
+        state.lost = 1;
+        assert.deepEqual([seen(false), seen(true), seen(false, true)], [[1, 1], [1, 1], [1, 0]]);
+        assert.deepEqual([seen(true), seen(false)], [[2, 1], [2, 0]], 'what has no answer is not kept');
+    });
+    test('the past is asked once, however often it is scrolled by, until the time shown is another', () => {
+        const { state, seen } = asking({ from: 'now/d', to: 'now' });
+        seen(true);
+        state.source.loaded = true;
+        assert.deepEqual([seen(true), seen(false), seen(true)], [[1, 1], [1, 1], [1, 1]]);
+        assert.deepEqual([seen(true, true), seen(false, true)], [[2, 1], [2, 0]]);
+        state.roomy = true;
+        assert.deepEqual([seen(true), seen(false), seen(true)], [[3, 1], [3, 1], [3, 1]]);
+    });
+});
+
 test('a panel the server is behind with tells its age after two intervals, and looks old after five', () => {
     const { dashboard } = loadDashboard({ title: 'T', panels: [{ type: 'stat', targets: [{ refId: 'A', expr: 'up' }] }] });
     const source = new Source({ expr: 'up', intervalMs: 1000, historyMs: 0, to: null });

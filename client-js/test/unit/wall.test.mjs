@@ -162,6 +162,8 @@ describe('the one state of a display', () => {
     test('calm is said of what was looked at only', () => {
         assert.deepEqual(of(center(null), false, []), ['ok', 'No alerts', '']);
         assert.deepEqual(of(center(null), false, [ok, { title: 'I', status: 'info' }]), ['ok', 'OK', '']);
+        assert.deepEqual(of(center(null), false, [ok, { title: 'S', status: 'stale' }]), ['ok', 'No alerts', ''], 'one is out of sight and asks nothing');
+        assert.deepEqual(of(center(null), false, [warning, { title: 'S', status: 'stale' }]), ['warning', 'WARN', 'B']);
     });
     test('numbers that are worse than the alerts are named', () => {
         assert.deepEqual(of(center(null), false, [ok, warning, critical, critical]), ['critical', 'CRIT', 'C +1']);
