@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -77,6 +78,24 @@ static void stop_server(struct server *s)
     close(s->fd);
 }
 
+/* ---- a resolver that says nothing ---- */
+
+static atomic_bool resolver_answers;
+static atomic_uint resolving, waited_in_vain;
+
+/* libcurl finds this one before libc's. */
+SG_API int getaddrinfo(const char *restrict name, const char *restrict service,
+                       const struct addrinfo *restrict hints, struct addrinfo **restrict ret)
+{
+    (void)name, (void)service, (void)hints, (void)ret;
+    atomic_fetch_add(&resolving, 1);
+    for (int i = 0; i < WAIT_MS / 10 && !atomic_load(&resolver_answers); i++)
+        usleep(10000);
+    atomic_fetch_add(&waited_in_vain, !atomic_load(&resolver_answers));
+    atomic_fetch_sub(&resolving, 1);
+    return EAI_AGAIN;
+}
+
 /* ---- the notifier ---- */
 
 struct fixture {
@@ -129,7 +148,8 @@ static struct sg_receivers *receivers(const struct fixture *f, const char *name)
     struct sg_receivers *r;
     int n = snprintf(text, sizeof(text),
                      "notify: {allow: [127.0.0.1]}\nreceivers: [{name: %s, webhook_configs: "
-                     "[{url: 'http://127.0.0.1:%u/hush', secret: hush}]}]",
+                     "[{url: 'http://127.0.0.1:%u/hush', secret: hush}, "
+                     "{url: 'http://silent.example', timeout: 50ms}]}]",
                      name, f->server.port);
     assert_int_equal(sg_yaml_parse("c", text, (size_t)n, &y, NULL), 0);
     assert_int_equal(sg_receivers_parse(sg_yaml_root(y), NULL, &r, NULL), 0);
@@ -192,7 +212,8 @@ static void wait_for(struct fixture *f, const unsigned *counter, unsigned n)
 static void keep_info(void *ctx, const struct sg_target_info *t)
 {
     struct sg_target_info *copy = ctx;
-    *copy = *t;
+    if (strstr(t->target.p, "/webhook/0"))
+        *copy = *t;
 }
 
 static void test_notify__sends_and_marks(void **state)
@@ -243,6 +264,28 @@ static void test_notify__a_reload_brings_targets_and_takes_them(void **state)
     send_row(f, 2, "other/webhook/0", body);
     wait_for(f, &f->sent, 1);
     wait_for(f, &f->dead, 1);
+}
+
+static void test_notify__a_silent_resolver_holds_up_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct sg_buf report;
+    struct sg_error err = {0};
+    sg_buf_init(&report, 1 << 20);
+    send_row(f, 1, "team/webhook/1", body);
+    wait_for(f, &f->retried, 1);
+    send_row(f, 2, "team/webhook/0", body);
+    wait_for(f, &f->sent, 1);
+    assert_int_equal(
+        sg_notify_test(f->n, SG_STR("team/webhook/1"), sg_str_from(body), 50, &report, &err),
+        SG_ETIMEOUT);
+    sg_notify_stop(f->n, 1000);
+    assert_true(atomic_load(&resolving) > 0);
+    assert_int_equal(atomic_load(&waited_in_vain), 0);
+    atomic_store(&resolver_answers, true);
+    while (atomic_load(&resolving) > 0)
+        usleep(1000);
+    sg_buf_deinit(&report);
 }
 
 static void test_test__reports_without_secrets(void **state)
@@ -338,6 +381,7 @@ int main(void)
         T(test_notify__marks_that_are_refused_come_again),
         T(test_notify__a_body_that_is_none_is_dead_and_the_next_goes_on),
         T(test_notify__a_reload_brings_targets_and_takes_them),
+        T(test_notify__a_silent_resolver_holds_up_nobody),
         T(test_test__reports_without_secrets),
         T(test_test__ends_with_the_server),
         T(test_test__of_what_is_not_there),
