@@ -99,8 +99,8 @@ static int load_again(void *ctx, struct sg_config *ret, struct sg_error *reterr)
     const struct arguments *a = ctx;
     const char *file = sg_config_find_file_flag(a->argc, a->argv);
     struct stat st;
-    if (file && stat(file, &st) == 0 && !S_ISREG(st.st_mode))
-        return sg_error_set(reterr, SG_EIO, "cannot read '%s' again: not a file", file);
+    if (file && stat(file, &st) == 0 && S_ISFIFO(st.st_mode))
+        return sg_error_set(reterr, SG_EIO, "cannot read '%s' again: a pipe", file);
     return load(ret, file, a->argc, a->argv, reterr);
 }
 

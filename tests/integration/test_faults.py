@@ -300,7 +300,7 @@ def test_a_configuration_that_became_a_pipe_is_not_waited_for(start):
     os.unlink(server.config)
     os.mkfifo(server.config)
     server.process.send_signal(signal.SIGHUP)
-    kit.eventually(lambda: f"cannot read '{server.config}' again: not a file" in server.log, "a word about it")
+    kit.eventually(lambda: f"cannot read '{server.config}' again: a pipe" in server.log, "a word about it")
     assert server.get("/-/healthy").status == 200  # and it ends when it is told to, as each of these
 
 
