@@ -348,9 +348,9 @@ export class DataHub {
         return this.kept.size;
     }
 
-    /** Half of what a session may ask is for panels in sight. */
-    get roomy(): boolean {
-        return 2 * this.size < this.most;
+    /** Whether less than this part of what a session may ask is asked. */
+    room(part: number): boolean {
+        return this.size < this.most * part;
     }
 
     /** What is shown now of what is live. */

@@ -29,6 +29,9 @@ export interface Alerts {
 const RANK: Readonly<Partial<Record<Status, number>>> = { ok: 1, info: 2, warning: 3, critical: 4 };
 const rank = (status: Status): number => RANK[status] ?? 0;
 
+/** Warning or worse. */
+export const isBad = (status: Status): boolean => rank(status) > 2;
+
 /** The worst of these; null: nothing is judged. */
 export function worstOf(all: Iterable<Status | null>): Status | null {
     let worst: Status | null = null;
@@ -44,7 +47,7 @@ export function overall(center: Alerts, lost: boolean, judged: readonly Judged[]
         return { status: 'stale', word: WORD.stale, alerts: 'stale', panels: [] };
     const alerts: Status = center.worst ?? (center.list({ state: ['acknowledged'] }).some((i) => i.live) ? 'acknowledged' : 'ok');
     const shown = worstOf(judged.map((j) => j.status));
-    if (shown && rank(shown) >= rank('warning') && rank(shown) > rank(alerts))
+    if (shown && isBad(shown) && rank(shown) > rank(alerts))
         return { status: shown, word: WORD[shown], alerts, panels: judged.filter((j) => j.status === shown).map((j) => j.title) };
     return { status: alerts, word: alerts === 'ok' && (!shown || judged.some((j) => j.status === 'stale')) ? 'No alerts' : WORD[alerts], alerts, panels: [] };
 }

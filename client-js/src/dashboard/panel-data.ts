@@ -133,11 +133,12 @@ export class PanelQueries {
         this.listener();
     }
 
-    /** Asks out of sight only where there is room: a session may have so many queries. But what is of the past, or cannot be had again since the
-     * connection is lost, stays; and being in sight again is no reason to ask for the past once more. */
-    ask(width: number, inSight: boolean, again: boolean): void {
+    /** Asks out of sight only where there is room: a session may have so many queries, half of them are for panels in sight. What is `bad` is kept
+     * longer. What is of the past, or cannot be had again since the connection is lost, stays; and being in sight again is no reason to ask for the
+     * past once more. */
+    ask(width: number, inSight: boolean, again: boolean, bad: boolean): void {
         const { around } = this;
-        if (inSight || around.hub.roomy) {
+        if (inSight || around.hub.room(bad ? 0.75 : 0.5)) {
             if (again || !this.asking)
                 this.refresh(width);
         } else if (again || !this.asks.every(({ hold: { source } }) => source.loaded && (source.spec.to !== null || around.lostSince() > 0)))

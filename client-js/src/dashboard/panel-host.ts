@@ -10,7 +10,7 @@ import { copy, menu, popover, type MenuItem } from './menu.ts';
 import type { Placed } from './model/layout.ts';
 import { parseDuration } from './model/time.ts';
 import type { Link } from './model/types.ts';
-import type { Judged } from './overall.ts';
+import { isBad, type Judged } from './overall.ts';
 import { PanelQueries, type Surroundings } from './panel-data.ts';
 import type { Crosshair, DataTable, Panel, PanelContext, PanelData, PanelFactory, Services } from './panels/base.ts';
 import { needsQuery, panelType } from './panels/registry.ts';
@@ -154,8 +154,9 @@ export class PanelHost {
 
     /** `again`: range, variables or size may be others. */
     private ask(again = true): void {
+        const { visible } = this.ticket;
         if (this.panel && this.size.width && needsQuery(this.placed.model))
-            this.queries.ask(this.size.width, this.ticket.visible, again);
+            this.queries.ask(this.size.width, visible, again, !visible && isBad(this.judged?.status ?? 'ok'));
     }
 
     /** Range or variables changed. */

@@ -112,11 +112,11 @@ test('half of what a session may ask is for panels in sight; a panel out of sigh
     const ask = (expr) => hub.acquire({ expr, intervalMs: 1000, historyMs: 0, to: null }, () => {});
     told.welcome({ limits: { subscriptions: 4 } });
     const held = [ask('a')];
-    assert.equal(hub.roomy, true);
+    assert.equal(hub.room(0.5), true);
     held.push(ask('b'));
-    assert.equal(hub.roomy, false);
+    assert.equal(hub.room(0.5), false);
     held[0].release();
-    assert.equal(hub.roomy, true);
+    assert.equal(hub.room(0.5), true);
     const { dashboard } = loadDashboard({ title: 'T', panels: [{ type: 'stat', targets: [{ refId: 'A', expr: 'up' }] }] });
     const queries = new PanelQueries(dashboard.panels[0], { hub, now: () => 0, range: () => ({ from: 'now-1m', to: 'now' }), variables: () => new Map(), lostSince: () => 0, scrapeMs: 0 }, () => {});
     const states = [queries.asking, hub.size];
@@ -129,21 +129,28 @@ test('half of what a session may ask is for panels in sight; a panel out of sigh
 describe('panels out of sight where there is no room', () => {
     const { dashboard } = loadDashboard({ title: 'T', panels: [{ type: 'stat', targets: [{ refId: 'A', expr: 'up' }] }] });
     const asking = (range) => {
-        const state = { roomy: false, now: 0, lost: 0, asked: 0, held: 0, source: null };
+        const state = { used: 1, now: 0, lost: 0, asked: 0, held: 0, source: null };
         const acquire = (spec) => {
             state.asked++;
             state.held++;
             return { source: (state.source = new Source(spec)), release: () => state.held-- };
         };
-        const hub = { acquire, get roomy() { return state.roomy; } };
+        const hub = { acquire, room: (part) => state.used < part };
         const queries = new PanelQueries(dashboard.panels[0], { hub, now: () => (state.now += 1000), range: () => range, variables: () => new Map(), lostSince: () => state.lost, scrapeMs: 0 }, () => {});
-        return { state, seen: (inSight, again = false) => (queries.ask(300, inSight, again), [state.asked, state.held]) };
+        return { state, seen: (inSight, again = false, bad = false) => (queries.ask(300, inSight, again, bad), [state.asked, state.held]) };
     };
     test('ask when they come into sight, and give back when they leave it', () => {
         const { state, seen } = asking({ from: 'now-1m', to: 'now' });
         assert.deepEqual([seen(false), seen(true), seen(true), seen(false)], [[0, 0], [1, 1], [1, 1], [1, 0]]);
-        state.roomy = true;
+        state.used = 0;
         assert.deepEqual([seen(false), seen(true), seen(false)], [[2, 1], [2, 1], [2, 1]]);
+    });
+    test('are kept longer where something is bad', () => {
+        const { state, seen } = asking({ from: 'now-1m', to: 'now' });
+        state.used = 0.6;
+        assert.deepEqual([seen(true), seen(false, false, true), seen(false)], [[1, 1], [1, 1], [1, 0]]);
+        state.used = 0.8;
+        assert.deepEqual([seen(true), seen(false, false, true)], [[2, 1], [2, 0]]);
     });
     test('keep what cannot be had again while the connection is lost', () => {
         const { state, seen } = asking({ from: 'now-1m', to: 'now' });
@@ -159,7 +166,7 @@ describe('panels out of sight where there is no room', () => {
         state.source.loaded = true;
         assert.deepEqual([seen(true), seen(false), seen(true)], [[1, 1], [1, 1], [1, 1]]);
         assert.deepEqual([seen(true, true), seen(false, true)], [[2, 1], [2, 0]]);
-        state.roomy = true;
+        state.used = 0;
         assert.deepEqual([seen(true), seen(false), seen(true)], [[3, 1], [3, 1], [3, 1]]);
     });
 });
