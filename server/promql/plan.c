@@ -192,6 +192,15 @@ static bool time_dependent(enum sg_function_id id)
     }
 }
 
+static bool has_selector(const struct sg_expr *e)
+{
+    const struct sg_expr *child;
+    bool found = e->kind == SG_EXPR_SELECTOR || e->kind == SG_EXPR_RANGE_SELECTOR;
+    for (uint32_t i = 0; !found && (child = sg_expr_child(e, i)) != NULL; i++)
+        found = has_selector(child);
+    return found;
+}
+
 static node_maker call_maker(enum sg_function_id id)
 {
     switch (id) {
@@ -238,7 +247,9 @@ int sg__call_build(struct sg_promql_plan *p, const struct sg_expr *e, struct sg_
     if (id == SG_FN_INFO) { /* the second argument is no value */
         struct sg__node *n = sg__info_node(p, e);
         *ret = n;
-        return n ? sg__build_one(p, n, call->args[0], ret_invariant) : SG_ELIMIT;
+        rc = n ? sg__build_one(p, n, call->args[0], ret_invariant) : SG_ELIMIT;
+        *ret_invariant &= has_selector(call->args[0]); /* else info series are read at each step */
+        return rc;
     }
     if (id == SG_FN_START_TIMESTAMP)
         return sg__fail(p, e, SG_EUNSUPPORTED, "start timestamps are not kept");
