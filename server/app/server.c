@@ -25,6 +25,7 @@
  * their time the end must come soon: SIGTERM promises one within 10 s. */
 #define STOP_MS 3000
 #define STOP_LATE_MS 1500
+#define STOP_LEAST_MS 500
 
 /* ---- hooks of net and inputs ---- */
 
@@ -494,7 +495,9 @@ void sg_server_second(struct sg_server *s, int64_t now_ms)
 static int64_t stop_ms(int64_t latest_ms)
 {
     int64_t left_ms = latest_ms - sg_mono_now_ms();
-    return left_ms > STOP_MS ? STOP_MS : left_ms > STOP_LATE_MS / 3 ? left_ms : STOP_LATE_MS / 3;
+    if (left_ms > STOP_MS)
+        return STOP_MS;
+    return left_ms > STOP_LEAST_MS ? left_ms : STOP_LEAST_MS;
 }
 
 void sg_server_stop(struct sg_server *s, int64_t drain_ms)

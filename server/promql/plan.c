@@ -192,6 +192,7 @@ static bool time_dependent(enum sg_function_id id)
     }
 }
 
+/* A value without one is the same at each step, but nothing fixes when it is. */
 static bool has_selector(const struct sg_expr *e)
 {
     const struct sg_expr *child;

@@ -327,7 +327,7 @@ interface Kept {
 
 export class DataHub {
     private readonly kept = new Map<string, Kept>();
-    private most = 200;
+    private most = 200; /* queries a session may ask, until the server says */
     private remembered: ReadonlyMap<string, Seen> = new Map();
 
     constructor(private readonly client: PushClient, private readonly fetcher: Fetcher) {

@@ -30,7 +30,7 @@ const RANK: Readonly<Partial<Record<Status, number>>> = { ok: 1, info: 2, warnin
 const rank = (status: Status): number => RANK[status] ?? 0;
 
 /** Warning or worse. */
-export const isBad = (status: Status): boolean => rank(status) > 2;
+export const isBad = (status: Status): boolean => rank(status) >= rank('warning');
 
 /** The worst of these; null: nothing is judged. */
 export function worstOf(all: Iterable<Status | null>): Status | null {
